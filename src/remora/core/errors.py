@@ -1,15 +1,15 @@
 """Broken surroundings, as exceptions; a user's mistakes are `Problem` values instead.
 
-    RemoraError
-    ├── UsageError          what the person typed cannot be done; the message says what to do next
-    ├── ConfigurationError  a kubeconfig, flag or file cannot be used
-    ├── HAProxyError        the data plane
-    │   ├── HAProxyMissing      no usable binary
-    │   ├── HAProxyRefused      it answered, and the answer was no
-    │   └── HAProxyUnreachable  its socket does not answer
-    └── ApiServerError      the Kubernetes API
-        ├── ApiServerUnreachable
-        └── ApiServerRefused    an HTTP status other than the expected one
+RemoraError
+├── UsageError          what the person typed cannot be done; the message says what to do next
+├── ConfigurationError  a kubeconfig, flag or file cannot be used
+├── HAProxyError        the data plane
+│   ├── HAProxyMissing      no usable binary
+│   ├── HAProxyRefused      it answered, and the answer was no
+│   └── HAProxyUnreachable  its socket does not answer
+└── ApiServerError      the Kubernetes API
+    ├── ApiServerUnreachable
+    └── ApiServerRefused    an HTTP status other than the expected one
 """
 
 

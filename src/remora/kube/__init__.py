@@ -1,0 +1,1 @@
+"""The Kubernetes API as a client sees it: typed objects, HTTP, and a reflector that keeps up with the server."""

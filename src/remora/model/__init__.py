@@ -1,0 +1,65 @@
+"""Routing as it is meant: listeners, virtual hosts, routes, backends, endpoints, certificates, policies.
+
+Made by `translate`, read by `haproxy`. Everything is frozen, compares by value, and knows neither a Kubernetes word nor an
+HAProxy word; references are resolved and defaults applied.
+"""
+
+from remora.model.backend import (
+    Affinity,
+    AffinityMode,
+    Backend,
+    BackendName,
+    Balancing,
+    CookieAttributes,
+    Endpoint,
+    EndpointState,
+    SameSite,
+)
+from remora.model.certificate import Certificate
+from remora.model.routing import (
+    ConstantPath,
+    ExactPath,
+    ForwardTo,
+    Model,
+    PathMatch,
+    PathRewrite,
+    PrefixPath,
+    RedirectTo,
+    RegexPath,
+    ReplacePath,
+    Route,
+    RouteAction,
+    RouteId,
+    StripPrefix,
+    Unavailable,
+    VirtualHost,
+)
+
+__all__ = [
+    "Affinity",
+    "AffinityMode",
+    "Backend",
+    "BackendName",
+    "Balancing",
+    "Certificate",
+    "ConstantPath",
+    "CookieAttributes",
+    "Endpoint",
+    "EndpointState",
+    "ExactPath",
+    "ForwardTo",
+    "Model",
+    "PathMatch",
+    "PathRewrite",
+    "PrefixPath",
+    "RedirectTo",
+    "RegexPath",
+    "ReplacePath",
+    "Route",
+    "RouteAction",
+    "RouteId",
+    "SameSite",
+    "StripPrefix",
+    "Unavailable",
+    "VirtualHost",
+]

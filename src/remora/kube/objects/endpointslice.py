@@ -1,0 +1,48 @@
+"""discovery.k8s.io/v1 EndpointSlice."""
+
+from remora.core.names import NamespacedName
+from remora.kube.objects.meta import KubernetesObject, Wire
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+"""The label that says which Service a slice belongs to (discovery.k8s.io well-known labels)."""
+
+
+class EndpointConditions(Wire, frozen=True):
+    """`None` means unknown, which the API asks consumers to read as true (`ready`, `serving`) or false (`terminating`)."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class TargetRef(Wire, frozen=True):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Endpoint(Wire, frozen=True):
+    addresses: tuple[str, ...]
+    conditions: EndpointConditions = EndpointConditions()
+    target_ref: TargetRef | None = None
+    zone: str = ""
+
+
+class EndpointPort(Wire, frozen=True):
+    name: str = ""
+    port: int | None = None
+    protocol: str = "TCP"
+
+
+class EndpointSlice(KubernetesObject, frozen=True):
+    address_type: str = "IPv4"
+    endpoints: tuple[Endpoint, ...] | None = ()
+    """The API server writes `null` for a slice without endpoints."""
+    ports: tuple[EndpointPort, ...] | None = ()
+
+    @property
+    def service(self) -> NamespacedName | None:
+        """The Service that the slice belongs to, or None for a slice of nobody's."""
+        name = self.metadata.labels.get(SERVICE_NAME_LABEL)
+        return NamespacedName(self.metadata.namespace, name) if name else None

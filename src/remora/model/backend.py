@@ -1,0 +1,99 @@
+"""A service port and the pods behind it, and how a client is kept on one of them."""
+
+from enum import Enum
+from typing import NewType
+
+import msgspec
+
+BackendName = NewType("BackendName", str)
+"""What a backend is called everywhere: `namespace-service-port`, the port as the Ingress writes it (as ingress-nginx does,
+because the name is hashed into its cookies), then `@` and the balancing when one service port is balanced in several ways."""
+
+
+class EndpointState(Enum):
+    """What an endpoint may be given."""
+
+    ACTIVE = "active"
+    """New sessions and its own."""
+    DRAINING = "draining"
+    """Only the sessions that it has."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, order=True):
+    """One address that serves a backend.
+
+    `key` is the endpoint's session key: lower-case hex, the same on every replica, and not to be traced back to an address.
+    `address` is an IP address without brackets; `port` is 1 to 65535. `pod` names the pod for people ("" if there is none).
+    """
+
+    key: str
+    address: str
+    port: int
+    pod: str = ""
+    state: EndpointState = EndpointState.ACTIVE
+
+    def __post_init__(self) -> None:
+        assert self.key and 0 < self.port < 65536
+
+
+class Balancing(Enum):
+    """How a request without a session is given an endpoint."""
+
+    ROUND_ROBIN = "round-robin"
+    """In turn. Sessions, if any, name their endpoint."""
+    CONSISTENT_HASH = "consistent-hash"
+    """By the session's key on a ring, so that a change of endpoints moves only the keys that it must."""
+    LEAST_CONNECTIONS = "least-connections"
+
+
+class AffinityMode(Enum):
+    """What happens to sessions when endpoints are added (annotation `affinity-mode`)."""
+
+    BALANCED = "balanced"
+    """The fair share of the sessions moves to the new endpoint."""
+    PERSISTENT = "persistent"
+    """Nothing moves until the endpoint is gone."""
+
+
+class SameSite(Enum):
+    """RFC 6265bis section 5.4.7."""
+
+    NONE = "None"
+    LAX = "Lax"
+    STRICT = "Strict"
+
+
+class CookieAttributes(msgspec.Struct, frozen=True):
+    """What stands behind the session cookie's value in `Set-Cookie` (RFC 6265 section 4.1.2).
+
+    `expires` and `max_age` are seconds from now, possibly negative. `secure` None means: if the client came over TLS.
+    """
+
+    path: str = "/"
+    domain: str = ""
+    expires: int | None = None
+    max_age: int | None = None
+    secure: bool | None = None
+    same_site: SameSite | None = None
+    omit_same_site_for_old_browsers: bool = False
+
+
+class Affinity(msgspec.Struct, frozen=True):
+    """How a route keeps a client on its endpoint.
+
+    `backend_key` is the second part of the cookie's value: lower-case hex, derived from the backend's name.
+    """
+
+    mode: AffinityMode
+    cookie_name: str
+    backend_key: str
+    attributes: CookieAttributes = CookieAttributes()
+    change_on_failure: bool = False
+
+
+class Backend(msgspec.Struct, frozen=True):
+    """A service port with the endpoints that it has now, ordered by key and without duplicates."""
+
+    name: BackendName
+    balancing: Balancing
+    endpoints: tuple[Endpoint, ...] = ()

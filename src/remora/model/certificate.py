@@ -1,0 +1,19 @@
+"""A certificate with its private key."""
+
+import msgspec
+
+from remora.core.names import Hostname
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """`name` is unique and stable for the source of the certificate (`namespace/secret`); `hosts` are those it is served for.
+
+    `pem` is the certificate chain followed by the private key. The empty tuple of hosts means the default certificate.
+    """
+
+    name: str
+    hosts: tuple[Hostname, ...]
+    pem: bytes
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.name}, hosts={list(self.hosts)})"
