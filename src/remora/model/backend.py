@@ -33,7 +33,8 @@ class Endpoint(msgspec.Struct, frozen=True, order=True):
     state: EndpointState = EndpointState.ACTIVE
 
     def __post_init__(self) -> None:
-        assert self.key and 0 < self.port < 65536
+        assert self.key
+        assert 0 < self.port < 65536
 
 
 class Balancing(Enum):

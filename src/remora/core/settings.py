@@ -1,0 +1,59 @@
+"""What the person who runs Remora decides: flags and the controller's ConfigMap, as frozen values."""
+
+import msgspec
+
+from remora.core.names import NamespacedName
+
+INGRESS_NGINX_CONTROLLER = "k8s.io/ingress-nginx"
+"""`spec.controller` of the IngressClass that ingress-nginx installs."""
+
+REMORA_CONTROLLER = "remora.io/ingress-controller"
+"""`spec.controller` of our own IngressClass."""
+
+REMORA_CLASS = "remora"
+
+
+class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What translation depends on beside the objects.
+
+    `session_key` is the secret from which endpoints' session keys are made; every replica has the same. The names of the
+    rest are ingress-nginx's flags and ConfigMap keys.
+    """
+
+    session_key: bytes
+    ingress_class: str = "nginx"
+    controller_class: str = INGRESS_NGINX_CONTROLLER
+    ingress_class_by_name: bool = False
+    watch_ingress_without_class: bool = False
+    annotations_prefixes: tuple[str, ...] = ("nginx.ingress.kubernetes.io", "ingress.kubernetes.io")
+    """Where both give a value, the earlier prefix wins."""
+    disable_catch_all: bool = False
+    default_backend_service: NamespacedName | None = None
+    default_ssl_certificate: NamespacedName | None = None
+    configmap: NamespacedName | None = None
+
+    def __repr__(self) -> str:
+        return f"RoutingSettings({self.ingress_class}, {self.controller_class}, session_key=<redacted>)"
+
+
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What HAProxy's program depends on. Times are in seconds; directories are absolute paths.
+
+    `state_directory` holds configuration, maps, certificates and sockets; `bind_addresses` are IP addresses without brackets.
+    """
+
+    state_directory: str
+    bind_addresses: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104 - an Ingress controller listens everywhere unless told otherwise
+    http_port: int = 80
+    https_port: int = 443
+    threads: int = 0
+    """0 lets HAProxy use every processor that it may run on."""
+    maximum_connections: int = 0
+    """0 lets HAProxy derive it from the limit on open files."""
+    connect_timeout: int = 5
+    client_timeout: int = 60
+    server_timeout: int = 60
+    keep_alive_timeout: int = 75
+    tunnel_timeout: int = 3600
+    old_worker_timeout: int = 240
+    """How long a worker of before a reload may finish its connections (ingress-nginx: `worker-shutdown-timeout`)."""
