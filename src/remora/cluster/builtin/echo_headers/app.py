@@ -1,0 +1,1 @@
+../../../../../examples/echo-headers/app.py
