@@ -1,0 +1,1 @@
+"""A file per feature: its rules in the program, and its entries in the maps."""

@@ -1,0 +1,43 @@
+"""Where HAProxy's files and sockets are, below the state directory."""
+
+import msgspec
+
+from remora.haproxy.maps import Map
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Absolute paths below `directory`. Files are written by `apply`; `runtime_socket` and `master_socket` are HAProxy's."""
+
+    directory: str
+
+    @property
+    def program(self) -> str:
+        return f"{self.directory}/program.cfg"
+
+    @property
+    def backends(self) -> str:
+        return f"{self.directory}/backends.cfg"
+
+    @property
+    def runtime_socket(self) -> str:
+        return f"{self.directory}/runtime.sock"
+
+    @property
+    def master_socket(self) -> str:
+        return f"{self.directory}/master.sock"
+
+    @property
+    def peer_socket(self) -> str:
+        return f"{self.directory}/peer.sock"
+
+    @property
+    def crt_list(self) -> str:
+        return f"{self.directory}/certificates.list"
+
+    def map(self, name: Map) -> str:
+        """The file of a map, which is also its name on the runtime socket."""
+        return f"{self.directory}/maps/{name.value}.map"
+
+    def certificate(self, name: str) -> str:
+        """The PEM file of the certificate called `name` (`namespace/secret`, or "default")."""
+        return f"{self.directory}/certificates/{name.replace('/', '_')}.pem"

@@ -1,0 +1,108 @@
+"""The maps through which routes and policies reach the running HAProxy, and how keys and values are written in them.
+
+A map file is read line by line: a key, blanks, a value. So a key has no blank and neither has a line end; `encode_path`
+takes them out of paths in the same way in which the program takes them out of requests.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+
+import msgspec
+
+from remora.haproxy.pool import Slot
+
+ANY_HOST_KEY = "*"
+"""Stands for the empty host in keys; a Host header cannot collide with it, since `*` leads there anyway."""
+
+EXACT_END = "//!"
+"""What a request's key ends with. A merged path has no `//`, so a key of a prefix ends before it, and one of an exact path
+with it; the longest match then prefers Exact to Prefix of the same text."""
+
+DEFAULT_ROUTE_KEY = "!"
+"""The entry of `routes` for requests that no route takes; no host begins with it."""
+
+
+class Map(Enum):
+    """The maps, named by their file's stem."""
+
+    ROUTES = "routes"
+    """host + path + "/" to a RouteRecord; longest match, case-sensitive."""
+    FOLDED_ROUTES = "folded-routes"
+    """The same in lower case, for hosts in regular-expression mode whose patterns are all literal prefixes."""
+    REGEX_ROUTES = "regex-routes"
+    """PCREs over host + path to a RouteRecord; the first match in the file wins."""
+    HOSTS = "hosts"
+    """host to HostKind: which of the three above knows its paths."""
+    REDIRECTS = "redirects"
+    """Route id to the Location of its redirect."""
+    COOKIES = "cookies"
+    """Route id to what stands in the Set-Cookie of its sessions; see `features.affinity`."""
+    REWRITES = "rewrites"
+    """Route id to what becomes of the path; see `features.rewrite`."""
+    SERVERS = "servers"
+    """A server's name to its state; see `features.affinity`."""
+    SLOTS = "slots"
+    """Slot to backend name. Never looked up: it tells a controller that finds HAProxy running what serves what."""
+    CERTIFICATES = "certificates"
+    """Certificate name to the digest of its content. Never looked up; as SLOTS."""
+
+
+class HostKind(Enum):
+    """How the paths of a host are matched."""
+
+    PLAIN = "plain"
+    FOLDED = "folded"
+    REGEX = "regex"
+
+
+class RouteRecord(msgspec.Struct, frozen=True):
+    """What the program learns about a request from its route, in one look-up.
+
+    `over_tls` and `over_http` name the backend for a request that came by HTTPS and by HTTP; they differ where HTTP is sent
+    to HTTPS. `cookie_name` is "" without affinity; `reads_agent` says that its Set-Cookie depends on the User-Agent. None
+    of them holds a `|`.
+    """
+
+    over_tls: str
+    over_http: str
+    route: str
+    cookie_name: str = ""
+    reads_agent: bool = False
+
+
+def encode_record(record: RouteRecord, slots: Mapping[str, Slot]) -> str:
+    """The record as a map's value, with the slots that serve its backends.
+
+    A name that is in no slot is one that the program declares itself, and stands as it is.
+    """
+    over_tls = slots.get(record.over_tls, record.over_tls)
+    over_http = slots.get(record.over_http, record.over_http)
+    return f"{over_tls}|{over_http}|{record.route}|{record.cookie_name}{'|agent' * record.reads_agent}"
+
+
+_UNSAFE_IN_KEY = re.compile(r"[\x00-\x20%\x7f]")
+
+
+def encode_path(path: str) -> str:
+    """The path as it stands in keys: `%`, blanks and control characters percent-encoded.
+
+    `path` is decoded (RFC 3986 section 2.1) and has no repeated slashes.
+    """
+    return _UNSAFE_IN_KEY.sub(lambda match: f"%{ord(match[0]):02X}", path)
+
+
+def exact_key(host: str, path: str) -> str:
+    """The key of an exact path."""
+    return f"{host or ANY_HOST_KEY}{encode_path(path)}{EXACT_END}"
+
+
+def prefix_key(host: str, path: str) -> str:
+    """The key of a prefix without a slash at its end."""
+    return f"{host or ANY_HOST_KEY}{encode_path(path)}/"
+
+
+def regex_key(host: str, pattern: str) -> str:
+    """A PCRE over host + decoded path for a pattern that is anchored at the path's start, without regard to case."""
+    spaceless = re.sub(r"\s", lambda match: f"\\x{ord(match[0]):02x}", pattern)
+    return f"(?i)^{re.escape(host or ANY_HOST_KEY)}(?:{spaceless.removeprefix('^')})"

@@ -1,0 +1,59 @@
+"""Which kinds of backends the program declares in advance.
+
+A class is everything that HAProxy fixes when it starts: how a backend balances, and which rules run on its requests. A
+service port takes a free backend of its class and fills it with servers at run time. What HAProxy takes only in its text
+gets a dedicated backend instead, at the price of a reload.
+"""
+
+from enum import Enum
+from typing import NewType
+
+import msgspec
+
+Slot = NewType("Slot", str)
+"""The name of a declared backend in HAProxy, such as `persistent-plain-7`."""
+
+
+class Algorithm(Enum):
+    """How a class finds the server of a request."""
+
+    SPREAD = "spread"
+    """Round robin, no sessions."""
+    PERSISTENT = "persistent"
+    """The session names its server; a new one is given a server by round robin."""
+    BALANCED = "balanced"
+    """The session's key is hashed consistently; it names its server too, which counts while that server drains."""
+    LEAST = "least"
+    """The server with the fewest connections, no sessions."""
+
+
+class BackendClass(msgspec.Struct, frozen=True, order=True):
+    """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use."""
+
+    algorithm: Algorithm
+    rich: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.algorithm.value}-{'rich' if self.rich else 'plain'}"
+
+    def slot(self, number: int) -> Slot:
+        """The number-th backend of the pool, from 1."""
+        return Slot(f"{self.name}-{number}")
+
+
+CLASSES = tuple(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True))
+"""Every class that the program declares, in the order in which they stand there."""
+
+SMALLEST_POOL = 16
+"""Backends of each class at the least, so that a fresh cluster starts without a reload. An unused backend costs some 20 kB."""
+
+
+def pool_size(used: int) -> int:
+    """How many backends to declare where `used` are needed: a power of two with at least half of it free."""
+    return max(SMALLEST_POOL, 1 << (2 * used - 1).bit_length() if used else 0)
+
+
+def is_low(used: int, declared: int) -> bool:
+    """Whether the pool should be doubled while there is time to do it in the background."""
+    return used > declared * 3 // 4

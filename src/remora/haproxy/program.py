@@ -1,0 +1,229 @@
+"""HAProxy's program: everything in its configuration that does not depend on the cluster.
+
+`FRONTEND_PHASES` is the one place that orders what happens to a request before it has a backend; a class's rules follow in
+the order of `_class_section`. Nothing that comes from an Ingress is in here.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+
+from remora.core.settings import ProxySettings
+from remora.haproxy.features import affinity, counting, forwarded, redirect, rewrite
+from remora.haproxy.grammar import Directive, Section, address_and_port, render_sections, rule, section
+from remora.haproxy.layout import Layout
+from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
+from remora.haproxy.pool import CLASSES, Algorithm, BackendClass
+
+LOCAL_PEER = "remora"
+"""The name under which an old worker hands its stick tables to a new one at a reload (`haproxy -L`)."""
+
+NOT_FOUND_BACKEND = "not-found"
+UNAVAILABLE_BACKEND = "unavailable"
+HEALTHZ_BACKEND = "healthz"
+
+_UNROUTED = "!{ var(txn.record) -m found }"
+
+# TLS 1.2 suites of ingress-nginx's `ssl-ciphers`, in its order.
+_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384"
+)
+
+
+def render_program(settings: ProxySettings) -> str:
+    """The program as a file's text. It names its own digest in the variable `proc.program`, so that a controller that finds
+    HAProxy running can tell whether it runs this very program."""
+    body = list(_sections(settings))
+    return render_sections([_global_section(settings, digest=_digest(render_sections(body))), *body])
+
+
+def program_digest(settings: ProxySettings) -> str:
+    """The digest that `render_program` writes: 16 hex digits."""
+    return _digest(render_sections(_sections(settings)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _sections(settings: ProxySettings) -> Iterator[Section]:
+    layout = Layout(settings.state_directory)
+    yield _defaults_section(settings)
+    yield section("peers", "local", lines=[rule(f"peer {LOCAL_PEER}", f"unix@{layout.peer_socket}")])
+    yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
+    yield section("frontend", "ingress", "from", "base", lines=_frontend_lines(settings, layout))
+    for kind in CLASSES:
+        yield _class_section(kind, layout)
+    yield from _fixed_backends()
+    port = settings.https_port if settings.use_port_in_redirects else None
+    yield from redirect.sections(defaults="base", redirects_map=layout.map(Map.REDIRECTS), port_in_location=port)
+
+
+def _global_section(settings: ProxySettings, *, digest: str) -> Section:
+    layout = Layout(settings.state_directory)
+    lines = [
+        rule("stats socket", f"unix@{layout.runtime_socket}", "mode", "600", "level", "admin", "expose-fd", "listeners"),
+        rule("stats timeout 10m"),
+        rule("set-var proc.program", f"str({digest})"),
+        rule(f"hard-stop-after {settings.old_worker_timeout}s"),
+        rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
+        rule("ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets"),
+        rule("ssl-default-bind-ciphers", _CIPHERS),
+        rule("tune.ssl.default-dh-param 2048"),
+    ]
+    if settings.threads:
+        lines.append(rule(f"nbthread {settings.threads}"))
+    if settings.maximum_connections:
+        lines.append(rule(f"maxconn {settings.maximum_connections}"))
+    return section("global", lines=lines)
+
+
+def _defaults_section(settings: ProxySettings) -> Section:
+    return section(
+        "defaults",
+        "base",
+        lines=[
+            rule("mode http"),
+            rule(f"timeout connect {settings.connect_timeout}s"),
+            rule(f"timeout client {settings.client_timeout}s"),
+            rule(f"timeout http-request {settings.client_timeout}s"),
+            rule(f"timeout http-keep-alive {settings.keep_alive_timeout}s"),
+            rule(f"timeout server {settings.server_timeout}s"),
+            rule(f"timeout tunnel {settings.tunnel_timeout}s"),
+            # Without it a reload closes idle connections on which a request is under way (64 of 617,690 failed).
+            rule("option idle-close-on-response"),
+            # Three tries as in ingress-nginx, each on another server: a pod that refuses costs nobody a request.
+            rule("retries 2"),
+            rule("option redispatch 1"),
+            rule("retry-on conn-failure empty-response response-timeout"),
+        ],
+    )
+
+
+def _counting_table() -> Directive:
+    store = f"store gpc({counting.COUNTERS})"
+    return rule(f"stick-table type string len 20 size 200k {store} peers local")
+
+
+def _frontend_lines(settings: ProxySettings, layout: Layout) -> Iterator[Directive]:
+    for address in settings.bind_addresses:
+        v6_only = ("v6only",) if address == "::" else ()
+        yield rule("bind", address_and_port(address, settings.http_port), *v6_only)
+        tls = ("ssl", "crt-list", layout.crt_list, "alpn", "h2,http/1.1")
+        yield rule("bind", address_and_port(address, settings.https_port), *v6_only, *tls)
+    for phase in FRONTEND_PHASES:
+        yield from phase(settings, layout)
+
+
+def _read_request(settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
+    """What every later rule reads: scheme, port, host, path."""
+    # A slash in Host would move the border between host and path in the look-up key, and with it past a route's guards.
+    yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
+    yield rule("http-request set-var(txn.scheme) str(http)", when="!{ ssl_fc }")
+    yield rule(f"http-request set-var(txn.port) int({settings.http_port})", when="!{ ssl_fc }")
+    yield rule("http-request set-var(txn.scheme) str(https)", when="{ ssl_fc }")
+    yield rule("http-request set-var(txn.port) int(443)", when="{ ssl_fc }")
+    yield rule("http-request set-var(txn.host)", "req.hdr(host),host_only,lower,rtrim(.)")
+    yield rule("http-request set-var(txn.path)", "path")
+
+
+def _normalise_path(_settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
+    """Routes are looked up by the decoded path with slashes merged and dots resolved, as nginx does; what is forwarded stays
+    as the client wrote it. Few paths need this, so it all depends on one test."""
+    odd = "{ var(txn.odd) -m bool }"
+    yield rule("http-request set-var(txn.odd) bool(true)", when="{ path -m sub % // /. }")
+    yield rule("http-request set-var(txn.pathq)", "pathq", when=odd)
+    # What a decoded control character would do in a log, a map or a header is nobody's wish; nginx refuses only NUL.
+    yield rule("http-request deny deny_status 400", when=odd + r" { path,url_dec -m reg [\x00-\x1f\x7f] }")
+    yield rule("http-request set-path", "%[path,url_dec]", when=odd)
+    for step in ("path-merge-slashes", "path-strip-dot"):
+        yield rule(f"http-request normalize-uri {step}", when=odd)
+    yield rule("http-request normalize-uri path-strip-dotdot full", when=odd)
+    yield rule("http-request set-var(txn.path)", "path", when=odd)
+    yield rule("http-request set-pathq", "%[var(txn.pathq)]", when=odd)
+    yield rule("http-request set-var(txn.decoded)", "var(txn.path)", when=odd)
+    yield rule("http-request set-var(txn.path)", 'var(txn.path),regsub("%","%25",g),regsub(" ","%20",g)', when=odd)
+
+
+def _find_route(_settings: ProxySettings, layout: Layout) -> Iterator[Directive]:
+    """One look-up where the host is written in full and has plain paths; else the host decides which map knows its paths.
+
+    An exact host does not fall back to a wildcard host when none of its paths fits (as in ingress-nginx).
+    """
+    record = "http-request set-var(txn.record)"
+    find = f"concat(,txn.path,{EXACT_END}),map_beg({layout.map(Map.ROUTES)})"
+    yield rule(record, f"var(txn.host),{find}")
+    yield rule("http-request set-var(txn.virtual_host)", "var(txn.host)", when=_UNROUTED)
+    yield from _find_host_kind(layout)
+    for wider in ('var(txn.host),regsub("^[^.]+","*")', f"str({ANY_HOST_KEY})"):
+        unknown = f"{_UNROUTED} !{{ var(txn.kind) -m found }}"
+        yield rule("http-request set-var(txn.virtual_host)", wider, when=unknown)
+        yield from _find_host_kind(layout, when=unknown)
+    plain = f"{_UNROUTED} {{ var(txn.kind) -m str {HostKind.PLAIN.value} }}"
+    yield rule(record, f"var(txn.virtual_host),{find}", when=plain)
+    folded = f"{_UNROUTED} {{ var(txn.kind) -m str {HostKind.FOLDED.value} }}"
+    yield rule(record, f"var(txn.virtual_host),concat(,txn.path,/),lower,map_beg({layout.map(Map.FOLDED_ROUTES)})", when=folded)
+    regex = f"{_UNROUTED} {{ var(txn.kind) -m str {HostKind.REGEX.value} }}"
+    yield rule("http-request set-var(txn.decoded)", "var(txn.path)", when=regex + " !{ var(txn.odd) -m bool }")
+    yield rule(record, f"var(txn.virtual_host),concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})", when=regex)
+    yield rule(record, f"str({DEFAULT_ROUTE_KEY}),map_beg({layout.map(Map.ROUTES)})", when=_UNROUTED)
+    yield rule(record, f"str({NOT_FOUND_BACKEND}|{NOT_FOUND_BACKEND}|{counting.UNROUTED}|)", when=_UNROUTED)
+
+
+def _find_host_kind(layout: Layout, when: str = _UNROUTED) -> Iterator[Directive]:
+    yield rule("http-request set-var(txn.kind)", f"var(txn.virtual_host),map_str({layout.map(Map.HOSTS)})", when=when)
+
+
+def _count(_settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
+    yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
+    yield from counting.request_rules()
+    yield from counting.response_rules()
+
+
+def _hand_over(_settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
+    yield rule("use_backend", "%[var(txn.record),field(2,|)]", when="!{ ssl_fc }")
+    yield rule("use_backend", "%[var(txn.record),field(1,|)]")
+
+
+FRONTEND_PHASES: tuple[Callable[[ProxySettings, Layout], Iterable[Directive]], ...] = (
+    _read_request,
+    _normalise_path,  # before the route is looked up, and undone before anything is forwarded
+    _find_route,
+    _count,  # needs the route; before the backend, so that what a backend answers itself is counted too
+    _hand_over,
+)
+
+
+def _class_section(kind: BackendClass, layout: Layout) -> Section:
+    lines: list[Directive] = [*_balancing(kind.algorithm), *forwarded.request_rules()]
+    if kind.rich:
+        lines += rewrite.request_rules(layout.map(Map.REWRITES))
+    lines += affinity.request_rules(kind.algorithm)
+    lines += affinity.response_rules(
+        kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS)
+    )
+    # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
+    lines.append(rule("http-request disable-l7-retry", when="{ method POST PATCH LOCK }"))
+    return section("defaults", kind.name, "from", "base", lines=lines)
+
+
+def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
+    match algorithm:
+        case Algorithm.SPREAD | Algorithm.PERSISTENT:
+            yield rule("balance roundrobin")
+        case Algorithm.BALANCED:
+            yield rule("balance hash", "var(txn.key)")
+            yield rule("hash-type consistent")
+        case Algorithm.LEAST:
+            yield rule("balance leastconn")
+
+
+def _fixed_backends() -> Iterator[Section]:
+    text = ("content-type", "text/plain; charset=utf-8", "string")
+    answers = {
+        NOT_FOUND_BACKEND: rule("http-request return status 404", *text, "default backend - 404"),
+        UNAVAILABLE_BACKEND: rule("http-request return status 503", *text, "503 Service Unavailable"),
+        HEALTHZ_BACKEND: rule("http-request return status 200"),
+    }
+    for name, answer in answers.items():
+        yield section("backend", name, "from", "base", lines=[answer])
