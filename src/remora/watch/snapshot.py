@@ -1,0 +1,136 @@
+"""Everything that is cached, at one moment, as a value: objects by kind and name, and the indexes over them.
+
+A Snapshot is never changed; `changed` makes the next one from it and shares what did not change.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from remora.core.names import ANY_HOST, Hostname, NamespacedName
+from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Secret, Service
+from remora.watch.persistent import PersistentMap
+
+KINDS: tuple[type[KubernetesObject], ...] = (Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap)
+"""The kinds that routing depends on. Pods are not among them: EndpointSlices name them and know whether they are ready."""
+
+Kind = type[KubernetesObject]
+K = TypeVar("K", bound=KubernetesObject)
+Table = PersistentMap[NamespacedName, KubernetesObject]
+IndexTable = PersistentMap[Any, tuple[NamespacedName, ...]]
+
+
+class Index(Enum):
+    """A way to find objects other than by their own name."""
+
+    INGRESSES_OF_HOST = "ingresses of a host"
+    """Hostname to the Ingresses that have a rule for it; "" also to those that have a default backend and no rules."""
+    SLICES_OF_SERVICE = "slices of a service"
+    """A Service's name to its EndpointSlices."""
+
+
+class IndexKey(msgspec.Struct, frozen=True):
+    """One entry of an index. As something that was read, it stands for the set of names found there."""
+
+    index: Index
+    key: Hostname | NamespacedName
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An object that came, went, or changed in something that we read. Which of them, the snapshots tell."""
+
+    kind: Kind
+    name: NamespacedName
+
+
+def normal_host(text: str) -> Hostname:
+    """The host of a rule or of a TLS section in the form in which hosts are compared."""
+    return Hostname(text.lower().removesuffix("."))
+
+
+def hosts_of(ingress: Ingress) -> frozenset[Hostname]:
+    """The hosts that an Ingress says something about."""
+    if not ingress.spec.rules:
+        return frozenset((ANY_HOST,)) if ingress.spec.default_backend else frozenset()
+    return frozenset(normal_host(rule.host) for rule in ingress.spec.rules)
+
+
+def _services_of(endpoint_slice: EndpointSlice) -> frozenset[NamespacedName]:
+    service = endpoint_slice.service
+    return frozenset((service,)) if service else frozenset()
+
+
+_INDEXED: dict[Kind, tuple[Index, Callable[[Any], frozenset[Any]]]] = {
+    Ingress: (Index.INGRESSES_OF_HOST, hosts_of),
+    EndpointSlice: (Index.SLICES_OF_SERVICE, _services_of),
+}
+
+
+def index_keys(kind: Kind, obj: KubernetesObject | None) -> frozenset[IndexKey]:
+    """The entries of indexes in which an object stands."""
+    if obj is None or kind not in _INDEXED:
+        return frozenset()
+    index, keys_of = _INDEXED[kind]
+    return frozenset(IndexKey(index, key) for key in keys_of(obj))
+
+
+class Snapshot:
+    """All cached objects at one moment."""
+
+    __slots__ = ("_indexes", "_tables")
+
+    _tables: Mapping[Kind, Table]
+    _indexes: Mapping[Index, IndexTable]
+
+    def __init__(self) -> None:
+        self._tables = {kind: PersistentMap() for kind in KINDS}
+        self._indexes = {index: PersistentMap() for index in Index}
+
+    def find(self, kind: type[K], name: NamespacedName) -> K | None:
+        """The object of that name, if there is one."""
+        return cast("K | None", self._tables[kind].get(name))
+
+    def all(self, kind: type[K]) -> Iterable[K]:
+        """Every object of the kind, in no particular order."""
+        return cast("Iterable[K]", self._tables[kind].values())
+
+    def names(self, kind: Kind) -> Iterable[NamespacedName]:
+        """The names of all objects of the kind, in no particular order."""
+        return self._tables[kind].keys()
+
+    def indexed(self, entry: IndexKey) -> tuple[NamespacedName, ...]:
+        """The names that stand in an entry of an index, in ascending order."""
+        return self._indexes[entry.index].get(entry.key, ())
+
+    def hosts(self) -> Iterable[Hostname]:
+        """Every host that an Ingress has a rule for, in no particular order."""
+        return self._indexes[Index.INGRESSES_OF_HOST].keys()
+
+    def changed(self, kind: Kind, changes: Mapping[NamespacedName, KubernetesObject | None]) -> "Snapshot":
+        """The snapshot after objects of one kind came, changed, or went (None)."""
+        table = self._tables[kind]
+        after = Snapshot.__new__(Snapshot)
+        after._tables = {**self._tables, kind: table.changed(changes)}
+        after._indexes = self._indexes
+        if kind in _INDEXED:
+            index, _ = _INDEXED[kind]
+            entries = self._changed_entries(kind, changes)
+            if entries:
+                after._indexes = {**self._indexes, index: self._indexes[index].changed(entries)}
+        return after
+
+    def _changed_entries(
+        self, kind: Kind, changes: Mapping[NamespacedName, KubernetesObject | None]
+    ) -> dict[Any, tuple[NamespacedName, ...] | None]:
+        """The entries of the kind's index that are other than before."""
+        names: dict[IndexKey, set[NamespacedName]] = {}
+        for name, obj in changes.items():
+            before = index_keys(kind, self._tables[kind].get(name))
+            after = index_keys(kind, obj)
+            for entry in before ^ after:
+                if entry not in names:
+                    names[entry] = set(self.indexed(entry))
+                (names[entry].add if entry in after else names[entry].discard)(name)
+        return {entry.key: tuple(sorted(found)) or None for entry, found in names.items()}
