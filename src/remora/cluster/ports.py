@@ -1,0 +1,108 @@
+"""Whether a TCP address can be listened on, and if not, who holds it. Reads /proc; decides nothing."""
+
+import errno
+import socket
+from pathlib import Path
+
+import msgspec
+
+_LISTENING = "0A"
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """The process that listens on an address."""
+
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.command} (pid {self.pid})"
+
+
+class Unbindable(msgspec.Struct, frozen=True):
+    """Why an address cannot be listened on."""
+
+    address: str
+    port: int
+    in_use: bool
+    """Somebody has it; otherwise the system does not permit it, or the address is not this machine's."""
+    why: str
+    holder: Holder | None = None
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port} {self.why}"
+
+
+def find_obstacle(address: str, port: int) -> Unbindable | None:
+    """What keeps this user from listening there, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Connections of an earlier listener in TIME_WAIT are no obstacle, neither to HAProxy nor to us.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except OSError as error:
+            return _describe(address, port, error)
+    return None
+
+
+def free_port(address: str) -> int:
+    """A port on which nobody listens at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((address, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _describe(address: str, port: int, error: OSError) -> Unbindable:
+    if error.errno == errno.EADDRINUSE:
+        holder = find_holder(address, port)
+        by = str(holder) if holder else "a process that this user may not see"
+        return Unbindable(address, port, in_use=True, why=f"is in use by {by}", holder=holder)
+    if error.errno == errno.EACCES:
+        why = "may only be used by root (ports below net.ipv4.ip_unprivileged_port_start)"
+        return Unbindable(address, port, in_use=False, why=why)
+    return Unbindable(address, port, in_use=False, why=f"cannot be used: {error.strerror}")
+
+
+def find_holder(address: str, port: int) -> Holder | None:
+    """The process that listens on the address or on all addresses; None if it cannot be known."""
+    inodes = _listening_inodes(address, port)
+    if not inodes:
+        return None
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and _has_file(process, wanted):
+            return Holder(int(process.name), _command(process))
+    return None
+
+
+def _listening_inodes(address: str, port: int) -> set[str]:
+    packed = socket.inet_aton(address)[::-1].hex().upper()
+    # An IPv6 socket on :: listens for IPv4 too.
+    places = {f"{packed}:{port:04X}", f"{'0' * 8}:{port:04X}", f"{'0' * 32}:{port:04X}"}
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for columns in map(str.split, lines):
+            if columns[1] in places and columns[3] == _LISTENING:
+                inodes.add(columns[9])
+    return inodes
+
+
+def _has_file(process: Path, wanted: set[str]) -> bool:
+    try:
+        return any(str(file.readlink()) in wanted for file in (process / "fd").iterdir())
+    except OSError:  # not ours to see, or gone
+        return False
+
+
+def _command(process: Path) -> str:
+    try:
+        words = process.joinpath("cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return "a process"
+    return " ".join(words).strip()[:120] or process.joinpath("comm").read_text().strip()
