@@ -1,0 +1,137 @@
+"""What a row of the annotation table is, and how a field of a group becomes one.
+
+A group is a frozen dataclass whose every field was made by `annotation`, `planned` or `global_setting`; everything known about
+an annotation stands on its field.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from enum import Enum, IntEnum
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from remora.annotations.values import text
+
+T = TypeVar("T")
+
+
+class Scope(Enum):
+    """What a setting is attached to, and so where two Ingresses can disagree."""
+
+    HOST = "host"
+    ROUTE = "route"
+    BACKEND = "backend"
+    GLOBAL = "global"
+
+
+class Risk(IntEnum):
+    """How much harm a value can do; the ConfigMap's `annotations-risk-level` is the highest that is accepted."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+
+class OnInvalid(Enum):
+    """What a refused value does."""
+
+    DEFAULT = "default"
+    """The default counts, the rest of the Ingress works."""
+    DENY = "deny"
+    """Every route of the Ingress answers 503."""
+
+
+class Support(Enum):
+    """How far an annotation is honoured."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    """Honoured with a difference; `differs` says which."""
+    WITHOUT_EFFECT = "without effect"
+    """Accepted, and there is nothing to do; `differs` says why."""
+    NOT_YET = "not yet"
+    """Known, and reported wherever it is used. One that guards access closes its routes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Everything known about one annotation. `name` has no prefix; it is "" for what only the ConfigMap can say."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    doc: str
+    aliases: tuple[str, ...] = ()
+    scope: Scope = Scope.ROUTE
+    risk: Risk = Risk.LOW
+    global_key: str = ""
+    """The ConfigMap key that replaces the default for every Ingress; "" if there is none."""
+    on_invalid: OnInvalid = OnInvalid.DEFAULT
+    support: Support = Support.FULL
+    differs: str = ""
+    guards: bool = False
+    """Whether it restricts access, so that an Ingress must not be served without it."""
+    inert: Callable[[str], bool] = lambda _: False
+    """Whether a text asks for nothing, so that not honouring it changes nothing."""
+    accepts: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
+    haproxy: tuple[str, ...] = ()
+
+
+def annotation(
+    name: str,
+    parse: Callable[[str], T],
+    *,
+    default: T,
+    doc: str,
+    aliases: tuple[str, ...] = (),
+    scope: Scope = Scope.ROUTE,
+    risk: Risk = Risk.LOW,
+    global_key: str = "",
+    on_invalid: OnInvalid = OnInvalid.DEFAULT,
+    support: Support = Support.FULL,
+    differs: str = "",
+    accepts: tuple[str, ...] = (),
+    refuses: tuple[str, ...] = (),
+    haproxy: tuple[str, ...] = (),
+) -> T:
+    """A field that an annotation fills; typed as its value, so that a parser or default that does not fit is a type error."""
+    columns = dict(locals())
+    return cast(T, _field(Row(**columns)))
+
+
+def planned(
+    name: str,
+    doc: str,
+    *,
+    guards: bool = False,
+    inert: Callable[[str], bool] = lambda _: False,
+    aliases: tuple[str, ...] = (),
+    scope: Scope = Scope.ROUTE,
+    risk: Risk = Risk.LOW,
+    global_key: str = "",
+) -> str:
+    """A field for an annotation of ingress-nginx that is not honoured yet; it holds the text, "" when absent."""
+    columns = dict(locals())
+    return cast(str, _field(Row(**columns, parse=text, default="", support=Support.NOT_YET)))
+
+
+def global_setting(key: str, parse: Callable[[str], T], *, default: T, doc: str) -> T:
+    """A field that only the controller's ConfigMap can fill."""
+    return cast(T, _field(Row(name="", global_key=key, parse=parse, default=default, doc=doc, scope=Scope.GLOBAL)))
+
+
+def _field(row: Row) -> Any:
+    return dataclasses.field(default=row.default, metadata={"row": row})
+
+
+@cache
+def rows_of(group: type) -> dict[str, Row]:
+    """The rows of a group by the name of their field, in the order in which they stand there."""
+    return {field.name: field.metadata["row"] for field in dataclasses.fields(group)}
+
+
+def is_off(text: str) -> bool:
+    """Whether a text switches something off: the usual `inert` of switches and counts."""
+    return text.strip().lower() in ("0", "f", "false", "off", "no", "none")

@@ -1,0 +1,277 @@
+"""All rows by name, and the reading of all annotations of an object.
+
+Whatever is written under one of our prefixes ends in a group's field or in a Problem; nothing is passed over in silence.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from remora.annotations.acceptance import Acceptance
+from remora.annotations.affinity import Affinity
+from remora.annotations.allowlist import AddressLists
+from remora.annotations.auth_basic import AuthBasic
+from remora.annotations.auth_external import AuthExternal
+from remora.annotations.backend_tls import BackendProtocol, BackendTls
+from remora.annotations.balancing import Balancing
+from remora.annotations.body import Body
+from remora.annotations.canary import Canary
+from remora.annotations.client_tls import ClientTls
+from remora.annotations.cors import Cors
+from remora.annotations.declare import OnInvalid, Risk, Row, Support, rows_of
+from remora.annotations.error_pages import ErrorPages
+from remora.annotations.firewall import Firewall
+from remora.annotations.headers import Headers
+from remora.annotations.hosts import Aliases
+from remora.annotations.mirror import Mirror
+from remora.annotations.observing import Observing
+from remora.annotations.rate_limit import RateLimit
+from remora.annotations.redirect import Redirect
+from remora.annotations.responses import Responses
+from remora.annotations.rewrite import Rewrite
+from remora.annotations.snippets import Snippets
+from remora.annotations.timeouts import Timeouts
+from remora.annotations.tls import Tls
+from remora.annotations.values import ValueRefused, shown
+from remora.core.names import ObjectRef
+from remora.core.problem import Problem, Severity
+
+G = TypeVar("G")
+
+GROUPS: tuple[type, ...] = (
+    Acceptance, Affinity, AddressLists, Aliases, AuthBasic, AuthExternal, BackendProtocol, BackendTls, Balancing, Body, Canary,
+    ClientTls, Cors, ErrorPages, Firewall, Headers, Mirror, Observing, RateLimit, Redirect, Responses, Rewrite, Snippets,
+    Timeouts, Tls,
+)  # fmt: skip
+
+MISTAKEN = {
+    "client-max-body-size": "proxy-body-size",
+    "grpc-backend": "backend-protocol",
+    "rate-limit": "limit-rps",
+    "rate-limit-burst-multiplier": "limit-burst-multiplier",
+    "rate-limit-connections": "limit-connections",
+    "rate-limit-rps": "limit-rps",
+    "rate-limit-window": "limit-rpm",
+    "secure-backends": "backend-protocol",
+    "session-cookie-httponly": "session-cookie-secure",
+}
+"""Names that people write and no release of this decade reads, and what they mean by them; misspellings find themselves."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a row stands: the group, and the name of its field."""
+
+    group: type
+    field: str
+    row: Row
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Every row that an annotation can name, by name: what reference pages and reports are made from."""
+    return tuple(sorted((place.row for place in _places() if place.row.name), key=lambda row: row.name))
+
+
+@cache
+def _places() -> tuple[Place, ...]:
+    return tuple(Place(group, field, row) for group in GROUPS for field, row in rows_of(group).items())
+
+
+@cache
+def _places_by_name() -> dict[str, Place]:
+    return {name: place for place in _places() if place.row.name for name in (place.row.name, *place.row.aliases)}
+
+
+def find_row(name: str) -> Row | None:
+    """The row of an annotation's name without prefix, or of one of its aliases."""
+    place = _places_by_name().get(name)
+    return place.row if place else None
+
+
+@lru_cache(maxsize=4096)
+def find_nearest_name(name: str) -> str | None:
+    """The name that somebody who wrote an unknown one may have meant."""
+    if name in MISTAKEN:
+        return MISTAKEN[name]
+    matches = get_close_matches(name, sorted(_places_by_name()), n=1, cutoff=0.75)
+    return matches[0] if matches else None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A text that stands somewhere under a known name; `field` says where, as Problems do."""
+
+    place: Place
+    field: str
+    text: str
+
+
+class Defaults(msgspec.Struct, frozen=True):
+    """What counts where an Ingress says nothing: the rows' defaults, as the controller's ConfigMap replaces them.
+
+    `groups` holds only groups with a replaced value; `guards` are the rows of guards that the ConfigMap asks for in vain.
+    """
+
+    groups: dict[type, Any] = {}
+    guards: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+    def of(self, group: type[G]) -> G:
+        """The group as it is without any annotation."""
+        found = self.groups.get(group)
+        return cast(G, found if found is not None else _unchanged(group))
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """All annotations of an Ingress. A closed Ingress must not be served: something that it asks for is not to be had."""
+
+    defaults: Defaults
+    groups: dict[type, Any] = {}
+    problems: tuple[Problem, ...] = ()
+    is_closed: bool = False
+
+    def of(self, group: type[G]) -> G:
+        """The group as the Ingress has it."""
+        found = self.groups.get(group)
+        return cast(G, found if found is not None else self.defaults.of(group))
+
+
+@cache
+def _unchanged(group: type) -> Any:
+    return group()
+
+
+def parse(
+    group: type[G], annotations: Mapping[str, str], *, object: ObjectRef, prefixes: tuple[str, ...], defaults: Defaults
+) -> tuple[G, tuple[Problem, ...]]:
+    """One group of an object's annotations, and what is wrong in it."""
+    known, _ = _find_written(annotations, prefixes)
+    parsed = _parse_written([one for one in known if one.place.group is group], object=object, defaults=defaults)
+    return parsed.of(group), parsed.problems
+
+
+def parse_all(annotations: Mapping[str, str], *, object: ObjectRef, prefixes: tuple[str, ...], defaults: Defaults) -> Parsed:
+    """Every group of an object's annotations. Problems come in the order of the annotations' names."""
+    known, unknown = _find_written(annotations, prefixes)
+    parsed = _parse_written(known, object=object, defaults=defaults)
+    if not unknown:
+        return parsed
+    unknown_names = tuple(_unknown_name(object, key) for key in sorted(unknown))
+    return msgspec.structs.replace(parsed, problems=parsed.problems + unknown_names)
+
+
+def parse_defaults(data: Mapping[str, str], *, object: ObjectRef) -> Defaults:
+    """The defaults that a ConfigMap sets. Keys are compared without regard to case; keys of no row are not ours to judge."""
+    texts = {key.lower(): (key, text) for key, text in sorted(data.items()) if text.strip()}
+    written = []
+    for place in _places():
+        if place.row.global_key in texts:
+            key, text = texts[place.row.global_key]
+            written.append(Written(place, f"data[{key}]", text))
+    parsed = _parse_written(written, object=object, defaults=Defaults())
+    guards = (one.place.row for one in written if one.place.row.guards)
+    texts_by_key = {key: text for key, (_, text) in texts.items()}
+    asked = frozenset(row.name for row in guards if not row.inert(texts_by_key[row.global_key]))
+    return Defaults(groups=parsed.groups, guards=asked, problems=parsed.problems)
+
+
+def _find_written(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> tuple[list[Written], list[str]]:
+    """The annotations under our prefixes: those with a row, in the order of their names, and the keys of the others.
+
+    Where several give a value for one row, one that says something goes before an empty one, the name before an alias, and
+    then the earlier prefix before the later.
+    """
+    best: dict[str, tuple[tuple[bool, bool, int], Written]] = {}
+    unknown = []
+    for key, text in annotations.items():
+        prefix, _, name = key.partition("/")
+        if prefix not in prefixes:
+            continue
+        place = _places_by_name().get(name)
+        if place is None:
+            unknown.append(key)
+            continue
+        row = place.row
+        rank = (not text.strip(), name != row.name, prefixes.index(prefix))
+        if row.name not in best or rank < best[row.name][0]:
+            best[row.name] = rank, Written(place, f"metadata.annotations[{key}]", text)
+    return [best[name][1] for name in sorted(best)], unknown
+
+
+def _parse_written(written: list[Written], *, object: ObjectRef, defaults: Defaults) -> Parsed:
+    values: dict[type, dict[str, Any]] = {}
+    problems: list[Problem] = []
+    guards = set(defaults.guards)
+    is_closed = False
+    highest = defaults.of(Acceptance).highest_risk
+    for one in written:
+        verdict = _judge(one, object=object, highest_risk=highest)
+        guards.discard(one.place.row.name)
+        if verdict.has_value:
+            values.setdefault(one.place.group, {})[one.place.field] = verdict.value
+        if verdict.problem:
+            problems.append(verdict.problem)
+        is_closed = is_closed or verdict.closes
+    groups = {group: dataclasses.replace(cast(Any, defaults.of(group)), **fields) for group, fields in values.items()}
+    return Parsed(defaults, groups, tuple(problems), is_closed or bool(guards))
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    value: Any = None
+    has_value: bool = False
+    problem: Problem | None = None
+    closes: bool = False
+
+
+_ASKS_NOTHING = _Verdict()
+
+_CLOSED = "every path of this Ingress answers 503"
+
+
+def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdict:
+    """What one text does."""
+    row = written.place.row
+    if row.support is Support.NOT_YET:
+        if row.inert(written.text):
+            return _ASKS_NOTHING
+        if row.guards:
+            message = f"{_called(row)} restricts access and is not honoured yet"
+            return _closing(object, written.field, "AnnotationNotHonoured", message)
+    if row.risk > highest_risk:
+        message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest_risk.name.lower()} is the highest accepted"
+        return _closing(object, written.field, "AnnotationTooRisky", message)
+    if row.support is Support.NOT_YET:
+        message = f"{_called(row)} is not honoured yet"
+        problem = Problem(object, written.field, "AnnotationNotHonoured", message, "the Ingress is served without it")
+        return _Verdict(problem=problem)
+    try:
+        return _Verdict(value=row.parse(written.text), has_value=True)
+    except ValueRefused as refusal:
+        return _refused(row, object=object, field=written.field, why=str(refusal))
+
+
+def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
+    message = f"the value is refused: {why}"
+    if row.on_invalid is OnInvalid.DENY:
+        return _closing(object, field, "AnnotationRefused", message)
+    consequence = f"the default {shown(str(row.default))} is used" if row.default not in ("", None) else "it is left out"
+    return _Verdict(problem=Problem(object, field, "AnnotationRefused", message, consequence))
+
+
+def _closing(object: ObjectRef, field: str, code: str, message: str) -> _Verdict:
+    return _Verdict(problem=Problem(object, field, code, message, _CLOSED, Severity.ERROR), closes=True)
+
+
+def _called(row: Row) -> str:
+    return row.name or row.global_key
+
+
+def _unknown_name(object: ObjectRef, key: str) -> Problem:
+    prefix, _, name = key.partition("/")
+    nearest = find_nearest_name(name)
+    hint = f"; did you mean {nearest}?" if nearest else ""
+    field = f"metadata.annotations[{prefix}/{name}]"
+    return Problem(object, field, "AnnotationUnknown", f"no annotation of that name is known{hint}", "it is left out")

@@ -1,0 +1,48 @@
+"""Rewriting of paths (behaviour reference, part A, section 5)."""
+
+from dataclasses import dataclass
+
+from remora.annotations.declare import Risk, Scope, Support, annotation, planned
+from remora.annotations.values import absolute_path, boolean, path_with_groups
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What becomes of a request's path, and how the paths of rules are read."""
+
+    target: str = annotation(
+        "rewrite-target",
+        path_with_groups,
+        default="",
+        risk=Risk.MEDIUM,
+        support=Support.PARTIAL,
+        differs="A target without groups over a path that is no regular expression leaves the host's paths Exact and Prefix, "
+        "case-sensitive and element by element; ingress-nginx turns all of them into regular expressions.",
+        doc="The path sent to the pod; `$1` to `$9` stand for the groups of the rule's path. An http(s) URL redirects there.",
+        accepts=("/", "/$2", "/api/$1", "https://example.com/new"),
+        refuses=("/a?b=c", "/a b", "/$host", "/${1}", ""),
+        haproxy=("http-request set-path", "http-request replace-path"),
+    )
+    use_regex: bool = annotation(
+        "use-regex",
+        boolean,
+        default=False,
+        doc="`true` reads all paths of the host as regular expressions, case-insensitive and anchored at the start.",
+        accepts=("true", "f"),
+        refuses=("yes",),
+        haproxy=("map_reg",),
+    )
+    app_root: str = annotation(
+        "app-root",
+        absolute_path,
+        default="",
+        scope=Scope.HOST,
+        risk=Risk.MEDIUM,
+        doc="Where a request for exactly `/` is sent, with status 302.",
+        accepts=("/dashboard", "/app/"),
+        refuses=("https://example.com", "dashboard", "/a?b"),
+        haproxy=("http-request redirect",),
+    )
+    x_forwarded_prefix: str = planned(
+        "x-forwarded-prefix", "The header X-Forwarded-Prefix, sent to the pod when the path is rewritten.", risk=Risk.MEDIUM
+    )
