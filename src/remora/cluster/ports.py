@@ -40,7 +40,6 @@ def find_obstacle(address: str, port: int) -> Unbindable | None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
-            probe.listen(1)
         except OSError as error:
             return _describe(address, port, error)
     return None

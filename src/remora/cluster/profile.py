@@ -31,6 +31,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     api_port: int = 0
     http_port: int = 0
     https_port: int = 0
+    entry_address: str = ""
 
 
 class Profile(msgspec.Struct, frozen=True):

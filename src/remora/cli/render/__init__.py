@@ -1,0 +1,91 @@
+"""Results into text: data to stdout, talk to stderr; tables and colour on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from remora.cli.options import Output
+
+if TYPE_CHECKING:
+    from remora.cli.status import Status
+    from remora.cluster.profile import Profile
+
+
+def say(text: str) -> None:
+    """A line for the person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def json_document(value: Any) -> None:
+    """A value for programs."""
+    print(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def urls(found: Sequence[str], output: Output) -> None:
+    """One URL in a line."""
+    if output is Output.JSON:
+        json_document({"urls": found})
+    else:
+        print("\n".join(found))
+
+
+def profiles(found: Sequence[tuple["Profile", int | None]], output: Output) -> None:
+    """All profiles, running or not."""
+    rows = [
+        {"name": profile.name, "running": pid is not None, "pid": pid, "directory": str(profile.directory)}
+        for profile, pid in found
+    ]
+    if output is Output.JSON:
+        json_document(rows)
+    elif not rows:
+        say("There is no profile yet; `remora up` makes one.")
+    else:
+        lines = [(row["name"], f"running (pid {row['pid']})" if row["running"] else "down", row["directory"]) for row in rows]
+        table(("PROFILE", "STATE", "DIRECTORY"), lines)
+
+
+def images(found: Sequence[Sequence[str]]) -> None:
+    """Known images with their commands."""
+    table(("IMAGE", "COMMAND", "DIRECTORY"), found)
+
+
+def status(found: "Status", output: Output) -> None:
+    """One cluster with its pods, Services and Ingresses."""
+    if output is Output.JSON:
+        json_document(found)
+        return
+    if not found.running:
+        say(f"Profile {found.profile} does not run; its state is in {found.directory}.")
+        return
+    head = (
+        ("profile", f"{found.profile} (pid {found.pid})"),
+        ("API server", found.server),
+        ("entry", found.entry or "not yet"),
+    )
+    for name, value in head:
+        print(f"{name:<11} {value}")
+    print()
+    pods = [(pod.namespace, pod.name, pod.ready, pod.state, str(pod.restarts), pod.ip) for pod in found.pods]
+    table(("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "IP"), pods)
+    services = [(item.namespace, item.name, item.type, item.problem or " ".join(item.urls) or "-") for item in found.services]
+    table(("NAMESPACE", "SERVICE", "TYPE", "URL"), services)
+    ingresses = [(item.namespace, item.name, ",".join(item.hosts) or "*", item.address or "-") for item in found.ingresses]
+    table(("NAMESPACE", "INGRESS", "HOSTS", "ADDRESS"), ingresses)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Rows under headings in columns, as kubectl shows them; nothing for no rows."""
+    if not rows:
+        return
+    cells = [tuple(str(cell) for cell in row) for row in (headings, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for number, row in enumerate(cells):
+        line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        print(_bold(line) if number == 0 else line)
+    print()
+
+
+def _bold(text: str) -> str:
+    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text

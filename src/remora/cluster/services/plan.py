@@ -10,6 +10,8 @@ import msgspec
 
 from remora.cluster.services.table import Backend, Listener, Server
 
+ACCEPTED = frozenset({"", "New server registered."})
+"""HAProxy's answers to commands of an `Update` that were carried out."""
 DELETED = "Server deleted."
 """HAProxy's answer to a `del server` that was carried out."""
 

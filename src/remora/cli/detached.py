@@ -1,0 +1,84 @@
+"""`remora up --detach`: starts the cluster as a process of its own and waits until it can be used."""
+
+import subprocess
+import sys
+import time
+
+from remora.cli.api import Api
+from remora.cli.render import say
+from remora.cli.render.started import Started, show_started
+from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, controller_obstacle
+from remora.cluster.lock import claimed_indexes, find_runner
+from remora.cluster.profile import Profile, find_profile, make_profile
+from remora.cluster.start import Ports
+from remora.core.errors import RemoraError, UsageError
+
+
+def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
+    """Returns when the API server answers and, with `wait`, the Ingress controller is ready.
+
+    Raises:
+        UsageError: the profile runs already.
+        RemoraError: it ended, or was not ready in time; the message ends with what it logged.
+    """
+    profile = make_profile(name, claimed=claimed_indexes())
+    if runner := find_runner(profile):
+        raise UsageError(f"profile {name} runs already (pid {runner}); `remora status` shows it, `remora down` ends it")
+    process = _spawn(profile, ports)
+    say(f"starting profile {name} (pid {process.pid}), log in {profile.log}")
+    why = _wait(profile, process, wait_controller=wait, timeout=timeout)
+    if why:
+        say(f"the Ingress controller is not ready after {timeout:.0f} s: {why}")
+    show_started(Started.read(_again(name)), detached=True)
+
+
+def _spawn(profile: Profile, ports: Ports) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "remora", "up", "--profile", profile.name, "--no-wait"]
+    command += [f"--api-port={ports.api}", f"--http-port={ports.http}", f"--https-port={ports.https}"]
+    profile.kubeconfig.unlink(missing_ok=True)
+    with profile.log.open("wb") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def _wait(profile: Profile, process: "subprocess.Popen[bytes]", *, wait_controller: bool, timeout: float) -> str:
+    """Why the controller is not ready, "" if it is or nobody waits for it."""
+    deadline = time.monotonic() + timeout
+    why = "the API server does not answer"
+    answered = False
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise UsageError(_last_words(profile)) if process.returncode == 2 else RemoraError(_last_words(profile))
+        if profile.kubeconfig.exists():
+            answered, why = _look(profile, wait_controller=wait_controller)
+            if not why:
+                return ""
+        time.sleep(0.1)
+    if not answered:
+        raise RemoraError(f"{why} after {timeout:.0f} s; see {profile.log}")
+    return why
+
+
+def _look(profile: Profile, *, wait_controller: bool) -> tuple[bool, str]:
+    """Whether the API server answers, and what is still missing."""
+    try:
+        api = Api(profile.kubeconfig)
+        if not api.is_ready():
+            return False, "the API server is not ready"
+        if not wait_controller:
+            return True, ""
+        return True, controller_obstacle(api.read(f"/api/v1/namespaces/{CONTROLLER_NAMESPACE}/pods")["items"])
+    except RemoraError as error:
+        return False, str(error)
+
+
+def _again(name: str) -> Profile:
+    """The profile with the ports that the cluster chose."""
+    profile = find_profile(name)
+    if profile is None:
+        raise RemoraError(f"profile {name} was removed while it started")
+    return profile
+
+
+def _last_words(profile: Profile) -> str:
+    lines = profile.log.read_text(errors="replace").splitlines()[-15:]
+    return "it did not start:\n" + "\n".join(lines)

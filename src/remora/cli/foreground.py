@@ -1,0 +1,52 @@
+"""`remora up` in the foreground: runs the cluster in this process and tells the person how it goes."""
+
+import asyncio
+import logging
+import signal
+import time
+
+import uvloop
+
+from remora.cli.render import say
+from remora.cli.render.started import Started, show_started
+from remora.cluster.cluster import Cluster
+from remora.cluster.start import Ports, Start, starting
+
+
+def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
+    """Runs until SIGINT or SIGTERM.
+
+    Raises:
+        UsageError: the profile runs already, or a port that was asked for cannot be had.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    with starting(name, ports) as start:
+        for note in start.notes:
+            say(f"note: {note}")
+        uvloop.run(_run(start, wait=wait, timeout=timeout))
+    say(f"Profile {name} is down; its state stays in {start.profile.directory}.")
+
+
+async def _run(start: Start, *, wait: bool, timeout: float) -> None:
+    began = time.monotonic()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _stopping, stop)
+    say(f"starting profile {start.profile.name}")
+
+    async def greet(cluster: Cluster) -> None:
+        say(f"API server answers at {cluster.server} ({time.monotonic() - began:.1f} s)")
+        why = await cluster.wait_controller(timeout) if wait else ""
+        if why:
+            say(f"the Ingress controller is not ready after {timeout:.0f} s: {why}")
+        elif wait:
+            say(f"Ingress controller is ready ({time.monotonic() - began:.1f} s)")
+        show_started(Started.of(start, server=cluster.server), detached=False)
+
+    await Cluster(start).run(stop, greet)
+
+
+def _stopping(stop: asyncio.Event) -> None:
+    if not stop.is_set():
+        say("stopping the pods, then the cluster")
+    stop.set()

@@ -1,0 +1,47 @@
+"""From a Service to the URLs under which it can be reached on this machine."""
+
+from typing import Any
+
+from remora.cli.api import Api
+from remora.core.errors import ApiServerRefused, UsageError
+
+
+def fetch_urls(api: Api, namespace: str, name: str) -> list[str]:
+    """The Service's URLs.
+
+    Raises:
+        UsageError: there is no such Service, or it has no address of its own.
+    """
+    try:
+        service = api.read(f"/api/v1/namespaces/{namespace}/services/{name}")
+    except ApiServerRefused as error:
+        if error.status == 404:
+            hint = f"`kubectl get services -n {namespace}` lists what there is"
+            raise UsageError(f"there is no Service {name} in namespace {namespace}; {hint}") from error
+        raise
+    found = service_urls(service)
+    if not found:
+        raise UsageError(f"Service {namespace}/{name} has no address: {_why(service)}")
+    return found
+
+
+def service_urls(service: dict[str, Any]) -> list[str]:
+    """One URL for each TCP port: at the load balancer's address if it has one, else at the cluster IP."""
+    spec = service["spec"]
+    points = service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
+    address = next((point["ip"] for point in points if point.get("ip")), spec.get("clusterIP") or "None")
+    if address == "None":
+        return []
+    ports = [port for port in spec.get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+    return [_url(address, port["port"], secure=port.get("name") == "https" or port["port"] == 443) for port in ports]
+
+
+def _url(address: str, port: int, *, secure: bool) -> str:
+    scheme, usual = ("https", 443) if secure else ("http", 80)
+    return f"{scheme}://{address}" + ("" if port == usual else f":{port}")
+
+
+def _why(service: dict[str, Any]) -> str:
+    if service["spec"].get("type") == "ExternalName":
+        return f"it stands for {service['spec'].get('externalName')}"
+    return "it is headless; its pods' addresses are in its EndpointSlices"

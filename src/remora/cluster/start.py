@@ -1,0 +1,78 @@
+"""Deciding how a profile is started: which profile, which ports, which entry. Starts nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from remora.cluster.addresses import Network
+from remora.cluster.entry import LOCALHOST, Entry, Wish, decide_entry, decide_port
+from remora.cluster.lock import claimed_indexes, running_as
+from remora.cluster.ports import find_obstacle, free_port
+from remora.cluster.profile import Profile, make_profile, write_profile
+from remora.cluster.services.leftover import end_leftovers
+
+API_PORT = 6443
+"""Where people expect a Kubernetes API server; for the default profile."""
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """The ports that were asked for; 0 leaves the choice."""
+
+    api: int = 0
+    http: int = 0
+    https: int = 0
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A profile with everything decided."""
+
+    profile: Profile
+    entry: Entry
+    notes: tuple[str, ...]
+    """What the person should know about the choice of ports."""
+
+
+@contextmanager
+def starting(name: str, ports: Ports) -> Iterator[Start]:
+    """Holds the profile for this process, with ports chosen and kept for the next time.
+
+    Raises:
+        UsageError: it runs already, or a port that was asked for cannot be had.
+        ConfigurationError: its file cannot be read.
+    """
+    profile = make_profile(name, claimed=claimed_indexes())
+    with running_as(profile):
+        end_leftovers(profile.services)
+        start = decide_start(profile, ports)
+        write_profile(start.profile)
+        yield start
+
+
+def decide_start(profile: Profile, ports: Ports) -> Start:
+    """The profile's ports and entry.
+
+    Raises:
+        UsageError: a port that was asked for cannot be had.
+    """
+    before = profile.choices
+    usual = (API_PORT,) if profile.is_default else ()
+    api_wish = Wish("--api-port", ports.api, before.api_port, usual)
+    api_port, notes = decide_port(LOCALHOST, api_wish, find_obstacle=find_obstacle, free_port=free_port)
+    wishes = (
+        Wish("--http-port", ports.http, before.http_port, (80, 8080)),
+        Wish("--https-port", ports.https, before.https_port, (443, 8443)),
+    )
+    address = entry_address(profile, ports)
+    entry = decide_entry(address, wishes, find_obstacle=find_obstacle, free_port=free_port)
+    choices = msgspec.structs.replace(
+        before, api_port=api_port, http_port=entry.http_port, https_port=entry.https_port, entry_address=address
+    )
+    return Start(msgspec.structs.replace(profile, choices=choices), entry, notes + entry.notes)
+
+
+def entry_address(profile: Profile, ports: Ports) -> str:
+    """The default profile answers where `*.localhost` leads; another one too once its ports were chosen by a person."""
+    if profile.choices.entry_address == LOCALHOST or profile.is_default or ports.http or ports.https:
+        return LOCALHOST
+    return str(Network(profile.index).load_balancers[1])

@@ -1,0 +1,85 @@
+"""Profiles on disk, their numbers, and who runs one."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from remora.cluster.lock import claimed_indexes, find_runner, running_as
+from remora.cluster.profile import delete_profile, find_profile, make_profile, profiles
+from remora.core.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path))
+
+
+def test_a_profile_is_found_again_with_its_number() -> None:
+    made = make_profile("default", claimed=())
+    assert find_profile("default") == made
+    assert make_profile("default", claimed=()) == made
+
+
+def test_profiles_have_different_numbers() -> None:
+    first, second = make_profile("default", claimed=()), make_profile("other", claimed=())
+    assert first.index != second.index
+    assert [profile.name for profile in profiles()] == ["default", "other"]
+
+
+def test_the_number_of_a_running_cluster_of_another_home_is_not_used() -> None:
+    usual = make_profile("default", claimed=()).index
+    delete_profile(make_profile("default", claimed=()))
+    assert make_profile("default", claimed={usual}).index != usual
+
+
+def test_the_usual_home_starts_with_number_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REMORA_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    made = make_profile("default", claimed=())
+    assert (made.index, made.directory) == (0, tmp_path / "remora" / "default")
+
+
+def test_a_name_that_is_no_label_is_refused() -> None:
+    with pytest.raises(UsageError, match="lower-case letters"):
+        find_profile("../etc")
+
+
+def test_a_deleted_profile_is_gone() -> None:
+    made = make_profile("default", claimed=())
+    delete_profile(made)
+    assert find_profile("default") is None
+    assert not made.directory.exists()
+
+
+def test_who_runs_a_profile_is_known_and_a_second_one_is_refused() -> None:
+    profile = make_profile("default", claimed=())
+    assert find_runner(profile) is None
+    with running_as(profile):
+        assert find_runner(profile) == os.getpid()
+        assert profile.index in claimed_indexes()
+        with pytest.raises(UsageError, match=rf"runs already \(pid {os.getpid()}\).*remora down"), running_as(profile):
+            pass
+    assert find_runner(profile) is None
+    assert profile.index not in claimed_indexes()
+
+
+def test_a_killed_process_holds_nothing() -> None:
+    profile = make_profile("default", claimed=())
+    program = textwrap.dedent("""
+        import time
+        from remora.cluster.lock import running_as
+        from remora.cluster.profile import find_profile
+        with running_as(find_profile("default")):
+            print("running", flush=True)
+            time.sleep(60)
+    """)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"running\n"
+        assert find_runner(profile) == process.pid
+        process.kill()
+    assert find_runner(profile) is None
