@@ -122,7 +122,7 @@ class Defaults(msgspec.Struct, frozen=True):
     def of(self, group: type[G]) -> G:
         """The group as it is without any annotation."""
         found = self.groups.get(group)
-        return cast(G, found if found is not None else _unchanged(group))
+        return cast(G, found if found is not None else _unchanged(cast(Any, group)))
 
 
 class Parsed(msgspec.Struct, frozen=True):

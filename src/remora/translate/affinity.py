@@ -1,0 +1,71 @@
+"""From the affinity annotations to how a route keeps a client on its endpoint (behaviour reference, part A, section 1)."""
+
+import re
+
+from remora import model
+from remora.annotations import affinity
+from remora.annotations.registry import Parsed
+from remora.model import AffinityMode, Balancing, CookieAttributes, SameSite
+from remora.translate.backends import BackendRef, backend_key
+
+_ELEMENT = r"/(?:[A-Za-z0-9_~-]|\\[.~_-])+"
+_ENDS_ELEMENT = r"(?=/(?![?*{])|\((?:\?:)?/|\$|\Z)"
+_LITERAL_BEGINNING = re.compile(f"(?:{_ELEMENT})*{_ENDS_ELEMENT}")
+
+
+def find_affinity(parsed: Parsed, ref: BackendRef, *, path: str, is_regex: bool) -> model.Affinity | None:
+    """The affinity of a route with the path as written; None if it has none.
+
+    Every route has its own, also where several Ingresses use one Service: in ingress-nginx the last of them decides for all.
+    """
+    group = parsed.of(affinity.Affinity)
+    if group.kind != "cookie":
+        return None
+    return model.Affinity(
+        mode=AffinityMode(group.mode),
+        cookie_name=group.cookie_name,
+        backend_key=backend_key(ref),
+        attributes=_attributes(group, path=path, is_regex=is_regex),
+        change_on_failure=group.cookie_change_on_failure,
+    )
+
+
+def balancing_of(found: model.Affinity | None) -> Balancing:
+    """How a backend is to be balanced for routes of that affinity."""
+    if found is not None and found.mode is AffinityMode.BALANCED:
+        return Balancing.CONSISTENT_HASH
+    return Balancing.ROUND_ROBIN
+
+
+def _attributes(group: affinity.Affinity, *, path: str, is_regex: bool) -> CookieAttributes:
+    return CookieAttributes(
+        path=group.cookie_path or (literal_beginning(path) if is_regex else path),
+        domain=group.cookie_domain,
+        expires=group.cookie_expires,
+        max_age=group.cookie_max_age,
+        secure=True if group.cookie_secure else None,
+        same_site=SameSite(group.cookie_same_site) if group.cookie_same_site else None,
+        omit_same_site_for_old_browsers=group.cookie_conditional_same_site,
+    )
+
+
+def literal_beginning(pattern: str) -> str:
+    """The whole path elements with which everything that the pattern matches begins, "/" if there are none.
+
+    A browser compares a cookie's Path with the request's path as text (RFC 6265 section 5.1.4), so the expression itself, which
+    ingress-nginx sends, would never bring the cookie back.
+    """
+    if _has_alternatives(pattern):
+        return "/"
+    found = _LITERAL_BEGINNING.match(pattern)
+    return re.sub(r"\\(.)", r"\1", found[0]) if found and found[0] else "/"
+
+
+def _has_alternatives(pattern: str) -> bool:
+    """Whether a `|` stands outside of all groups."""
+    depth = 0
+    for character in re.sub(r"\\.|\[[^]]*\]", "", pattern):
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            return True
+    return False

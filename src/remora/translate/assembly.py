@@ -1,0 +1,192 @@
+"""Puts the outcomes of units together: in order, and without walking over those that did not change."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, Generic, Protocol, TypeVar
+
+from remora.annotations.registry import Defaults
+from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.problem import Problem
+from remora.model import Backend, BackendName, Certificate, Model, VirtualHost
+from remora.translate.backends import BackendUnit
+from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit
+from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
+from remora.translate.hosts import HostOutcome, HostUnit
+from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
+from remora.translate.units import GONE, Gone
+from remora.translate.view import Unit
+
+DEFAULT_CERTIFICATE = "default"
+"""The name of the default certificate; no Secret has it, since theirs hold a slash."""
+
+
+class Ordered(Protocol):
+    """What can be sorted."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+K = TypeVar("K", bound=Ordered)
+V = TypeVar("V")
+
+
+class SortedTable(Generic[K, V]):
+    """Values ordered by their key. A change costs the moving of references, and `values` a copy after a change only."""
+
+    def __init__(self) -> None:
+        self._keys: list[K] = []
+        self._values: list[V] = []
+        self._copy: tuple[V, ...] | None = ()
+
+    def set(self, key: K, value: V | None) -> None:
+        """Puts a value in, or takes it out (None)."""
+        place = bisect_left(self._keys, key)
+        is_there = place < len(self._keys) and self._keys[place] == key
+        if value is None:
+            if is_there:
+                del self._keys[place], self._values[place]
+        elif is_there:
+            self._values[place] = value
+        else:
+            self._keys.insert(place, key)
+            self._values.insert(place, value)
+        self._copy = None
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    @property
+    def values(self) -> tuple[V, ...]:
+        """The values in the order of their keys; the same tuple until something changes."""
+        if self._copy is None:
+            self._copy = tuple(self._values)
+        return self._copy
+
+
+class Assembly:
+    """The model, the Problems and the served Ingresses, kept up to date from the outcomes that changed."""
+
+    def __init__(self) -> None:
+        self._virtual_hosts: SortedTable[Hostname, VirtualHost] = SortedTable()
+        self._backends: SortedTable[BackendName, Backend] = SortedTable()
+        self._certificates: SortedTable[str, Certificate] = SortedTable()
+        self._key_pairs: dict[NamespacedName, KeyPair] = {}
+        self._secret_of_host: dict[Hostname, NamespacedName] = {}
+        self._hosts_of_secret: dict[NamespacedName, SortedTable[Hostname, Hostname]] = {}
+        self._problems: SortedTable[tuple[str, str, str], tuple[Problem, ...]] = SortedTable()
+        self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
+        self._default_backend: BackendName | None = None
+        self._stale_secrets: set[NamespacedName] = set()
+        self._model = Model()
+        self._flat_problems: tuple[Problem, ...] | None = ()
+
+    def take(self, changed: Mapping[Unit[Any], Any]) -> None:
+        """Takes the outcomes that changed; GONE for units that are no more."""
+        for unit, outcome in changed.items():
+            self._take(unit, outcome)
+        for secret in self._stale_secrets:
+            self._renew_certificate(secret)
+        self._stale_secrets.clear()
+
+    @property
+    def model(self) -> Model:
+        """The model; the same object until something in it changes."""
+        parts = (self._virtual_hosts.values, self._backends.values, self._certificates.values, self._default_backend)
+        old = self._model
+        if not all(map(_is, parts, (old.virtual_hosts, old.backends, old.certificates, old.default_backend))):
+            self._model = Model(*parts)
+        return self._model
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All Problems, by the object or host that they come from."""
+        if self._flat_problems is None:
+            self._flat_problems = tuple(chain.from_iterable(self._problems.values))
+        return self._flat_problems
+
+    @property
+    def published(self) -> tuple[ObjectRef, ...]:
+        """The Ingresses that are served, by name."""
+        return self._published.values
+
+    def _take(self, unit: Unit[Any], outcome: Any) -> None:
+        match unit:
+            case IngressUnit(name=name):
+                self._take_ingress(name, outcome)
+            case HostUnit(host=host):
+                self._take_host(host, outcome)
+            case BackendUnit():
+                self._take_backend(unit, outcome)
+            case KeyPairUnit(secret=secret):
+                self._take_key_pair(secret, outcome)
+            case DefaultsUnit():
+                self._take_defaults(outcome)
+            case DefaultCertificateUnit():
+                self._take_default_certificate(outcome)
+            case DefaultBackendUnit():
+                self._take_default_backend(outcome)
+            case _:
+                """The others are only read by units."""
+
+    def _take_ingress(self, name: NamespacedName, outcome: Prepared | Gone) -> None:
+        is_served = outcome is not GONE and outcome.is_served
+        self._published.set(name, outcome.ref if outcome is not GONE and is_served else None)
+        self._set_problems(("1", name.namespace, name.name), () if outcome is GONE else outcome.problems)
+
+    def _take_host(self, host: Hostname, outcome: HostOutcome | Gone) -> None:
+        self._virtual_hosts.set(host, None if outcome is GONE else outcome.virtual_host)
+        self._set_problems(("2", host, ""), () if outcome is GONE else outcome.problems)
+        self._set_secret(host, None if outcome is GONE else outcome.certificate)
+
+    def _take_backend(self, unit: BackendUnit, outcome: Backend | Gone) -> None:
+        self._backends.set(unit.name, None if outcome is GONE else outcome)
+
+    def _take_key_pair(self, secret: NamespacedName, outcome: KeyPair | Gone) -> None:
+        if outcome is GONE:
+            self._key_pairs.pop(secret, None)
+        else:
+            self._key_pairs[secret] = outcome
+        self._stale_secrets.add(secret)
+
+    def _take_defaults(self, outcome: Defaults) -> None:
+        self._set_problems(("0", "", "defaults"), outcome.problems)
+
+    def _take_default_certificate(self, outcome: DefaultCertificate) -> None:
+        pair = outcome.key_pair
+        self._certificates.set(DEFAULT_CERTIFICATE, Certificate(DEFAULT_CERTIFICATE, (), pair.pem) if pair else None)
+        self._set_problems(("0", "", "default-certificate"), outcome.problems)
+
+    def _take_default_backend(self, outcome: DefaultBackend) -> None:
+        self._default_backend = outcome.name
+        self._set_problems(("0", "", "default-backend"), outcome.problems)
+
+    def _set_problems(self, source: tuple[str, str, str], problems: tuple[Problem, ...]) -> None:
+        self._problems.set(source, problems or None)
+        self._flat_problems = None
+
+    def _set_secret(self, host: Hostname, secret: NamespacedName | None) -> None:
+        """Notes which Secret a host is served with now."""
+        before = self._secret_of_host.get(host)
+        if before == secret:
+            return
+        if before:
+            del self._secret_of_host[host]
+            self._hosts_of_secret[before].set(host, None)
+            self._stale_secrets.add(before)
+        if secret:
+            self._secret_of_host[host] = secret
+            self._hosts_of_secret.setdefault(secret, SortedTable()).set(host, host)
+            self._stale_secrets.add(secret)
+
+    def _renew_certificate(self, secret: NamespacedName) -> None:
+        hosts = self._hosts_of_secret.get(secret)
+        pair = self._key_pairs.get(secret)
+        if not hosts:
+            self._hosts_of_secret.pop(secret, None)
+        served = Certificate(str(secret), hosts.values, pair.pem) if hosts and pair else None
+        self._certificates.set(str(secret), served)
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other

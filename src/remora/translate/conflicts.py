@@ -1,0 +1,38 @@
+"""Who wins where two Ingresses want the same thing; nowhere else is that decided.
+
+The older one does. The API server keeps creation times by the second, so that Ingresses of one `kubectl apply` are often
+equally old; then the one whose `namespace/name` is greater counts as older, as in ingress-nginx.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.problem import Problem, Severity
+
+
+class Aged(Protocol):
+    """Something that has the age of a Kubernetes object."""
+
+    @property
+    def created(self) -> str:
+        """RFC 3339 in UTC."""
+
+    @property
+    def name(self) -> NamespacedName: ...
+
+
+A = TypeVar("A", bound=Aged)
+
+
+def by_precedence(contenders: Iterable[A]) -> list[A]:
+    """The contenders, those that win first."""
+    youngest_name_last = sorted(contenders, key=lambda one: str(one.name), reverse=True)
+    return sorted(youngest_name_last, key=lambda one: one.created)
+
+
+def path_taken(loser: ObjectRef, field: str, *, host: Hostname, path: str, winner: ObjectRef) -> Problem:
+    """What the loser of a contested path is told."""
+    where = f"{host or 'any host'}, path {path}"
+    by = "an earlier rule of this Ingress" if winner == loser else f"{winner}, which is older"
+    return Problem(loser, field, "PathTaken", f"{where} is taken by {by}", "this path is left out", Severity.ERROR)

@@ -1,0 +1,121 @@
+"""One host: the rules of all its Ingresses become the routes of a virtual host.
+
+Unlike in ingress-nginx a path that no rule lists gets nothing from a stranger's annotations: it is answered by the default
+backend. And the redirect to https covers the hosts that a TLS section lists, not every host of its Ingress.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import msgspec
+
+from remora.annotations.rewrite import Rewrite
+from remora.core.names import ANY_HOST, Hostname, NamespacedName
+from remora.core.problem import Problem, Severity
+from remora.model import PathMatch, RegexPath, Route, VirtualHost
+from remora.translate.certificates import RefusalUnit
+from remora.translate.conflicts import by_precedence, path_taken
+from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
+from remora.translate.paths import asks_for_regex, find_pattern_fault, match_of
+from remora.translate.routes import app_root_route, route_of
+from remora.translate.view import Unit, View
+
+Claim = tuple[Prepared, PathRule]
+"""A rule that wants a path of the host, and the Ingress that it stands in."""
+
+
+class HostOutcome(msgspec.Struct, frozen=True):
+    """A host, translated. `certificate` is the Secret that it is served with, None for the default certificate."""
+
+    virtual_host: VirtualHost | None = None
+    certificate: NamespacedName | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class HostUnit(Unit[HostOutcome], frozen=True):
+    """The rules of one host, from every Ingress that has some."""
+
+    layer: ClassVar[int] = 3
+    host: Hostname
+
+    def run(self, view: View) -> HostOutcome:
+        asked = (view.ask(IngressUnit(name)) for name in view.ingresses_of(self.host))
+        owners = by_precedence(one for one in asked if self.host in one.hosts)
+        if not owners:
+            return HostOutcome()
+        problems: list[Problem] = []
+        routes = _routes(view, self.host, owners, problems)
+        return HostOutcome(VirtualHost(self.host, routes), _certificate(view, self.host, owners), tuple(problems))
+
+
+def _certificate(view: View, host: Hostname, owners: list[Prepared]) -> NamespacedName | None:
+    """The Secret of the first Ingress whose TLS sections cover the host, if it can be used.
+
+    A host-less rule has no name under which a client could ask for its certificate; it is served with the default one.
+    """
+    for owner in owners:
+        section = owner.hosts[host].tls
+        if section:
+            is_usable = section.secret and host != ANY_HOST and not view.ask(RefusalUnit(section.secret))
+            return section.secret if is_usable else None
+    return None
+
+
+def _routes(view: View, host: Hostname, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
+    shares = [(owner, owner.hosts[host]) for owner in owners]
+    has_tls = any(share.tls for _, share in shares)
+    is_regex = any(_asks_for_regex(owner, rule) for owner, share in shares for rule in share.rules)
+    won: dict[PathMatch, Claim] = {}
+    for owner, rule in _claims(shares):
+        match = match_of(rule.path, rule.path_type, is_regex=is_regex)
+        fault = find_pattern_fault(rule.path) if is_regex else None
+        if fault:
+            problems.append(_broken_pattern(owner, rule, fault))
+        elif match in won:
+            winner, _ = won[match]
+            problems.append(path_taken(owner.ref, rule.field, host=host, path=rule.path, winner=winner.ref))
+        else:
+            won[match] = owner, rule
+    for owner, share in shares:
+        if share.fallback:
+            won.setdefault(match_of("/", "Prefix", is_regex=is_regex), (owner, share.fallback))
+    routes = {
+        match: route_of(view, owner, rule, host=host, match=match, has_tls=has_tls) for match, (owner, rule) in won.items()
+    }
+    return _with_app_root(routes, host, owners, is_regex=is_regex)
+
+
+def _claims(shares: list[tuple[Prepared, HostShare]]) -> Iterator[Claim]:
+    """All rules, those that win first. A bare default backend takes `/` of "any host" before any rule, as in ingress-nginx."""
+    claims = [(owner, rule) for owner, share in shares for rule in share.rules]
+    yield from sorted(claims, key=lambda claim: not claim[1].is_default)
+
+
+def _asks_for_regex(owner: Prepared, rule: PathRule) -> bool:
+    rewrite = owner.parsed.of(Rewrite)
+    return not rule.is_default and asks_for_regex(rule.path, target=rewrite.target, use_regex=rewrite.use_regex)
+
+
+def _broken_pattern(owner: Prepared, rule: PathRule, fault: str) -> Problem:
+    message = f"{rule.path!r} is no regular expression: {fault}"
+    return Problem(owner.ref, rule.field, "PatternInvalid", message, "this path is left out", Severity.ERROR)
+
+
+def _with_app_root(
+    routes: dict[PathMatch, Route], host: Hostname, owners: list[Prepared], *, is_regex: bool
+) -> tuple[Route, ...]:
+    """The routes in their order, the `app-root` of the first Ingress that has one before all others."""
+    roots = [app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root]
+    if is_regex:
+        return tuple(roots[:1]) + tuple(sorted(routes.values(), key=_trial_order, reverse=True))
+    merged = routes | {root.match: root for root in roots[:1]}
+    return tuple(sorted(merged.values(), key=lambda route: (type(route.match).__name__, _text(route.match))))
+
+
+def _trial_order(route: Route) -> tuple[int, str]:
+    """Regular expressions are tried by the length of their text, longest first, and then in reverse alphabetical order."""
+    return len(_text(route.match)), _text(route.match)
+
+
+def _text(match: PathMatch) -> str:
+    return match.pattern if isinstance(match, RegexPath) else match.path

@@ -1,0 +1,179 @@
+"""One Ingress: whether it is served, what it says about each of its hosts, and what is wrong in it on its own.
+
+What depends on other Ingresses (conflicts, regular expressions on a host) is decided in `hosts`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+import msgspec
+
+from remora.annotations.canary import Canary
+from remora.annotations.registry import Defaults, Parsed, parse_all, parse_defaults
+from remora.core.names import ANY_HOST, Hostname, NamespacedName, ObjectRef
+from remora.core.problem import Problem, Severity
+from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
+from remora.translate.backends import BackendRef
+from remora.translate.classes import is_ours, missing_class
+from remora.translate.references import reference_problems
+from remora.translate.view import Unit, View
+from remora.watch.snapshot import normal_host
+
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class DefaultsUnit(Unit[Defaults], frozen=True):
+    """What the controller's ConfigMap says for Ingresses that say nothing."""
+
+    def run(self, view: View) -> Defaults:
+        name = view.settings.configmap
+        config_map = view.find(ConfigMap, name) if name else None
+        return parse_defaults(config_map.data or {}, object=config_map.ref) if config_map else Defaults()
+
+
+class PathRule(msgspec.Struct, frozen=True):
+    """A path of a rule. `path` begins with a slash; `written` is the text in the object; `field` says where it stands.
+
+    `is_default` marks what a default backend makes: it has neither affinity nor rewriting nor redirects.
+    """
+
+    path: str
+    written: str
+    path_type: str
+    backend: BackendRef
+    field: str
+    is_default: bool = False
+
+
+class TlsSection(msgspec.Struct, frozen=True):
+    """What covers a host with TLS: the Secret with its certificate, or None for the default certificate."""
+
+    secret: NamespacedName | None
+
+
+class HostShare(msgspec.Struct, frozen=True):
+    """What one Ingress says about one host. `fallback` takes the paths of the host that no rule lists."""
+
+    rules: tuple[PathRule, ...] = ()
+    fallback: PathRule | None = None
+    tls: TlsSection | None = None
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """An Ingress, read. One that is not served has no hosts."""
+
+    ref: ObjectRef
+    created: str = ""
+    is_served: bool = False
+    parsed: Parsed = Parsed(Defaults())
+    hosts: dict[Hostname, HostShare] = {}
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def name(self) -> NamespacedName:
+        return self.ref.name
+
+
+class IngressUnit(Unit[Prepared], frozen=True):
+    """One Ingress. Asked for one that is not there, it answers as for one that is not ours."""
+
+    layer: ClassVar[int] = 2
+    name: NamespacedName
+
+    def run(self, view: View) -> Prepared:
+        ingress = view.find(Ingress, self.name)
+        if ingress is None:
+            return Prepared(ObjectRef("Ingress", self.name))
+        if not is_ours(view, ingress):
+            problem = missing_class(view, ingress)
+            return Prepared(ingress.ref, problems=(problem,) if problem else ())
+        defaults = view.ask(DefaultsUnit())
+        prefixes = view.settings.annotations_prefixes
+        parsed = parse_all(ingress.metadata.annotations, object=ingress.ref, prefixes=prefixes, defaults=defaults)
+        left_out = _why_left_out(ingress, parsed, disable_catch_all=view.settings.disable_catch_all)
+        if left_out:
+            return Prepared(ingress.ref, problems=(left_out,))
+        problems = list(parsed.problems)
+        hosts = _hosts(ingress, problems)
+        problems += reference_problems(view, ingress)
+        created = ingress.metadata.creation_timestamp
+        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems))
+
+
+def _why_left_out(ingress: Ingress, parsed: Parsed, *, disable_catch_all: bool) -> Problem | None:
+    """The Problem of an Ingress that is ours and yet not served."""
+    consequence = "the Ingress is not served"
+    if parsed.of(Canary).enabled:
+        message = "canary Ingresses are not honoured yet"
+        return Problem(ingress.ref, "metadata.annotations", "CanaryNotHonoured", message, consequence, Severity.ERROR)
+    if disable_catch_all and ingress.spec.default_backend:
+        message = "default backends are switched off by --disable-catch-all"
+        return Problem(ingress.ref, "spec.defaultBackend", "CatchAllDisabled", message, consequence, Severity.ERROR)
+    return None
+
+
+def _hosts(ingress: Ingress, problems: list[Problem]) -> dict[Hostname, HostShare]:
+    """What the Ingress says about each of its hosts, those of its rules and the one of a bare default backend."""
+    fallback = _fallback(ingress)
+    if not ingress.spec.rules:
+        rules = (fallback,) if fallback else ()
+        return {ANY_HOST: HostShare(rules, tls=_tls_section(ingress, ANY_HOST))} if rules else {}
+    rules_of: dict[Hostname, list[PathRule]] = {}
+    for number, rule in enumerate(ingress.spec.rules):
+        host = normal_host(rule.host)
+        field = f"spec.rules[{number}]"
+        if host != ANY_HOST and not _HOST.fullmatch(host):
+            problems.append(_rule_left_out(ingress.ref, f"{field}.host", "HostInvalid", f"{rule.host!r} is no host name"))
+            continue
+        paths = rule.http.paths if rule.http else ()
+        rules_of.setdefault(host, []).extend(_path_rules(ingress, paths, f"{field}.http", problems))
+    return {host: HostShare(tuple(rules), fallback, _tls_section(ingress, host)) for host, rules in rules_of.items()}
+
+
+def _path_rules(
+    ingress: Ingress, paths: tuple[HTTPIngressPath, ...], field: str, problems: list[Problem]
+) -> Iterator[PathRule]:
+    for number, path in enumerate(paths):
+        where = f"{field}.paths[{number}]"
+        backend = _backend_ref(ingress, path.backend)
+        if backend is None:
+            message = "a backend that is no Service is not known here"
+            problems.append(_rule_left_out(ingress.ref, f"{where}.backend", "BackendUnknown", message))
+        elif (path.path and not path.path.startswith("/")) or _CONTROL.search(path.path):
+            message = f"{path.path!r} does not begin with a slash or holds control characters"
+            problems.append(_rule_left_out(ingress.ref, f"{where}.path", "PathInvalid", message))
+        else:
+            yield PathRule(path.path or "/", path.path, path.path_type, backend, f"{where}.path")
+
+
+def _rule_left_out(ref: ObjectRef, field: str, code: str, message: str) -> Problem:
+    return Problem(ref, field, code, message, "this rule is left out", Severity.ERROR)
+
+
+def _fallback(ingress: Ingress) -> PathRule | None:
+    backend = ingress.spec.default_backend
+    ref = _backend_ref(ingress, backend) if backend else None
+    return PathRule("/", "", "Default", ref, "spec.defaultBackend", is_default=True) if ref else None
+
+
+def _backend_ref(ingress: Ingress, backend: IngressBackend) -> BackendRef | None:
+    return BackendRef.of(ingress.metadata.namespace, backend.service) if backend.service else None
+
+
+def _tls_section(ingress: Ingress, host: Hostname) -> TlsSection | None:
+    """The entry of `spec.tls` that covers a host: one that names it, else one for its wildcard, else one for all hosts."""
+    wildcard = normal_host(f"*.{host.partition('.')[2]}")
+    for wanted in (host, wildcard, None):
+        for entry in ingress.spec.tls:
+            if _lists(entry, wanted):
+                name = entry.secret_name
+                return TlsSection(NamespacedName(ingress.metadata.namespace, name) if name else None)
+    return None
+
+
+def _lists(entry: IngressTLS, host: Hostname | None) -> bool:
+    """Whether a TLS entry names a host; None asks whether it names none."""
+    return host in map(normal_host, entry.hosts) if host is not None else not entry.hosts

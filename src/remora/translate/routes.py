@@ -1,0 +1,68 @@
+"""From a rule that has won its path to a route: what is done with its requests."""
+
+import hashlib
+
+from remora.annotations.redirect import Redirect
+from remora.annotations.rewrite import Rewrite
+from remora.core.names import Hostname
+from remora.model import ExactPath, ForwardTo, PathMatch, RedirectTo, RegexPath, Route, RouteAction, RouteId, Unavailable
+from remora.translate.affinity import balancing_of, find_affinity
+from remora.translate.backends import BackendUnit, backend_name
+from remora.translate.ingress import PathRule, Prepared
+from remora.translate.paths import find_rewrite
+from remora.translate.view import View
+
+
+def route_of(view: View, owner: Prepared, rule: PathRule, *, host: Hostname, match: PathMatch, has_tls: bool) -> Route:
+    """The route of a rule. Redirects of the Ingress's own go before the one to https, as in ingress-nginx."""
+    action = _action(view, owner, rule, is_regex=isinstance(match, RegexPath))
+    https = _https_redirect(owner, rule, has_tls=has_tls) if isinstance(action, ForwardTo) else None
+    return Route(_route_id(owner, host, rule.path_type, rule.written), match, action, owner.name, https)
+
+
+def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
+    """The route of an `app-root`: exactly `/` is sent there."""
+    match: PathMatch = RegexPath("/$") if is_regex else ExactPath("/")
+    closed = owner.parsed.is_closed
+    action = Unavailable() if closed else RedirectTo(owner.parsed.of(Rewrite).app_root, 302)
+    return Route(_route_id(owner, host, "AppRoot", "/"), match, action, owner.name)
+
+
+def _route_id(owner: Prepared, host: Hostname, path_type: str, path: str) -> RouteId:
+    parts = "\0".join((owner.name.namespace, owner.name.name, host, path_type, path))
+    return RouteId(hashlib.sha256(parts.encode()).hexdigest()[:16])
+
+
+def _action(view: View, owner: Prepared, rule: PathRule, *, is_regex: bool) -> RouteAction:
+    if owner.parsed.is_closed:
+        return Unavailable()
+    if rule.is_default:
+        return _forward(view, owner, rule, is_regex=is_regex)
+    redirect = owner.parsed.of(Redirect)
+    if redirect.temporal:
+        return RedirectTo(redirect.temporal, redirect.temporal_code)
+    if redirect.permanent:
+        return RedirectTo(redirect.permanent, redirect.permanent_code)
+    target = owner.parsed.of(Rewrite).target
+    if target.startswith(("http://", "https://")):
+        return RedirectTo(target, 302)
+    return _forward(view, owner, rule, is_regex=is_regex)
+
+
+def _forward(view: View, owner: Prepared, rule: PathRule, *, is_regex: bool) -> ForwardTo:
+    """To the rule's backend, which the translation then needs. A default backend has neither sessions nor rewriting."""
+    affinity = rewrite = None
+    if not rule.is_default:
+        affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex)
+        rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
+    balancing = balancing_of(affinity)
+    view.need(BackendUnit(rule.backend, balancing))
+    return ForwardTo(backend_name(rule.backend, balancing), affinity, rewrite)
+
+
+def _https_redirect(owner: Prepared, rule: PathRule, *, has_tls: bool) -> int | None:
+    """The status with which http is sent to https. Challenges of certificate issuers come by http and must be answered."""
+    redirect = owner.parsed.of(Redirect)
+    is_wanted = redirect.force_ssl or (redirect.ssl and has_tls)
+    is_plain = not rule.is_default and rule.path.startswith(redirect.plain_paths)
+    return redirect.https_code if is_wanted and not is_plain else None

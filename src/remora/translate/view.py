@@ -1,0 +1,75 @@
+"""What a unit of translation may read, and the note that is taken of it.
+
+A unit reads objects and index entries of the snapshot and the outcomes of units below it. Nobody lists what a unit depends
+on: the view records each question, also one whose answer was "not there".
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from remora.core.names import Hostname, NamespacedName
+from remora.core.settings import RoutingSettings
+from remora.kube.objects import KubernetesObject
+from remora.watch.snapshot import Change, Index, IndexKey, Snapshot
+
+T = TypeVar("T")
+K = TypeVar("K", bound=KubernetesObject)
+
+
+class Unit(msgspec.Struct, Generic[T], frozen=True):
+    """A piece of translation: its fields say which one it is, and `run` makes its outcome, a frozen value.
+
+    A unit reads only units of a lower `layer`.
+    """
+
+    layer: ClassVar[int] = 0
+
+    def run(self, view: "View") -> T:
+        """The outcome, as a pure function of what is read from the view."""
+        raise NotImplementedError
+
+
+ReadKey = Change | IndexKey | Unit[Any]
+"""Something that a unit can read: an object by kind and name, an entry of an index, another unit's outcome."""
+
+
+class View:
+    """A snapshot as one unit sees it. `reads` is what it asked for; `needs` the units that must exist because of it."""
+
+    __slots__ = ("_outcome_of", "_snapshot", "needs", "reads", "settings")
+
+    def __init__(self, snapshot: Snapshot, settings: RoutingSettings, outcome_of: Callable[[Unit[Any]], Any]) -> None:
+        self.settings = settings
+        self.reads: set[ReadKey] = set()
+        self.needs: set[Unit[Any]] = set()
+        self._snapshot = snapshot
+        self._outcome_of = outcome_of
+
+    def find(self, kind: type[K], name: NamespacedName) -> K | None:
+        """The object of that name, if there is one."""
+        self.reads.add(Change(kind, name))
+        return self._snapshot.find(kind, name)
+
+    def ingresses_of(self, host: Hostname) -> tuple[NamespacedName, ...]:
+        """The Ingresses that say something about a host."""
+        return self._indexed(IndexKey(Index.INGRESSES_OF_HOST, host))
+
+    def slices_of(self, service: NamespacedName) -> tuple[NamespacedName, ...]:
+        """The EndpointSlices of a Service."""
+        return self._indexed(IndexKey(Index.SLICES_OF_SERVICE, service))
+
+    def ask(self, unit: Unit[T]) -> T:
+        """The outcome of a unit of a lower layer; when it changes, the one who asks runs again."""
+        self.reads.add(unit)
+        outcome: T = self._outcome_of(unit)
+        return outcome
+
+    def need(self, unit: Unit[Any]) -> None:
+        """Keeps a unit in the translation without reading it, so that its changes do not run the one who needs it."""
+        self.needs.add(unit)
+
+    def _indexed(self, entry: IndexKey) -> tuple[NamespacedName, ...]:
+        self.reads.add(entry)
+        return self._snapshot.indexed(entry)
