@@ -1,5 +1,6 @@
 """Results into text: data to stdout, talk to stderr; tables and colour on a terminal, plain lines elsewhere."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from remora.cli.options import Output
 
 if TYPE_CHECKING:
     from remora.cli.status import Status
+    from remora.cluster.kubelet.images import Image
     from remora.cluster.profile import Profile
 
 
@@ -46,9 +48,12 @@ def profiles(found: Sequence[tuple["Profile", int | None]], output: Output) -> N
         table(("PROFILE", "STATE", "DIRECTORY"), lines)
 
 
-def images(found: Sequence[Sequence[str]]) -> None:
+def images(found: Sequence["Image"], output: Output) -> None:
     """Known images with their commands."""
-    table(("IMAGE", "COMMAND", "DIRECTORY"), found)
+    if output is Output.JSON:
+        json_document(found)
+    else:
+        table(("IMAGE", "COMMAND", "DIRECTORY"), [(image.name, shlex.join(image.command), image.workdir) for image in found])
 
 
 def status(found: "Status", output: Output) -> None:

@@ -1,0 +1,147 @@
+"""What a cluster has from its start: namespaces, the Service `kubernetes`, and the Ingress controller of `deploy/remora.yaml`.
+
+Every start applies all of it again: what is missing is made, and what an older Remora brought is brought up to date. Objects
+that a person changed stay changed until the packaged one changes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import yaml
+
+from remora.cluster.addresses import Network
+from remora.cluster.api.errors import ApiError
+from remora.cluster.api.registry import Registry
+from remora.cluster.entry import LOCALHOST, Entry
+from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating
+
+CONTROLLER_NAMESPACE = "ingress-remora"
+CONTROLLER_SERVICE = "remora-controller"
+PACKAGED = "remora.io/packaged"
+"""Annotation: the digest of the object as this package brought it."""
+
+_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_port: int) -> None:
+    """Brings everything into the registry.
+
+    Raises:
+        ApiError: the registry refuses one of the packaged objects.
+    """
+    for obj in (*namespaces(), *kubernetes_service(network, api_port), *controller_objects(entry)):
+        await _apply(registry, obj)
+
+
+def namespaces() -> Iterator[Object]:
+    """The four that Kubernetes makes itself."""
+    for name in _NAMESPACES:
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def kubernetes_service(network: Network, api_port: int) -> Iterator[Object]:
+    """The Service by which pods know the API server, and its endpoints, which no selector makes."""
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    meta = {"name": "kubernetes", "namespace": "default", "labels": labels}
+    spec = {
+        "type": "ClusterIP",
+        "clusterIP": network.kubernetes_service,
+        "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": api_port}],
+    }
+    yield {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
+    port = {"name": "https", "port": api_port, "protocol": "TCP"}
+    yield {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [LOCALHOST], "conditions": {"ready": True}}],
+        "ports": [port],
+    }
+
+
+def controller_objects(entry: Entry) -> list[Object]:
+    """The Ingress controller as a real cluster gets it, with what is different here."""
+    manifest = files("remora.cluster").joinpath("manifests/remora.yaml").read_text()
+    return [adjusted(obj, entry) for obj in yaml.safe_load_all(manifest) if obj]
+
+
+def adjusted(obj: Object, entry: Entry) -> Object:
+    """The one place where the packaged manifest is changed for this machine: where the entry can be reached."""
+    if (obj["kind"], obj["metadata"]["name"]) != ("Service", CONTROLLER_SERVICE):
+        return obj
+    numbers = {"http": entry.http_port, "https": entry.https_port}
+    ports = [{**port, "port": numbers.get(port.get("name", ""), port["port"])} for port in obj["spec"]["ports"]]
+    return {**obj, "spec": {**obj["spec"], "type": "LoadBalancer", "loadBalancerIP": entry.address, "ports": ports}}
+
+
+def controller_obstacle(pods: Iterable[Mapping[str, Any]]) -> str:
+    """Why the Ingress controller is not ready, "" if it is."""
+    living = [pod for pod in pods if not is_terminating(pod)]
+    if any(is_ready(pod) for pod in living):
+        return ""
+    if not living:
+        return "its pod does not exist yet"
+    return f"pod {living[0]['metadata']['name']} {_waiting_for(living[0])}"
+
+
+def upgraded(existing: Object, packaged: Object) -> Object:
+    """The existing object with what the package says, keeping what the cluster or a person added."""
+    merged = _merge(existing, packaged)
+    if packaged["kind"] == "Service":
+        merged["spec"]["ports"] = [_keep_node_port(port, existing["spec"].get("ports") or ()) for port in packaged["spec"]["ports"]]
+    return merged
+
+
+def resource_of(obj: Mapping[str, Any]) -> str:
+    """The registry's name of the object's resource: its plural and group, by the rule that all built-in kinds follow."""
+    kind, group = obj["kind"].lower(), obj["apiVersion"].rpartition("/")[0]
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind[:-1]}ies" if kind.endswith("cy") else f"{kind}s"
+    return f"{plural}.{group}" if group else plural
+
+
+async def _apply(registry: Registry, obj: Object) -> None:
+    resource, meta = resource_of(obj), obj["metadata"]
+    marked = _marked(obj)
+    existing = registry.find(resource, meta.get("namespace", ""), meta["name"])
+    if existing is None:
+        try:
+            await registry.create(resource, marked)
+            return
+        except ApiError as error:
+            if error.reason != "AlreadyExists":  # a controller may be as quick
+                raise
+            existing = registry.find(resource, meta.get("namespace", ""), meta["name"])
+    if existing is not None and annotations_of(existing).get(PACKAGED) != annotations_of(marked)[PACKAGED]:
+        await registry.update(resource, upgraded(existing, marked))
+
+
+def _marked(obj: Object) -> Object:
+    digest = hashlib.sha256(msgspec.json.encode(obj, order="deterministic")).hexdigest()[:16]
+    annotations = {**annotations_of(obj), PACKAGED: digest}
+    return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+
+
+def _merge(existing: Any, packaged: Any) -> Any:
+    """A JSON merge: objects by key, anything else as the package says."""
+    if not isinstance(existing, dict) or not isinstance(packaged, dict):
+        return packaged
+    return existing | {key: _merge(existing.get(key), value) for key, value in packaged.items()}
+
+
+def _keep_node_port(port: Object, existing: Iterable[Object]) -> Object:
+    for before in existing:
+        if before.get("name") == port.get("name") and before.get("nodePort"):
+            return {"nodePort": before["nodePort"], **port}
+    return port
+
+
+def _waiting_for(pod: Mapping[str, Any]) -> str:
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting:
+            return f"waits: {waiting.get('reason', '')} {waiting.get('message', '')}".strip()
+    return f"is {(pod.get('status') or {}).get('phase', 'Pending')} and not ready"
