@@ -62,7 +62,7 @@ MISTAKEN = {
 """Names that people write and no release of this decade reads, and what they mean by them; misspellings find themselves."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a row stands: the group, and the name of its field."""
 
     group: type
@@ -101,7 +101,7 @@ def find_nearest_name(name: str) -> str | None:
     return matches[0] if matches else None
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """A text that stands somewhere under a known name; `field` says where, as Problems do."""
 
     place: Place
@@ -109,7 +109,7 @@ class Written(msgspec.Struct, frozen=True):
     text: str
 
 
-class Defaults(msgspec.Struct, frozen=True):
+class Defaults(msgspec.Struct, frozen=True, gc=False):
     """What counts where an Ingress says nothing: the rows' defaults, as the controller's ConfigMap replaces them.
 
     `groups` holds only groups with a replaced value; `guards` are the rows of guards that the ConfigMap asks for in vain.
@@ -125,7 +125,7 @@ class Defaults(msgspec.Struct, frozen=True):
         return cast(G, found if found is not None else _unchanged(cast(Any, group)))
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """All annotations of an Ingress. A closed Ingress must not be served: something that it asks for is not to be had."""
 
     defaults: Defaults
@@ -219,7 +219,7 @@ def _parse_written(written: list[Written], *, object: ObjectRef, defaults: Defau
     return Parsed(defaults, groups, tuple(problems), is_closed or bool(guards))
 
 
-class _Verdict(msgspec.Struct, frozen=True):
+class _Verdict(msgspec.Struct, frozen=True, gc=False):
     value: Any = None
     has_value: bool = False
     problem: Problem | None = None

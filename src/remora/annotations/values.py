@@ -24,7 +24,7 @@ def trimmed(text: str) -> str:
     Raises:
         ValueRefused: nothing is left.
     """
-    value = "\n".join(line.strip() for line in text.split("\n")).strip()
+    value = "\n".join(line.strip() for line in text.split("\n")).strip() if "\n" in text else text.strip()
     if not value:
         raise ValueRefused("it is empty")
     return value

@@ -10,7 +10,7 @@ Hostname = NewType("Hostname", str)
 ANY_HOST = Hostname("")
 
 
-class NamespacedName(msgspec.Struct, frozen=True, order=True):
+class NamespacedName(msgspec.Struct, frozen=True, order=True, gc=False):
     """An object's place in the API: namespace and name. Written `namespace/name`, or the name alone if it has none."""
 
     namespace: str
@@ -32,7 +32,7 @@ class NamespacedName(msgspec.Struct, frozen=True, order=True):
         return cls(namespace, name)
 
 
-class ObjectRef(msgspec.Struct, frozen=True, order=True):
+class ObjectRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """Which object something is about: its kind, its name and, where known, its uid."""
 
     kind: str

@@ -20,7 +20,7 @@ class Severity(Enum):
     """A part of the object is not served as written."""
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, gc=False):
     """One thing wrong with one field of one object.
 
     `code` is a stable CamelCase word for machines (an Event's reason); `message` says what was found and what would be

@@ -19,7 +19,7 @@ class EndpointState(Enum):
     """Only the sessions that it has."""
 
 
-class Endpoint(msgspec.Struct, frozen=True, order=True):
+class Endpoint(msgspec.Struct, frozen=True, order=True, gc=False):
     """One address that serves a backend.
 
     `key` is the endpoint's session key: lower-case hex, the same on every replica, and not to be traced back to an address.
@@ -64,7 +64,7 @@ class SameSite(Enum):
     STRICT = "Strict"
 
 
-class CookieAttributes(msgspec.Struct, frozen=True):
+class CookieAttributes(msgspec.Struct, frozen=True, gc=False):
     """What stands behind the session cookie's value in `Set-Cookie` (RFC 6265 section 4.1.2).
 
     `expires` and `max_age` are seconds from now, possibly negative. `secure` None means: if the client came over TLS.
@@ -79,7 +79,7 @@ class CookieAttributes(msgspec.Struct, frozen=True):
     omit_same_site_for_old_browsers: bool = False
 
 
-class Affinity(msgspec.Struct, frozen=True):
+class Affinity(msgspec.Struct, frozen=True, gc=False):
     """How a route keeps a client on its endpoint.
 
     `backend_key` is the second part of the cookie's value: lower-case hex, derived from the backend's name.
@@ -92,7 +92,7 @@ class Affinity(msgspec.Struct, frozen=True):
     change_on_failure: bool = False
 
 
-class Backend(msgspec.Struct, frozen=True):
+class Backend(msgspec.Struct, frozen=True, gc=False):
     """A service port with the endpoints that it has now, ordered by key and without duplicates."""
 
     name: BackendName

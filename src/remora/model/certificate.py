@@ -5,7 +5,7 @@ import msgspec
 from remora.core.names import Hostname
 
 
-class Certificate(msgspec.Struct, frozen=True):
+class Certificate(msgspec.Struct, frozen=True, gc=False):
     """`name` is unique and stable for the source of the certificate (`namespace/secret`); `hosts` are those it is served for.
 
     `pem` is the certificate chain followed by the private key. The empty tuple of hosts means the default certificate.

@@ -13,19 +13,19 @@ RouteId = NewType("RouteId", str)
 that it is the same on every replica and survives any change of the route's own settings."""
 
 
-class ExactPath(msgspec.Struct, frozen=True, order=True, tag=True):
+class ExactPath(msgspec.Struct, frozen=True, gc=False, order=True, tag=True):
     """The whole path, case-sensitive."""
 
     path: str
 
 
-class PrefixPath(msgspec.Struct, frozen=True, order=True, tag=True):
+class PrefixPath(msgspec.Struct, frozen=True, gc=False, order=True, tag=True):
     """The path and everything below it, element by element; `path` has no slash at its end, so "/" is ""."""
 
     path: str
 
 
-class RegexPath(msgspec.Struct, frozen=True, order=True, tag=True):
+class RegexPath(msgspec.Struct, frozen=True, gc=False, order=True, tag=True):
     """A PCRE, case-insensitive, anchored at the start. Patterns of one host are tried in the order of its routes."""
 
     pattern: str
@@ -34,19 +34,19 @@ class RegexPath(msgspec.Struct, frozen=True, order=True, tag=True):
 PathMatch = ExactPath | PrefixPath | RegexPath
 
 
-class ConstantPath(msgspec.Struct, frozen=True, tag=True):
+class ConstantPath(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The whole path is replaced by `path`."""
 
     path: str
 
 
-class StripPrefix(msgspec.Struct, frozen=True, tag=True):
+class StripPrefix(msgspec.Struct, frozen=True, gc=False, tag=True):
     """`prefix` (no slash at its end, compared without regard to case) is taken off; what is left begins with a slash."""
 
     prefix: str
 
 
-class ReplacePath(msgspec.Struct, frozen=True, tag=True):
+class ReplacePath(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The path, if it matches `pattern` from its start (PCRE, case-insensitive), is replaced by `replacement`, in which
     `$1` to `$9` stand for the pattern's groups."""
 
@@ -57,7 +57,7 @@ class ReplacePath(msgspec.Struct, frozen=True, tag=True):
 PathRewrite = ConstantPath | StripPrefix | ReplacePath
 
 
-class ForwardTo(msgspec.Struct, frozen=True, tag=True):
+class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The request is sent to a backend."""
 
     backend: BackendName
@@ -65,7 +65,7 @@ class ForwardTo(msgspec.Struct, frozen=True, tag=True):
     rewrite: PathRewrite | None = None
 
 
-class RedirectTo(msgspec.Struct, frozen=True, tag=True):
+class RedirectTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The client is sent elsewhere. `location` is absolute (`https://…`) or a path, which is then made absolute with the
     request's scheme and Host. `status` is 301, 302, 303, 307 or 308."""
 
@@ -73,14 +73,14 @@ class RedirectTo(msgspec.Struct, frozen=True, tag=True):
     status: int
 
 
-class Unavailable(msgspec.Struct, frozen=True, tag=True):
+class Unavailable(msgspec.Struct, frozen=True, gc=False, tag=True):
     """503: the route is known but must not be served, for a reason that stands in a Problem."""
 
 
 RouteAction = ForwardTo | RedirectTo | Unavailable
 
 
-class Route(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """What a host does with the paths that match. `origin` is the Ingress that it came from.
 
     `https_redirect` is the status (301, 302, 307, 308) with which plain HTTP is sent to HTTPS, or None.
@@ -93,7 +93,7 @@ class Route(msgspec.Struct, frozen=True):
     https_redirect: int | None = None
 
 
-class VirtualHost(msgspec.Struct, frozen=True):
+class VirtualHost(msgspec.Struct, frozen=True, gc=False):
     """A host and its routes. With any RegexPath among them all are RegexPath, in the order in which they are tried;
     otherwise their order means nothing and they are sorted by match."""
 
@@ -101,7 +101,7 @@ class VirtualHost(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
 
 
-class Model(msgspec.Struct, frozen=True):
+class Model(msgspec.Struct, frozen=True, gc=False):
     """Everything that the data plane is to do. Virtual hosts are ordered by host, backends and certificates by name.
 
     `default_backend` answers what no route takes; None means a plain 404.

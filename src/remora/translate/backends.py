@@ -15,7 +15,7 @@ from remora.translate.endpoints import endpoints, find_service_port
 from remora.translate.view import Unit, View
 
 
-class BackendRef(msgspec.Struct, frozen=True):
+class BackendRef(msgspec.Struct, frozen=True, gc=False):
     """A Service's port as an Ingress writes it."""
 
     service: NamespacedName

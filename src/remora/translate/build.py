@@ -24,7 +24,7 @@ LAYERS = 4
 _ALWAYS: tuple[AnyUnit, ...] = (DefaultsUnit(), DefaultCertificateUnit(), DefaultBackendUnit())
 
 
-class Translation(msgspec.Struct, frozen=True):
+class Translation(msgspec.Struct, frozen=True, gc=False):
     """A snapshot, translated. `published` are the Ingresses that are served, whose status may say so.
 
     Parts that did not change since the last translation are the same objects, so that `is` may stand for `==`.

@@ -23,7 +23,7 @@ from remora.kube.objects import Secret
 from remora.translate.view import Unit, View
 
 
-class KeyPair(msgspec.Struct, frozen=True):
+class KeyPair(msgspec.Struct, frozen=True, gc=False):
     """A certificate chain with its key as PEM, or why there is none."""
 
     pem: bytes = b""
@@ -78,7 +78,7 @@ class RefusalUnit(Unit[str], frozen=True):
         return view.ask(KeyPairUnit(self.secret)).refusal
 
 
-class DefaultCertificate(msgspec.Struct, frozen=True):
+class DefaultCertificate(msgspec.Struct, frozen=True, gc=False):
     """The certificate of hosts that have none, if one was named and can be used."""
 
     key_pair: KeyPair | None = None

@@ -12,7 +12,7 @@ from remora.translate.backends import BackendRef, BackendUnit
 from remora.translate.view import Unit, View
 
 
-class DefaultBackend(msgspec.Struct, frozen=True):
+class DefaultBackend(msgspec.Struct, frozen=True, gc=False):
     """The default backend's name; None without one, and while it has no endpoints."""
 
     name: BackendName | None = None

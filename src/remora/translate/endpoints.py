@@ -33,7 +33,7 @@ def endpoints(slices: Iterable[EndpointSlice], port: ServicePort, *, session_key
     """
     found = sorted(
         (endpoint for one in slices for endpoint in _endpoints_of_slice(one, port, session_key=session_key)),
-        key=lambda endpoint: (endpoint.key, endpoint.state.value, ":" in endpoint.address, endpoint.address),
+        key=lambda one: (one.key, one.state is EndpointState.DRAINING, ":" in one.address, one.address),
     )
     unique = tuple({endpoint.key: endpoint for endpoint in reversed(found)}.values())[::-1]
     if any(endpoint.state is EndpointState.ACTIVE for endpoint in unique):

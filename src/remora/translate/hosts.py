@@ -24,7 +24,7 @@ Claim = tuple[Prepared, PathRule]
 """A rule that wants a path of the host, and the Ingress that it stands in."""
 
 
-class HostOutcome(msgspec.Struct, frozen=True):
+class HostOutcome(msgspec.Struct, frozen=True, gc=False):
     """A host, translated. `certificate` is the Secret that it is served with, None for the default certificate."""
 
     virtual_host: VirtualHost | None = None

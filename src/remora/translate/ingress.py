@@ -34,7 +34,7 @@ class DefaultsUnit(Unit[Defaults], frozen=True):
         return parse_defaults(config_map.data or {}, object=config_map.ref) if config_map else Defaults()
 
 
-class PathRule(msgspec.Struct, frozen=True):
+class PathRule(msgspec.Struct, frozen=True, gc=False):
     """A path of a rule. `path` begins with a slash; `written` is the text in the object; `field` says where it stands.
 
     `is_default` marks what a default backend makes: it has neither affinity nor rewriting nor redirects.
@@ -48,13 +48,13 @@ class PathRule(msgspec.Struct, frozen=True):
     is_default: bool = False
 
 
-class TlsSection(msgspec.Struct, frozen=True):
+class TlsSection(msgspec.Struct, frozen=True, gc=False):
     """What covers a host with TLS: the Secret with its certificate, or None for the default certificate."""
 
     secret: NamespacedName | None
 
 
-class HostShare(msgspec.Struct, frozen=True):
+class HostShare(msgspec.Struct, frozen=True, gc=False):
     """What one Ingress says about one host. `fallback` takes the paths of the host that no rule lists."""
 
     rules: tuple[PathRule, ...] = ()
@@ -62,7 +62,7 @@ class HostShare(msgspec.Struct, frozen=True):
     tls: TlsSection | None = None
 
 
-class Prepared(msgspec.Struct, frozen=True):
+class Prepared(msgspec.Struct, frozen=True, gc=False):
     """An Ingress, read. One that is not served has no hosts."""
 
     ref: ObjectRef

@@ -32,10 +32,11 @@ class Units:
         self._snapshot = Snapshot()
         self._roots: set[AnyUnit] = set()
         self._outcomes: dict[AnyUnit, Any] = {}
-        self._reads: dict[AnyUnit, set[ReadKey]] = {}
-        self._needs: dict[AnyUnit, set[AnyUnit]] = {}
-        self._readers: dict[ReadKey, set[AnyUnit]] = {}
-        self._needers: dict[AnyUnit, set[AnyUnit]] = {}
+        # Sets of keys, kept as dicts: the garbage collector walks over sets but not over dicts of values like ours.
+        self._reads: dict[AnyUnit, dict[ReadKey, None]] = {}
+        self._needs: dict[AnyUnit, dict[AnyUnit, None]] = {}
+        self._readers: dict[ReadKey, dict[AnyUnit, None]] = {}
+        self._needers: dict[AnyUnit, dict[AnyUnit, None]] = {}
         self._due: list[set[AnyUnit]] = [set() for _ in range(layers)]
         self._released: set[AnyUnit] = set()
         self._changed: dict[AnyUnit, Any] = {}
@@ -87,21 +88,21 @@ class Units:
 
     def _note(self, unit: AnyUnit, view: View) -> None:
         """Replaces what is known about what the unit reads and needs."""
-        old_reads = self._reads.get(unit, set())
-        for key in view.reads - old_reads:
-            self._readers.setdefault(key, set()).add(unit)
-        for key in old_reads - view.reads:
+        old_reads = self._reads.get(unit, {})
+        for key in view.reads.keys() - old_reads.keys():
+            self._readers.setdefault(key, {})[unit] = None
+        for key in old_reads.keys() - view.reads.keys():
             self._forget(self._readers, key, unit)
-        old_needs = self._needs.get(unit, set())
-        for needed in view.needs - old_needs:
-            self._needers.setdefault(needed, set()).add(unit)
-        for needed in old_needs - view.needs:
+        old_needs = self._needs.get(unit, {})
+        for needed in view.needs.keys() - old_needs.keys():
+            self._needers.setdefault(needed, {})[unit] = None
+        for needed in old_needs.keys() - view.needs.keys():
             self._forget(self._needers, needed, unit)
         self._reads[unit] = view.reads
         self._needs[unit] = view.needs
 
-    def _forget(self, holders: dict[Any, set[AnyUnit]], key: ReadKey, unit: AnyUnit) -> None:
-        holders[key].discard(unit)
+    def _forget(self, holders: dict[Any, dict[AnyUnit, None]], key: ReadKey, unit: AnyUnit) -> None:
+        del holders[key][unit]
         if not holders[key]:
             del holders[key]
         if isinstance(key, Unit):

@@ -18,7 +18,7 @@ T = TypeVar("T")
 K = TypeVar("K", bound=KubernetesObject)
 
 
-class Unit(msgspec.Struct, Generic[T], frozen=True):
+class Unit(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A piece of translation: its fields say which one it is, and `run` makes its outcome, a frozen value.
 
     A unit reads only units of a lower `layer`.
@@ -42,14 +42,14 @@ class View:
 
     def __init__(self, snapshot: Snapshot, settings: RoutingSettings, outcome_of: Callable[[Unit[Any]], Any]) -> None:
         self.settings = settings
-        self.reads: set[ReadKey] = set()
-        self.needs: set[Unit[Any]] = set()
+        self.reads: dict[ReadKey, None] = {}
+        self.needs: dict[Unit[Any], None] = {}
         self._snapshot = snapshot
         self._outcome_of = outcome_of
 
     def find(self, kind: type[K], name: NamespacedName) -> K | None:
         """The object of that name, if there is one."""
-        self.reads.add(Change(kind, name))
+        self.reads[Change(kind, name)] = None
         return self._snapshot.find(kind, name)
 
     def ingresses_of(self, host: Hostname) -> tuple[NamespacedName, ...]:
@@ -62,14 +62,14 @@ class View:
 
     def ask(self, unit: Unit[T]) -> T:
         """The outcome of a unit of a lower layer; when it changes, the one who asks runs again."""
-        self.reads.add(unit)
+        self.reads[unit] = None
         outcome: T = self._outcome_of(unit)
         return outcome
 
     def need(self, unit: Unit[Any]) -> None:
         """Keeps a unit in the translation without reading it, so that its changes do not run the one who needs it."""
-        self.needs.add(unit)
+        self.needs[unit] = None
 
     def _indexed(self, entry: IndexKey) -> tuple[NamespacedName, ...]:
-        self.reads.add(entry)
+        self.reads[entry] = None
         return self._snapshot.indexed(entry)

@@ -31,14 +31,14 @@ class Index(Enum):
     """A Service's name to its EndpointSlices."""
 
 
-class IndexKey(msgspec.Struct, frozen=True):
+class IndexKey(msgspec.Struct, frozen=True, gc=False):
     """One entry of an index. As something that was read, it stands for the set of names found there."""
 
     index: Index
     key: Hostname | NamespacedName
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """An object that came, went, or changed in something that we read. Which of them, the snapshots tell."""
 
     kind: Kind

@@ -5,7 +5,7 @@ import msgspec
 from remora.core.names import NamespacedName, ObjectRef
 
 
-class Wire(msgspec.Struct, frozen=True, rename="camel"):
+class Wire(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """Base of everything decoded from the API."""
 
 
