@@ -7,9 +7,11 @@ the order of `_class_section`. Nothing that comes from an Ingress is in here.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from remora.core.settings import ProxySettings
 from remora.haproxy.features import affinity, counting, forwarded, redirect, rewrite
-from remora.haproxy.grammar import Directive, Section, address_and_port, render_sections, rule, section
+from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, Algorithm, BackendClass
@@ -22,6 +24,8 @@ UNAVAILABLE_BACKEND = "unavailable"
 HEALTHZ_BACKEND = "healthz"
 
 _UNROUTED = "!{ var(txn.record) -m found }"
+_ODD_PATH = "{ path -m sub % // /. }"
+"""Paths that are compared in another spelling than the client's."""
 
 # TLS 1.2 suites of ingress-nginx's `ssl-ciphers`, in its order.
 _CIPHERS = (
@@ -51,7 +55,8 @@ def _sections(settings: ProxySettings) -> Iterator[Section]:
     yield _defaults_section(settings)
     yield section("peers", "local", lines=[rule(f"peer {LOCAL_PEER}", f"unix@{layout.peer_socket}")])
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
-    yield section("frontend", "ingress", "from", "base", lines=_frontend_lines(settings, layout))
+    for listener in _listeners(settings, layout):
+        yield _frontend_section(listener, layout)
     for kind in CLASSES:
         yield _class_section(kind, layout)
     yield from _fixed_backends()
@@ -105,33 +110,74 @@ def _counting_table() -> Directive:
     return rule(f"stick-table type string len 20 size 200k {store} peers local")
 
 
-def _frontend_lines(settings: ProxySettings, layout: Layout) -> Iterator[Directive]:
-    for address in settings.bind_addresses:
-        v6_only = ("v6only",) if address == "::" else ()
-        yield rule("bind", address_and_port(address, settings.http_port), *v6_only)
-        tls = ("ssl", "crt-list", layout.crt_list, "alpn", "h2,http/1.1")
-        yield rule("bind", address_and_port(address, settings.https_port), *v6_only, *tls)
+class Listener(msgspec.Struct, frozen=True):
+    """One of the two frontends. Each knows its scheme when it is written, so no request has to be asked for it.
+
+    `port` is what `X-Forwarded-Port` says: 443 for HTTPS, whatever the listener's own number.
+    """
+
+    scheme: str
+    port: int
+    binds: tuple[Directive, ...]
+    record_field: int
+    """Which field of a RouteRecord names the backend."""
+
+
+def _listeners(settings: ProxySettings, layout: Layout) -> Iterator[Listener]:
+    def binds(port: int, *words: str) -> tuple[Directive, ...]:
+        v6_only = {"::": ("v6only",)}
+        return tuple(
+            directive("bind", address_and_port(address, port), *v6_only.get(address, ()), *words)
+            for address in settings.bind_addresses
+        )
+
+    yield Listener("http", settings.http_port, binds(settings.http_port), record_field=2)
+    tls = ("ssl", "crt-list", layout.crt_list, "alpn", "h2,http/1.1")
+    yield Listener("https", 443, binds(settings.https_port, *tls), record_field=1)
+
+
+def _frontend_section(listener: Listener, layout: Layout) -> Section:
+    lines = list(listener.binds)
     for phase in FRONTEND_PHASES:
-        yield from phase(settings, layout)
+        lines += phase(listener, layout)
+    return section("frontend", listener.scheme, "from", "base", lines=lines)
 
 
-def _read_request(settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
-    """What every later rule reads: scheme, port, host, path."""
+def _refuse(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
     # A slash in Host would move the border between host and path in the look-up key, and with it past a route's guards.
     yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
-    yield rule("http-request set-var(txn.scheme) str(http)", when="!{ ssl_fc }")
-    yield rule(f"http-request set-var(txn.port) int({settings.http_port})", when="!{ ssl_fc }")
-    yield rule("http-request set-var(txn.scheme) str(https)", when="{ ssl_fc }")
-    yield rule("http-request set-var(txn.port) int(443)", when="{ ssl_fc }")
-    yield rule("http-request set-var(txn.host)", "req.hdr(host),host_only,lower,rtrim(.)")
-    yield rule("http-request set-var(txn.path)", "path")
 
 
-def _normalise_path(_settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
+def _forward(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield from forwarded.request_rules(scheme=listener.scheme, port=listener.port)
+
+
+def _count_responses(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield from counting.response_rules()
+
+
+def _find_route_at_once(_listener: Listener, layout: Layout) -> Iterator[Directive]:
+    """The one look-up of most requests: the host is written in lower case and without a port, the path needs no decoding.
+
+    `base` is Host and path in one text. `allow` ends the rules, so all that follows costs such requests nothing.
+    """
+    find = f"base,concat({EXACT_END}),map_beg({layout.map(Map.ROUTES)})"
+    yield rule("http-request set-var(txn.record)", find, when=f"!{_ODD_PATH}")
+    yield from _name_route()
+    yield rule("http-request allow", when="{ var(txn.record) -m found }")
+
+
+def _name_route() -> Iterator[Directive]:
+    yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
+    yield from counting.request_rules()
+
+
+def _normalise(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
     """Routes are looked up by the decoded path with slashes merged and dots resolved, as nginx does; what is forwarded stays
-    as the client wrote it. Few paths need this, so it all depends on one test."""
+    as the client wrote it."""
+    yield rule("http-request set-var(txn.host)", "req.hdr(host),host_only,lower,rtrim(.)")
+    yield rule("http-request set-var(txn.odd) bool(true)", when=_ODD_PATH)
     odd = "{ var(txn.odd) -m bool }"
-    yield rule("http-request set-var(txn.odd) bool(true)", when="{ path -m sub % // /. }")
     yield rule("http-request set-var(txn.pathq)", "pathq", when=odd)
     # What a decoded control character would do in a log, a map or a header is nobody's wish; nginx refuses only NUL.
     yield rule("http-request deny deny_status 400", when=odd + r" { path,url_dec -m reg [\x00-\x1f\x7f] }")
@@ -139,69 +185,56 @@ def _normalise_path(_settings: ProxySettings, _layout: Layout) -> Iterator[Direc
     for step in ("path-merge-slashes", "path-strip-dot"):
         yield rule(f"http-request normalize-uri {step}", when=odd)
     yield rule("http-request normalize-uri path-strip-dotdot full", when=odd)
-    yield rule("http-request set-var(txn.path)", "path", when=odd)
+    yield rule("http-request set-var(txn.decoded)", "path")
     yield rule("http-request set-pathq", "%[var(txn.pathq)]", when=odd)
-    yield rule("http-request set-var(txn.decoded)", "var(txn.path)", when=odd)
-    yield rule("http-request set-var(txn.path)", 'var(txn.path),regsub("%","%25",g),regsub(" ","%20",g)', when=odd)
+    yield rule("http-request set-var(txn.path)", 'var(txn.decoded),regsub("%","%25",g),regsub(" ","%20",g)')
 
 
-def _find_route(_settings: ProxySettings, layout: Layout) -> Iterator[Directive]:
-    """One look-up where the host is written in full and has plain paths; else the host decides which map knows its paths.
+def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directive]:
+    """The host decides which map knows its paths: the host itself, else its wildcard, else the entry for any host.
 
     An exact host does not fall back to a wildcard host when none of its paths fits (as in ingress-nginx).
     """
-    record = "http-request set-var(txn.record)"
-    find = f"concat(,txn.path,{EXACT_END}),map_beg({layout.map(Map.ROUTES)})"
-    yield rule(record, f"var(txn.host),{find}")
-    yield rule("http-request set-var(txn.virtual_host)", "var(txn.host)", when=_UNROUTED)
-    yield from _find_host_kind(layout)
+    yield rule("http-request set-var(txn.virtual_host)", "var(txn.host)")
+    find_kind = rule("http-request set-var(txn.kind)", f"var(txn.virtual_host),map_str({layout.map(Map.HOSTS)})")
+    yield find_kind
     for wider in ('var(txn.host),regsub("^[^.]+","*")', f"str({ANY_HOST_KEY})"):
-        unknown = f"{_UNROUTED} !{{ var(txn.kind) -m found }}"
-        yield rule("http-request set-var(txn.virtual_host)", wider, when=unknown)
-        yield from _find_host_kind(layout, when=unknown)
-    plain = f"{_UNROUTED} {{ var(txn.kind) -m str {HostKind.PLAIN.value} }}"
-    yield rule(record, f"var(txn.virtual_host),{find}", when=plain)
-    folded = f"{_UNROUTED} {{ var(txn.kind) -m str {HostKind.FOLDED.value} }}"
-    yield rule(record, f"var(txn.virtual_host),concat(,txn.path,/),lower,map_beg({layout.map(Map.FOLDED_ROUTES)})", when=folded)
-    regex = f"{_UNROUTED} {{ var(txn.kind) -m str {HostKind.REGEX.value} }}"
-    yield rule("http-request set-var(txn.decoded)", "var(txn.path)", when=regex + " !{ var(txn.odd) -m bool }")
-    yield rule(record, f"var(txn.virtual_host),concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})", when=regex)
+        yield rule("http-request set-var(txn.virtual_host)", wider, when="!{ var(txn.kind) -m found }")
+        yield find_kind
+    record = "http-request set-var(txn.record)"
+    looked_up = {
+        HostKind.PLAIN: f"concat(,txn.path,{EXACT_END}),map_beg({layout.map(Map.ROUTES)})",
+        HostKind.FOLDED: f"concat(,txn.path,/),lower,map_beg({layout.map(Map.FOLDED_ROUTES)})",
+        HostKind.REGEX: f"concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})",
+    }
+    for kind, find in looked_up.items():
+        yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {kind.value} }}")
     yield rule(record, f"str({DEFAULT_ROUTE_KEY}),map_beg({layout.map(Map.ROUTES)})", when=_UNROUTED)
     yield rule(record, f"str({NOT_FOUND_BACKEND}|{NOT_FOUND_BACKEND}|{counting.UNROUTED}|)", when=_UNROUTED)
+    yield from _name_route()
 
 
-def _find_host_kind(layout: Layout, when: str = _UNROUTED) -> Iterator[Directive]:
-    yield rule("http-request set-var(txn.kind)", f"var(txn.virtual_host),map_str({layout.map(Map.HOSTS)})", when=when)
+def _hand_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield rule("use_backend", f"%[var(txn.record),field({listener.record_field},|)]")
 
 
-def _count(_settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
-    yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
-    yield from counting.request_rules()
-    yield from counting.response_rules()
-
-
-def _hand_over(_settings: ProxySettings, _layout: Layout) -> Iterator[Directive]:
-    yield rule("use_backend", "%[var(txn.record),field(2,|)]", when="!{ ssl_fc }")
-    yield rule("use_backend", "%[var(txn.record),field(1,|)]")
-
-
-FRONTEND_PHASES: tuple[Callable[[ProxySettings, Layout], Iterable[Directive]], ...] = (
-    _read_request,
-    _normalise_path,  # before the route is looked up, and undone before anything is forwarded
-    _find_route,
-    _count,  # needs the route; before the backend, so that what a backend answers itself is counted too
+FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] = (
+    _refuse,
+    _forward,  # before the first `allow`; whatever a backend answers itself, these headers go nowhere
+    _find_route_at_once,
+    _normalise,  # what follows is for the few: other spellings of host and path, wildcard hosts, regular expressions, 404
+    _find_route_by_host,
+    _count_responses,
     _hand_over,
 )
 
 
 def _class_section(kind: BackendClass, layout: Layout) -> Section:
-    lines: list[Directive] = [*_balancing(kind.algorithm), *forwarded.request_rules()]
+    lines = list(_balancing(kind.algorithm))
     if kind.rich:
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
-    lines += affinity.request_rules(kind.algorithm)
-    lines += affinity.response_rules(
-        kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS)
-    )
+    lines += affinity.request_rules(kind)
+    lines += affinity.response_rules(kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS))
     # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
     lines.append(rule("http-request disable-l7-retry", when="{ method POST PATCH LOCK }"))
     return section("defaults", kind.name, "from", "base", lines=lines)

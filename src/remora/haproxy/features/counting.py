@@ -9,8 +9,10 @@ TABLE = "requests"
 
 UNROUTED = "-"
 
-COUNTED = (200, 304, 404, 301, 302, 303, 307, 308, 201, 202, 204, 206, 400, 401, 403, 405, 408, 409, 413, 422, 429)
-COUNTED += (500, 501, 502, 503, 504, 101)
+_SUCCESS = (200, 304, 404, 201, 202, 204, 206, 101)
+_REDIRECT = (301, 302, 303, 307, 308)
+_ERROR = (400, 401, 403, 405, 408, 409, 413, 422, 429, 500, 501, 502, 503, 504)
+COUNTED = (*_SUCCESS, *_REDIRECT, *_ERROR)
 """Statuses with a counter of their own, most frequent first; counter number i of the table counts `COUNTED[i]`."""
 
 OTHER_CLASSES = (100, 200, 300, 400, 500)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from remora.haproxy.grammar import Directive, rule
 
 
-def request_rules() -> Iterator[Directive]:
+def request_rules(*, scheme: str, port: int) -> Iterator[Directive]:
     """In the order of the reference. `X-Forwarded-Port` is 443 for the HTTPS listener, whatever its number."""
     set_header = "http-request set-header"
     moved = "{ req.hdr(x-forwarded-for) -m found }"
@@ -16,7 +16,7 @@ def request_rules() -> Iterator[Directive]:
     yield rule(f"{set_header} X-Real-IP", "%[src]")
     yield rule(f"{set_header} X-Forwarded-For", "%[src]")
     yield rule(f"{set_header} X-Forwarded-Host", "%[req.hdr(host)]")
-    yield rule(f"{set_header} X-Forwarded-Port", "%[var(txn.port)]")
+    yield rule(f"{set_header} X-Forwarded-Port", str(port))
     for name in ("X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Scheme"):
-        yield rule(f"{set_header} {name}", "%[var(txn.scheme)]")
+        yield rule(f"{set_header} {name}", scheme)
     yield rule("http-request del-header Proxy")

@@ -24,16 +24,19 @@ def sections(*, defaults: str, redirects_map: str, port_in_location: int | None)
     The trailing slash of the target goes, as in ingress-nginx (a slash that ends the query too).
     """
     port = "" if port_in_location is None else f":{port_in_location}"
-    location = f"https://%[var(txn.host)]{port}" + r'%[pathq,regsub("/$","")]'
+    location = f"https://%[req.hdr(host),host_only]{port}" + r'%[pathq,regsub("/$","")]'
     for status in STATUSES:
         to_https = rule(f"http-request redirect code {status} location", location)
         yield section("backend", to_https_backend(status), "from", defaults, lines=(to_https,))
         find = rule("http-request set-var(txn.location)", f"var(txn.route),map_str({redirects_map})")
         # A path is made absolute with the scheme of the connection and the Host as sent, port included.
-        absolute = rule(
-            "http-request set-var-fmt(txn.location)",
-            "%[var(txn.scheme)]://%[req.hdr(host)]%[var(txn.location)]",
-            when="{ var(txn.location) -m beg / }",
-        )
+        absolute = [
+            rule(
+                "http-request set-var-fmt(txn.location)",
+                f"{scheme}://%[req.hdr(host)]%[var(txn.location)]",
+                when="{ var(txn.location) -m beg / } " + is_scheme,
+            )
+            for scheme, is_scheme in (("http", "!{ ssl_fc }"), ("https", "{ ssl_fc }"))
+        ]
         send = rule(f"http-request redirect code {status} location", "%[var(txn.location)]")
-        yield section("backend", redirect_backend(status), "from", defaults, lines=(find, absolute, send))
+        yield section("backend", redirect_backend(status), "from", defaults, lines=(find, *absolute, send))

@@ -1,0 +1,208 @@
+"""The one writer to HAProxy: takes what is wanted, makes HAProxy run it, and says what came of it.
+
+What runs is kept as HAProxy has confirmed it. A runtime command that is not confirmed ends the update, and a reload from
+files puts everything right.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from pathlib import Path
+
+import msgspec
+
+from remora.apply.adopt import read_running
+from remora.apply.binary import find_binary
+from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
+from remora.apply.default_certificate import ensure_default_certificate
+from remora.apply.files import write_all, write_atomically
+from remora.apply.process import HAProxyProcess
+from remora.apply.runtime import RuntimeSocket
+from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
+from remora.core.settings import ProxySettings
+from remora.haproxy.configuration import Configuration, without
+from remora.haproxy.layout import Layout
+from remora.haproxy.program import LOCAL_PEER
+from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
+from remora.plan.files import render_check, render_files
+from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
+from remora.plan.running import Running
+
+SWEEP_INTERVAL = 1.0
+RESTART_DELAY = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Owns the HAProxy of one state directory.
+
+    Raises (on construction): HAProxyMissing if there is no usable binary.
+    """
+
+    def __init__(self, settings: ProxySettings, *, binary: str | None = None) -> None:
+        self._layout = Layout(settings.state_directory)
+        directory = Path(settings.state_directory)
+        self._process = HAProxyProcess(
+            binary=find_binary(binary),
+            directory=directory,
+            files=(Path(self._layout.program), Path(self._layout.backends)),
+            name=LOCAL_PEER,
+        )
+        self._socket = RuntimeSocket(self._layout.runtime_socket)
+        self._lock = asyncio.Lock()
+        self._running: Running | None = None
+        self._wanted: Configuration | None = None
+        self._generation = 0
+        self._counters = CounterSum()
+        self._changed = asyncio.Event()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether HAProxy was seen running, started or adopted."""
+        return self._running is not None
+
+    async def start(self) -> None:
+        """Adopts the HAProxy that already runs from the state directory, if there is one; it goes on as it is."""
+        if not await self._process.is_running():
+            return
+        async with self._lock:
+            try:
+                self._running = await read_running(self._socket, self._layout)
+            except HAProxyUnreachable:
+                # A master without a worker cannot be adopted; a reload at the first apply gives it one.
+                self._running = Running(digest="")
+            self._changed.set()
+
+    async def apply(self, wanted: Configuration) -> Outcome:
+        """Makes HAProxy run what is wanted. Never raises for what HAProxy says; the Outcome carries it."""
+        async with self._lock:
+            self._wanted = wanted
+            return await self._apply(wanted)
+
+    async def run(self) -> None:
+        """Starts HAProxy again when it dies, and takes away servers that nothing is connected to any more."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._supervise())
+            tasks.create_task(self._sweep())
+
+    async def read_counters(self) -> tuple[RequestCount, ...]:
+        """Requests by route and status since this Executor was made; what HAProxy counted before, if it was adopted."""
+        with contextlib.suppress(HAProxyUnreachable):
+            return self._counters.update(parse_counts(await self._socket.read(SHOW_COUNTERS)))
+        return ()
+
+    async def stop(self, *, grace: float) -> None:
+        """Ends HAProxy: no new connections at once, `grace` seconds for the requests under way."""
+        async with self._lock:
+            self._running = None
+            self._wanted = None
+            await self._process.stop(grace)
+
+    async def _apply(self, wanted: Configuration) -> Outcome:
+        begun = time.monotonic()
+        try:
+            outcome = await self._carry_out(wanted)
+        except HAProxyError as error:
+            outcome = Outcome(self._generation, OutcomeKind.FAILED, error=str(error))
+        return msgspec.structs.replace(outcome, seconds=time.monotonic() - begun)
+
+    async def _carry_out(self, wanted: Configuration) -> Outcome:
+        if self._running is None or not await self._process.is_running():
+            return await self._start_afresh(wanted)
+        plan = decide(self._running, wanted, self._layout)
+        match plan:
+            case Unchanged():
+                return Outcome(self._generation, OutcomeKind.UNCHANGED)
+            case Reload(reasons=reasons):
+                return await self._reload(wanted, reasons)
+            case RuntimeUpdate():
+                return await self._update(wanted, plan)
+
+    async def _update(self, wanted: Configuration, plan: RuntimeUpdate) -> Outcome:
+        try:
+            await self._socket.run(plan.commands)
+        except HAProxyError as error:
+            return await self._reload(wanted, (f"a runtime command was not confirmed: {error}",))
+        self._running = plan.after
+        if plan.reload_after:
+            return await self._reload(wanted, plan.reload_after, commands=len(plan.commands))
+        self._generation += 1
+        return Outcome(self._generation, OutcomeKind.RUNTIME, commands=len(plan.commands))
+
+    async def _start_afresh(self, wanted: Configuration) -> Outcome:
+        wanted, refused = await self._without_refused(wanted, known=frozenset())
+        running = await self._write(wanted)
+        await self._process.start()
+        self._running = running
+        self._generation += 1
+        self._changed.set()
+        return Outcome(self._generation, OutcomeKind.START, ("HAProxy was not running",), refused=refused)
+
+    async def _reload(self, wanted: Configuration, reasons: tuple[str, ...], *, commands: int = 0) -> Outcome:
+        assert self._running is not None
+        wanted, refused = await self._without_refused(wanted, known=self._running.dedicated)
+        running = await self._write(wanted)
+        await self.read_counters()
+        await self._process.reload()
+        self._running = running
+        self._generation += 1
+        return Outcome(self._generation, OutcomeKind.RELOAD, reasons, commands=commands, refused=refused)
+
+    async def _write(self, wanted: Configuration) -> Running:
+        running = started(wanted)
+        ensure_default_certificate(Path(self._layout.certificate("default")))
+        write_all(render_files(wanted, running, self._layout))
+        return running
+
+    async def _without_refused(self, wanted: Configuration, *, known: frozenset[str]) -> tuple[Configuration, tuple[str, ...]]:
+        """What HAProxy does not take of one backend's own directives costs that backend, not the reload."""
+        refused = []
+        for name, backend in wanted.backends.items():
+            if backend.dedicated and name not in known and not await self._is_accepted(wanted, name):
+                refused.append(name)
+        return (without(wanted, refused), tuple(refused)) if refused else (wanted, ())
+
+    async def _is_accepted(self, wanted: Configuration, name: str) -> bool:
+        check = Path(self._layout.directory) / "check.cfg"
+        write_all(render_files(without(wanted, wanted.backends), started(without(wanted, wanted.backends)), self._layout))
+        ensure_default_certificate(Path(self._layout.certificate("default")))
+        write_atomically(check, render_check(wanted, name, self._layout))
+        try:
+            await self._process.check([Path(self._layout.program), check])
+        except HAProxyRefused as error:
+            _log.warning("backend %s is not taken: %s", name, error)
+            return False
+        finally:
+            check.unlink(missing_ok=True)
+        return True
+
+    async def _supervise(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while self._running is not None:
+                await self._process.wait_dead()
+                if self._wanted is None:
+                    break
+                _log.error("HAProxy has died; starting it again with the last state")
+                outcome = await self.apply(self._wanted)
+                if outcome.kind is OutcomeKind.FAILED:
+                    _log.error("HAProxy does not start: %s", outcome.error)
+                    await asyncio.sleep(RESTART_DELAY)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            async with self._lock:
+                if self._running is not None and self._running.leaving:
+                    with contextlib.suppress(HAProxyUnreachable):
+                        await self._sweep_once(self._running)
+
+    async def _sweep_once(self, running: Running) -> None:
+        for slot, name, command in sweep(running):
+            (reply,) = await self._socket.send([command.text])
+            if command.is_done(reply):
+                running = swept(running, slot, name)
+        self._running = running

@@ -1,0 +1,148 @@
+"""One HAProxy in master-worker mode, in the background.
+
+It is started as a daemon in a session of its own, so that it outlives whoever started it; the next controller finds it by
+its master socket.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from remora.apply.runtime import RuntimeSocket
+from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
+
+START_TIMEOUT = 30.0
+RELOAD_TIMEOUT = 60.0
+POLL = 0.01
+
+
+class HAProxyProcess:
+    """A HAProxy that reads `files`, in their order, and has its sockets and pid file in `directory`.
+
+    `name` is the local peer's name, under which a reload hands stick tables from the old worker to the new one.
+    """
+
+    def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path], name: str) -> None:
+        self._binary = binary
+        self._directory = directory
+        self._files = tuple(files)
+        self._name = name
+        self._master_socket = directory / "master.sock"
+        self._pid_file = directory / "haproxy.pid"
+        self._master = RuntimeSocket(self._master_socket, timeout=RELOAD_TIMEOUT)
+
+    async def start(self) -> None:
+        """Starts a master and its worker; returns when the worker listens.
+
+        Raises:
+            HAProxyRefused: HAProxy's own words about the configuration or an address that it cannot bind.
+        """
+        command = [str(self._binary), "-W", "-D", "-L", self._name, "-S", f"{self._master_socket},mode,600"]
+        command += ["-p", str(self._pid_file), *self._file_arguments()]
+        await _check_output(command, timeout=START_TIMEOUT)
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                # The parent of the daemon has ended before the master looks after its socket.
+                while not await self.is_running():
+                    await asyncio.sleep(POLL)
+        except TimeoutError as error:
+            raise HAProxyRefused("HAProxy was started but its master socket does not answer") from error
+
+    async def check(self, files: Sequence[Path]) -> None:
+        """Asks HAProxy whether it would take these files.
+
+        Raises:
+            HAProxyRefused: it would not, and why.
+        """
+        arguments = [argument for file in files for argument in ("-f", str(file))]
+        await _check_output([str(self._binary), "-c", "-q", "-L", self._name, *arguments], timeout=START_TIMEOUT)
+
+    async def reload(self) -> None:
+        """Replaces the worker by one that has read the files anew; the old one finishes its connections.
+
+        Raises:
+            HAProxyRefused: the new worker did not start, and HAProxy's words about it; the old one goes on.
+        """
+        reply = await self._master.read("reload")
+        if "Success=1" not in reply:
+            raise HAProxyRefused(_complaints(reply))
+
+    async def is_running(self) -> bool:
+        """Whether a master answers."""
+        return await self.find_master() is not None
+
+    async def find_master(self) -> int | None:
+        """The master's process id, or None if there is none."""
+        if not self._master_socket.exists():
+            return None
+        try:
+            reply = await self._master.read("show proc")
+        except HAProxyUnreachable:
+            return None
+        master = re.search(r"^(\d+)\s+master\s", reply, re.MULTILINE)
+        return int(master[1]) if master else None
+
+    async def wait_dead(self) -> None:
+        """Returns when the master is gone."""
+        pid = await self.find_master()
+        if pid is not None:
+            await wait_for_exit(pid)
+
+    async def stop(self, grace: float) -> None:
+        """Stops listening, lets requests finish for at most `grace` seconds, then ends what is left."""
+        pid = await self.find_master()
+        if pid is None:
+            return
+        for number, seconds in ((signal.SIGUSR1, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wait_for_exit(pid), seconds)
+                return
+
+    def _file_arguments(self) -> list[str]:
+        return [argument for file in self._files for argument in ("-f", str(file))]
+
+
+async def wait_for_exit(pid: int) -> None:
+    """Returns when the process, which need not be a child, has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+async def _check_output(command: Sequence[str], *, timeout: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        _, words = await asyncio.wait_for(process.communicate(), timeout)
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise HAProxyError(f"{command[0]} did not come up within {timeout:.0f} s") from error
+    if process.returncode != 0:
+        raise HAProxyRefused(_complaints(words.decode(errors="replace")))
+
+
+def _complaints(text: str) -> str:
+    """What HAProxy's alerts say, without its banner."""
+    alerts = re.findall(r"\[(?:ALERT|WARNING)\]\s+\(\d+\) : (.*)", text)
+    return "; ".join(alerts) if alerts else text.strip()

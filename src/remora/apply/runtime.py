@@ -1,0 +1,88 @@
+"""HAProxy's runtime socket, and the master's, which speaks the same language."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from remora.apply.protocol import ReplyReader, command_bytes
+from remora.core.errors import HAProxyRefused, HAProxyUnreachable
+from remora.plan.commands import PREPARED_VERSION, Command
+
+REPLY_TIMEOUT = 10.0
+"""Seconds that HAProxy has for one reply; it answers in a tenth of a millisecond, or it is not there."""
+
+
+class RuntimeSocket:
+    """A Unix socket that takes commands. Every call opens a connection of its own.
+
+    Raises (all methods): HAProxyUnreachable if nobody answers in time.
+    """
+
+    def __init__(self, path: str | Path, *, timeout: float = REPLY_TIMEOUT) -> None:
+        self._path = str(path)
+        self._timeout = timeout
+
+    async def read(self, command: str) -> str:
+        """The whole reply of one command that only reads, however long it is."""
+        reader, writer = await self._connect()
+        try:
+            writer.write(command_bytes(command))
+            writer.write_eof()
+            return (await asyncio.wait_for(reader.read(), self._timeout)).decode(errors="replace").strip("\n")
+        except (OSError, TimeoutError) as error:
+            raise HAProxyUnreachable(f"{self._path}: no reply to {command!r}: {error}") from error
+        finally:
+            writer.close()
+
+    async def send(self, commands: Sequence[str]) -> list[str]:
+        """The replies to commands without payload, in their order."""
+        async with self._conversation() as ask:
+            return [await ask(Command(command)) for command in commands]
+
+    async def run(self, commands: Sequence[Command]) -> None:
+        """Runs the commands in their order and stops at the first that HAProxy does not confirm.
+
+        Raises:
+            HAProxyRefused: the command and HAProxy's reply to it.
+        """
+        prepared = ""
+        async with self._conversation() as ask:
+            for command in commands:
+                text = command.text.replace(PREPARED_VERSION, f"@{prepared} ")
+                reply = await ask(Command(text, command.payload))
+                if not command.is_done(reply):
+                    raise HAProxyRefused(f"{text}: {reply or 'no answer'}")
+                if version := re.match(r"New version created: (\d+)", reply.strip()):
+                    prepared = version[1]
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await asyncio.wait_for(asyncio.open_unix_connection(self._path), self._timeout)
+        except (OSError, TimeoutError) as error:
+            raise HAProxyUnreachable(f"{self._path}: {error}") from error
+
+    @asynccontextmanager
+    async def _conversation(self) -> AsyncIterator[Callable[[Command], Awaitable[str]]]:
+        """An interactive connection, as a function from a command to its reply."""
+        reader, writer = await self._connect()
+        replies = ReplyReader()
+
+        async def ask(command: Command) -> str:
+            try:
+                writer.write(command_bytes(command.text, command.payload))
+                while True:
+                    data = await asyncio.wait_for(reader.read(65536), self._timeout)
+                    if not data:
+                        raise HAProxyUnreachable(f"{self._path}: closed before its reply to {command.text!r}")
+                    for reply in replies.feed(data):
+                        return reply
+            except (OSError, TimeoutError) as error:
+                raise HAProxyUnreachable(f"{self._path}: no reply to {command.text!r}: {error}") from error
+
+        try:
+            await ask(Command("prompt"))
+            yield ask
+        finally:
+            writer.close()

@@ -1,0 +1,147 @@
+"""One virtual host as map entries: the unit in which routes are configured."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import assert_never
+
+import msgspec
+
+from remora.core.names import Hostname
+from remora.haproxy.features import redirect, rewrite
+from remora.haproxy.features.affinity import cookie_policy
+from remora.haproxy.grammar import Directive
+from remora.haproxy.maps import HostKind, RouteRecord, exact_key, prefix_key, regex_key
+from remora.haproxy.pool import Algorithm, BackendClass
+from remora.haproxy.program import UNAVAILABLE_BACKEND
+from remora.haproxy.target import Target
+from remora.model import (
+    Affinity,
+    AffinityMode,
+    ExactPath,
+    ForwardTo,
+    PrefixPath,
+    RedirectTo,
+    RegexPath,
+    ReplacePath,
+    Route,
+    Unavailable,
+    VirtualHost,
+)
+
+_LITERAL = re.compile(r"[A-Za-z0-9/_~-]*")
+_BELOW = "(/|$)(.*)"
+"""How people write "this path and all below it" as a regular expression."""
+
+
+class HostPart(msgspec.Struct, frozen=True):
+    """The map entries of one host, and the backends that they need."""
+
+    host: Hostname
+    kind: HostKind
+    routes: Mapping[str, RouteRecord]
+    folded_routes: Mapping[str, RouteRecord]
+    regex_routes: tuple[tuple[str, RouteRecord], ...]
+    redirects: Mapping[str, str]
+    cookies: Mapping[str, str]
+    rewrites: Mapping[str, str]
+    targets: frozenset[Target]
+
+
+def configure_host(host: VirtualHost) -> HostPart:
+    """The entries for all routes of the host."""
+    records = {route.id: _record(route) for route in host.routes}
+    plain = [route for route in host.routes if not isinstance(route.match, RegexPath)]
+    patterns = [(route.match.pattern, records[route.id]) for route in host.routes if isinstance(route.match, RegexPath)]
+    folded = folded_keys(host.host, [pattern for pattern, _ in patterns])
+    by_pattern = HostKind.REGEX if folded is None else HostKind.FOLDED
+    forwards = [(route, route.action) for route in host.routes if isinstance(route.action, ForwardTo)]
+    return HostPart(
+        host=host.host,
+        kind=by_pattern if patterns else HostKind.PLAIN,
+        routes={_plain_key(host.host, route.match): records[route.id] for route in plain},
+        folded_routes=dict(zip(folded, (record for _, record in patterns), strict=True)) if folded is not None else {},
+        regex_routes=tuple((regex_key(host.host, text), record) for text, record in patterns) if folded is None else (),
+        redirects={route.id: route.action.location for route in host.routes if isinstance(route.action, RedirectTo)},
+        cookies={route.id: cookie_policy(action.affinity) for route, action in forwards if action.affinity},
+        rewrites={
+            route.id: rewrite.rewrite_entry(action.rewrite)
+            for route, action in forwards
+            if action.rewrite and not isinstance(action.rewrite, ReplacePath)
+        },
+        targets=frozenset(_target(action) for _, action in forwards),
+    )
+
+
+def folded_keys(host: Hostname, patterns: Sequence[str]) -> tuple[str, ...] | None:
+    """The keys under which a longest match over lower-case text finds the pattern that is the first to match.
+
+    None if some pattern is more than a literal prefix, or if a shorter one stands before a longer one that it hides.
+    """
+    keys = tuple(_folded_keys(host, patterns))
+    if len(keys) != len(patterns) or len(set(keys)) != len(keys):
+        return None
+    position = {key: number for number, key in enumerate(keys)}
+    # Of sorted texts a prefix stands before what it begins, with only others that it begins in between.
+    open_prefixes: list[str] = []
+    for key in sorted(keys):
+        while open_prefixes and not key.startswith(open_prefixes[-1]):
+            open_prefixes.pop()
+        if any(position[prefix] < position[key] for prefix in open_prefixes):
+            return None
+        open_prefixes.append(key)
+    return keys
+
+
+def _folded_keys(host: Hostname, patterns: Sequence[str]) -> Iterator[str]:
+    for pattern in patterns:
+        literal = pattern.removesuffix(_BELOW)
+        if _LITERAL.fullmatch(literal):
+            key = prefix_key(host, literal.lower())
+            yield key if literal != pattern else key.removesuffix("/") or key
+        elif pattern in ("/(.*)", "/.*"):
+            yield prefix_key(host, "")
+
+
+def _plain_key(host: Hostname, match: ExactPath | PrefixPath | RegexPath) -> str:
+    match match:
+        case ExactPath(path=path):
+            return exact_key(host, path)
+        case PrefixPath(path=path):
+            return prefix_key(host, path)
+        case RegexPath():
+            raise AssertionError("a host in regular-expression mode has no plain routes")
+        case _:
+            assert_never(match)
+
+
+def _record(route: Route) -> RouteRecord:
+    match route.action:
+        case ForwardTo(affinity=affinity) as action:
+            name = _target(action).name
+            cookie_name = affinity.cookie_name if affinity else ""
+            reads_agent = bool(affinity and affinity.attributes.omit_same_site_for_old_browsers)
+        case RedirectTo(status=status):
+            name, cookie_name, reads_agent = redirect.redirect_backend(status), "", False
+        case Unavailable():
+            name, cookie_name, reads_agent = UNAVAILABLE_BACKEND, "", False
+        case _:
+            assert_never(route.action)
+    over_http = redirect.to_https_backend(route.https_redirect) if route.https_redirect else name
+    return RouteRecord(name, over_http, route.id, cookie_name, reads_agent)
+
+
+def _target(action: ForwardTo) -> Target:
+    agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
+    kind = BackendClass(_algorithm(action.affinity), rich=action.rewrite is not None or agent)
+    return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
+
+
+def _algorithm(affinity: Affinity | None) -> Algorithm:
+    if affinity is None:
+        return Algorithm.SPREAD
+    return Algorithm.PERSISTENT if affinity.mode is AffinityMode.PERSISTENT else Algorithm.BALANCED
+
+
+def dedicated_directives(target: Target) -> tuple[Directive, ...]:
+    """The directives of the target's own; none, if it can be in a pool."""
+    return tuple(rewrite.dedicated_rules(target.rewrite)) if target.rewrite else ()

@@ -1,0 +1,121 @@
+"""Commands of HAProxy's runtime API (management guide, section 9.3), and which reply means that they were done."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from remora.haproxy.configuration import WEIGHT, Server
+from remora.haproxy.grammar import address_and_port
+from remora.haproxy.pool import Slot
+
+PAYLOAD_ENTRIES = 200
+"""Entries of one `add map`; a command with its payload must fit into `tune.bufsize`, 16 kB, as well."""
+
+PAYLOAD_BYTES = 12_000
+
+PREPARED_VERSION = "@prepared "
+"""Stands in a command for the version that the last `prepare map` reported."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One command. `payload` follows it line by line; `done` is the regular expression that the whole reply must match."""
+
+    text: str
+    payload: str = ""
+    done: str = ""
+
+    def is_done(self, reply: str) -> bool:
+        """Whether HAProxy says that it did this."""
+        return re.fullmatch(self.done, reply.strip(), re.DOTALL) is not None
+
+
+def escape(word: str) -> str:
+    """A word of a command line: blanks, semicolons and backslashes lose their meaning behind a backslash."""
+    return re.sub(r"([\\; ])", r"\\\1", word)
+
+
+def add_entries(path: str, entries: Mapping[str, str], *, version: str = "") -> Iterator[Command]:
+    """`add map` for keys that the map does not have."""
+    for payload in _payloads(f"{key} {value}" for key, value in entries.items()):
+        yield Command(f"add map {version}{path}", payload)
+
+
+def set_entry(path: str, key: str, value: str) -> Command:
+    """`set map` for a key that the map has."""
+    return Command(f"set map {path} {escape(key)} {escape(value)}")
+
+
+def delete_entry(path: str, key: str) -> Command:
+    """`del map`."""
+    return Command(f"del map {path} {escape(key)}")
+
+
+def prepare_map(path: str) -> Command:
+    """Begins a new version of the map; its number, known only from the reply, is written as PREPARED_VERSION."""
+    return Command(f"prepare map {path}", done="New version created: [0-9]+")
+
+
+def commit_map(path: str) -> Command:
+    """Puts the prepared version in place of the map's entries."""
+    return Command(f"commit map {PREPARED_VERSION}{path}")
+
+
+def add_server(slot: Slot, server: Server) -> Iterator[Command]:
+    """A new server, ready for requests."""
+    words = f"{slot}/{server.name} {address_and_port(server.address, server.port)} id {server.id} weight {WEIGHT}"
+    yield Command(f"add server {words}", done="New server registered\\.")
+    yield set_server_state(slot, server.name, "drain" if server.draining else "ready")
+
+
+def set_server_state(slot: Slot, name: str, state: str) -> Command:
+    """`ready`, `drain` (keeps its sessions, gets no new ones) or `maint` (gets nothing)."""
+    return Command(f"set server {slot}/{name} state {state}")
+
+
+def set_server_weight(slot: Slot, name: str) -> Command:
+    """The weight of every server; one that came out of a file while draining has none."""
+    return Command(f"set server {slot}/{name} weight {WEIGHT}")
+
+
+def delete_server(slot: Slot, name: str) -> Command:
+    """`del server`, which is refused as long as anything is connected."""
+    return Command(f"del server {slot}/{name}", done="Server deleted\\.")
+
+
+def load_certificate(path: str, pem: bytes, *, is_new: bool) -> Iterator[Command]:
+    """A certificate's content, in place for the next handshake. A blank line would end the payload, so it has none."""
+    if is_new:
+        yield Command(f"new ssl cert {path}", done="New empty certificate store '.*'!")
+    text = "\n".join(line for line in pem.decode("ascii").splitlines() if line.strip())
+    yield Command(f"set ssl cert {path}", text, done="Transaction (created|updated) for certificate .*!")
+    yield Command(f"commit ssl cert {path}", done="Committing .*Success!")
+
+
+def list_certificate(crt_list: str, path: str, hosts: Iterable[str]) -> Command:
+    """Serves the certificate for the hosts."""
+    names = " ".join(hosts)
+    return Command(f"add ssl crt-list {crt_list}", f"{path} {names}".rstrip(), done="Inserting certificate .*Success!")
+
+
+def unlist_certificate(crt_list: str, path: str) -> Command:
+    """Serves the certificate no more."""
+    return Command(f"del ssl crt-list {crt_list} {path}", done="Entry '.*' deleted in crtlist '.*'!")
+
+
+def forget_certificate(path: str) -> Command:
+    """Takes the certificate out of memory."""
+    return Command(f"del ssl cert {path}", done="Certificate '.*' deleted!")
+
+
+def _payloads(lines: Iterable[str]) -> Iterator[str]:
+    batch: list[str] = []
+    size = 0
+    for line in lines:
+        if batch and (len(batch) == PAYLOAD_ENTRIES or size + len(line) > PAYLOAD_BYTES):
+            yield "\n".join(batch)
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line.encode()) + 1
+    if batch:
+        yield "\n".join(batch)

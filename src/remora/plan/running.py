@@ -1,0 +1,49 @@
+"""What HAProxy runs, as it has confirmed it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from remora.core.names import Hostname
+from remora.haproxy.configuration import Server, ServerName
+from remora.haproxy.maps import Map, RouteRecord
+from remora.haproxy.pool import BackendClass, Slot
+
+
+class LoadedCertificate(msgspec.Struct, frozen=True):
+    """A certificate in the crt-list: the digest of its PEM and the hosts that it is listed for."""
+
+    digest: str
+    hosts: tuple[Hostname, ...]
+
+    @property
+    def text(self) -> str:
+        """As it stands in the map `certificates`: digest and hosts, by blanks."""
+        return " ".join((self.digest, *self.hosts))
+
+    @classmethod
+    def parse(cls, text: str) -> "LoadedCertificate":
+        """The reverse of `text`."""
+        digest, *hosts = text.split()
+        return cls(digest, tuple(map(Hostname, hosts)))
+
+
+class Running(msgspec.Struct, frozen=True):
+    """The state of one HAProxy worker. Mappings are not to be changed.
+
+    `pool` is how many backends of each class are declared; `dedicated` names the backends that are declared by name.
+    `slots` is which slot serves a backend (a dedicated one is its own slot). `servers` holds what each slot may use,
+    `leaving` the servers that are in maintenance until nothing is connected to them any more.
+    """
+
+    digest: str
+    pool: Mapping[BackendClass, int] = {}
+    dedicated: frozenset[str] = frozenset()
+    slots: Mapping[str, Slot] = {}
+    servers: Mapping[Slot, Mapping[ServerName, Server]] = {}
+    leaving: Mapping[Slot, Mapping[ServerName, Server]] = {}
+    routes: Mapping[str, RouteRecord] = {}
+    folded_routes: Mapping[str, RouteRecord] = {}
+    regex_routes: tuple[tuple[str, RouteRecord], ...] = ()
+    texts: Mapping[Map, Mapping[str, str]] = {}
+    certificates: Mapping[str, LoadedCertificate] = {}

@@ -1,0 +1,45 @@
+"""Fixtures for tests against the real HAProxy."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import aiohttp
+import pytest
+from support.proxy import Client, Pods, free_ports, running_executor
+
+from remora.apply.executor import Executor
+from remora.core.settings import ProxySettings
+
+
+@pytest.fixture
+async def pods() -> AsyncIterator[Pods]:
+    async with AsyncExitStack() as stack:
+        yield Pods(stack)
+
+
+@pytest.fixture
+def proxy_settings() -> Iterator[ProxySettings]:
+    # A Unix socket's path has at most 107 bytes, less than pytest's own temporary directories need.
+    with tempfile.TemporaryDirectory(prefix="remora-") as directory:
+        http_port, https_port = free_ports(2)
+        yield ProxySettings(
+            state_directory=directory,
+            bind_addresses=("127.0.0.1",),
+            http_port=http_port,
+            https_port=https_port,
+            threads=1,
+            old_worker_timeout=5,
+        )
+
+
+@pytest.fixture
+async def executor(proxy_settings: ProxySettings) -> AsyncIterator[Executor]:
+    async with running_executor(proxy_settings) as executor:
+        yield executor
+
+
+@pytest.fixture
+async def client(proxy_settings: ProxySettings) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield Client(session, proxy_settings)

@@ -1,0 +1,77 @@
+"""A real HAProxy, real pods on loopback, real requests."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from remora.apply.executor import Executor
+from remora.core.settings import ProxySettings
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+class Pods:
+    """Small HTTP servers that say who they are and what they were sent."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+
+    async def start(self, name: str) -> int:
+        """Starts one; returns its port on 127.0.0.1."""
+
+        async def answer(request: web.Request) -> web.Response:
+            headers = {key.lower(): value for key, value in request.headers.items()}
+            return web.json_response({"pod": name, "target": request.raw_path, "headers": headers})
+
+        application = web.Application()
+        application.router.add_route("*", "/{rest:.*}", answer)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port: int = runner.addresses[0][1]
+        return port
+
+
+@asynccontextmanager
+async def running_executor(settings: ProxySettings) -> AsyncIterator[Executor]:
+    """An Executor with its supervision; HAProxy is gone afterwards."""
+    executor = Executor(settings)
+    await executor.start()
+    supervision = asyncio.create_task(executor.run())
+    try:
+        yield executor
+    finally:
+        supervision.cancel()
+        await asyncio.gather(supervision, return_exceptions=True)
+        await executor.stop(grace=0.2)
+
+
+class Client:
+    """Requests to the proxy, with the Host that is asked for."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: ProxySettings) -> None:
+        self._session = session
+        self._base = f"http://127.0.0.1:{settings.http_port}"
+
+    async def get(
+        self, host: str, path: str = "/", *, cookie: str = "", method: str = "GET", headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers in lower case, and body."""
+        sent = {"Host": host, **(headers or {})} | ({"Cookie": cookie} if cookie else {})
+        url = URL(self._base + path, encoded=True)
+        async with self._session.request(method, url, headers=sent, allow_redirects=False) as response:
+            return response.status, {key.lower(): value for key, value in response.headers.items()}, await response.text()

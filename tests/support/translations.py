@@ -1,0 +1,127 @@
+"""Translations as short YAML, for people to review; and the reading of the objects of a case."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import yaml
+
+from remora.core.settings import RoutingSettings
+from remora.kube.objects import KubernetesObject
+from remora.model import (
+    Affinity,
+    Backend,
+    ConstantPath,
+    ForwardTo,
+    RedirectTo,
+    RegexPath,
+    ReplacePath,
+    Route,
+    StripPrefix,
+    Unavailable,
+)
+from remora.translate import Translation
+from remora.watch.snapshot import KINDS, Snapshot
+
+SESSION_KEY = b"golden"
+
+SURROUNDINGS = """
+kind: IngressClass
+metadata: {name: nginx}
+spec: {controller: k8s.io/ingress-nginx}
+---
+kind: IngressClass
+metadata: {name: remora}
+spec: {controller: remora.io/ingress-controller}
+---
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{port: 80, name: http, targetPort: 8080}]}
+---
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+ports: [{name: http, port: 8080}]
+endpoints:
+  - {addresses: [10.0.0.1], targetRef: {kind: Pod, name: web-a, uid: a}}
+"""
+"""What a case has where it says nothing about a kind."""
+
+
+def parse_objects(text: str) -> tuple[RoutingSettings, list[KubernetesObject]]:
+    """Settings and objects of a case; a document of kind Settings holds fields of RoutingSettings."""
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    stated = {document["kind"] for document in documents}
+    documents += [document for document in yaml.safe_load_all(SURROUNDINGS) if document["kind"] not in stated]
+    kinds = {kind.__name__: kind for kind in KINDS}
+    objects = [msgspec.json.decode(json.dumps(one), type=kinds[one["kind"]]) for one in documents if one["kind"] in kinds]
+    fields = next((dict(one) for one in documents if one["kind"] == "Settings"), {})
+    fields.pop("kind", None)
+    return msgspec.convert({"session_key": SESSION_KEY, **fields}, RoutingSettings), objects
+
+
+def snapshot_of(objects: Iterable[KubernetesObject]) -> Snapshot:
+    snapshot = Snapshot()
+    for one in objects:
+        snapshot = snapshot.changed(type(one), {one.key: one})
+    return snapshot
+
+
+def translation_text(translation: Translation) -> str:
+    """A translation as YAML without what no case is about: route ids and keys of endpoints."""
+    model = translation.model
+    shown: dict[str, Any] = {
+        "hosts": {host.host or "*": [_route(route) for route in host.routes] for host in model.virtual_hosts},
+        "backends": {backend.name: _backend(backend) for backend in model.backends},
+        "default backend": model.default_backend,
+        "certificates": {one.name: list(one.hosts) for one in model.certificates},
+        "published": [str(ref.name) for ref in translation.published],
+        "problems": [f"{one.severity.value} {one.code}: {one}" for one in translation.problems],
+    }
+    filled = {key: value for key, value in shown.items() if value}
+    return yaml.safe_dump(filled, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def _route(route: Route) -> dict[str, Any]:
+    kind = type(route.match).__name__.removesuffix("Path").lower()
+    text = route.match.pattern if isinstance(route.match, RegexPath) else route.match.path
+    shown: dict[str, Any] = {kind: text, "of": str(route.origin)}
+    match route.action:
+        case ForwardTo(backend=backend, affinity=affinity, rewrite=rewrite):
+            shown["to"] = str(backend)
+            if rewrite:
+                shown["rewrite"] = _rewrite(rewrite)
+            if affinity:
+                shown["cookie"] = _affinity(affinity)
+        case RedirectTo(location=location, status=status):
+            shown["redirect"] = f"{status} {location}"
+        case Unavailable():
+            shown["closed"] = True
+    if route.https_redirect:
+        shown["https"] = route.https_redirect
+    return shown
+
+
+def _rewrite(rewrite: ConstantPath | StripPrefix | ReplacePath) -> str:
+    match rewrite:
+        case ConstantPath(path=path):
+            return f"always {path}"
+        case StripPrefix(prefix=prefix):
+            return f"without {prefix}"
+        case ReplacePath(pattern=pattern, replacement=replacement):
+            return f"{pattern} -> {replacement}"
+
+
+def _affinity(affinity: Affinity) -> str:
+    defaults = msgspec.structs.asdict(type(affinity.attributes)(path=""))
+    attributes = msgspec.structs.asdict(affinity.attributes)
+    texts = [f"{key}={getattr(value, 'value', value)}" for key, value in attributes.items() if value != defaults[key]]
+    if affinity.change_on_failure:
+        texts.append("change_on_failure")
+    return " ".join((affinity.cookie_name, affinity.mode.value, *texts))
+
+
+def _backend(backend: Backend) -> list[str]:
+    return sorted(f"{one.address}:{one.port} {one.pod} {one.state.value}".replace("  ", " ") for one in backend.endpoints) or [
+        backend.balancing.value
+    ]
