@@ -36,7 +36,7 @@ from remora.annotations.rewrite import Rewrite
 from remora.annotations.snippets import Snippets
 from remora.annotations.timeouts import Timeouts
 from remora.annotations.tls import Tls
-from remora.annotations.values import ValueRefused, shown
+from remora.annotations.values import ValueRefused
 from remora.core.names import ObjectRef
 from remora.core.problem import Problem, Severity
 
@@ -229,6 +229,7 @@ class _Verdict(msgspec.Struct, frozen=True, gc=False):
 _ASKS_NOTHING = _Verdict()
 
 _CLOSED = "every path of this Ingress answers 503"
+_ALL_CLOSED = "every path of every Ingress that does not say otherwise answers 503"
 
 
 def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdict:
@@ -238,14 +239,14 @@ def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdi
         if row.inert(written.text):
             return _ASKS_NOTHING
         if row.guards:
-            message = f"{_called(row)} restricts access and is not honoured yet"
+            message = f"{_called(row)} may keep somebody out and is not honoured yet"
             return _closing(object, written.field, "AnnotationNotHonoured", message)
     if row.risk > highest_risk:
         message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest_risk.name.lower()} is the highest accepted"
         return _closing(object, written.field, "AnnotationTooRisky", message)
     if row.support is Support.NOT_YET:
         message = f"{_called(row)} is not honoured yet"
-        problem = Problem(object, written.field, "AnnotationNotHonoured", message, "the Ingress is served without it")
+        problem = Problem(object, written.field, "AnnotationNotHonoured", message, "it has no effect")
         return _Verdict(problem=problem)
     try:
         return _Verdict(value=row.parse(written.text), has_value=True)
@@ -257,12 +258,14 @@ def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
     message = f"the value is refused: {why}"
     if row.on_invalid is OnInvalid.DENY:
         return _closing(object, field, "AnnotationRefused", message)
-    consequence = f"the default {shown(str(row.default))} is used" if row.default not in ("", None) else "it is left out"
+    default = str(row.default).lower() if isinstance(row.default, bool) else row.default
+    consequence = f"the default {default} is used" if default not in ("", None) else "it has no effect"
     return _Verdict(problem=Problem(object, field, "AnnotationRefused", message, consequence))
 
 
 def _closing(object: ObjectRef, field: str, code: str, message: str) -> _Verdict:
-    return _Verdict(problem=Problem(object, field, code, message, _CLOSED, Severity.ERROR), closes=True)
+    consequence = _CLOSED if object.kind == "Ingress" else _ALL_CLOSED
+    return _Verdict(problem=Problem(object, field, code, message, consequence, Severity.ERROR), closes=True)
 
 
 def _called(row: Row) -> str:
@@ -274,4 +277,4 @@ def _unknown_name(object: ObjectRef, key: str) -> Problem:
     nearest = find_nearest_name(name)
     hint = f"; did you mean {nearest}?" if nearest else ""
     field = f"metadata.annotations[{prefix}/{name}]"
-    return Problem(object, field, "AnnotationUnknown", f"no annotation of that name is known{hint}", "it is left out")
+    return Problem(object, field, "AnnotationUnknown", f"no annotation of that name is known{hint}", "it has no effect")

@@ -7,7 +7,7 @@ equally old; then the one whose `namespace/name` is greater counts as older, as 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 
 
@@ -31,8 +31,13 @@ def by_precedence(contenders: Iterable[A]) -> list[A]:
     return sorted(youngest_name_last, key=lambda one: one.created)
 
 
-def path_taken(loser: ObjectRef, field: str, *, host: Hostname, path: str, winner: ObjectRef) -> Problem:
-    """What the loser of a contested path is told."""
-    where = f"{host or 'any host'}, path {path}"
-    by = "an earlier rule of this Ingress" if winner == loser else f"{winner}, which is older"
+def path_taken(loser: ObjectRef, field: str, *, where: str, winner: ObjectRef) -> Problem:
+    """What the loser of a contested path is told; `where` is the path with its host."""
+    by = "an earlier rule of this Ingress" if winner == loser else f"{winner}, which counts as older"
     return Problem(loser, field, "PathTaken", f"{where} is taken by {by}", "this path is left out", Severity.ERROR)
+
+
+def path_taken_by_default(loser: ObjectRef, field: str, *, where: str, winner: ObjectRef) -> Problem:
+    """What the loser is told where a default backend without rules goes before all rules."""
+    message = f"{where} is taken by the default backend of {winner}"
+    return Problem(loser, field, "PathTaken", message, "this path is left out", Severity.ERROR)

@@ -14,7 +14,7 @@ from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
 from remora.model import PathMatch, RegexPath, Route, VirtualHost
 from remora.translate.certificates import RefusalUnit
-from remora.translate.conflicts import by_precedence, path_taken
+from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
 from remora.translate.paths import asks_for_regex, find_pattern_fault, match_of
 from remora.translate.routes import app_root_route, route_of
@@ -72,8 +72,10 @@ def _routes(view: View, host: Hostname, owners: list[Prepared], problems: list[P
         if fault:
             problems.append(_broken_pattern(owner, rule, fault))
         elif match in won:
-            winner, _ = won[match]
-            problems.append(path_taken(owner.ref, rule.field, host=host, path=rule.path, winner=winner.ref))
+            winner, winning_rule = won[match]
+            tell = path_taken_by_default if winning_rule.is_default else path_taken
+            where = f"{host or 'any host'}, path {rule.path}"
+            problems.append(tell(owner.ref, rule.field, where=where, winner=winner.ref))
         else:
             won[match] = owner, rule
     for owner, share in shares:

@@ -1,7 +1,5 @@
 """networking.k8s.io/v1 Ingress and IngressClass."""
 
-import msgspec
-
 from remora.kube.objects.meta import KubernetesObject, Wire
 
 
@@ -20,9 +18,14 @@ class IngressServiceBackend(Wire, frozen=True):
     port: ServiceBackendPort = ServiceBackendPort()
 
 
+class TypedLocalObjectReference(Wire, frozen=True):
+    kind: str = ""
+    name: str = ""
+
+
 class IngressBackend(Wire, frozen=True):
     service: IngressServiceBackend | None = None
-    resource: msgspec.Raw | None = None
+    resource: TypedLocalObjectReference | None = None
 
 
 class HTTPIngressPath(Wire, frozen=True):
