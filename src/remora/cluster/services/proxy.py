@@ -13,12 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from remora.apply.process import HAProxyProcess
+from remora.apply.process import HAProxyProcess, wait_for_exit
 from remora.apply.runtime import RuntimeSocket
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
 from remora.cluster.ports import Unbindable, find_obstacle
 from remora.cluster.services.configuration import configure
+from remora.cluster.services.leftover import end_leftovers
 from remora.cluster.services.plan import ACCEPTED, DELETED, Reload, Running, Unchanged, Update, decide, deletions
 from remora.cluster.services.report import Report
 from remora.cluster.services.table import Listener, Table
@@ -52,6 +53,8 @@ class ServiceProxy:
         """What HAProxy confirmed; None if the next step has to be a reload."""
         self._held: frozenset[tuple[str, int]] = frozenset()
         """The places that our HAProxy listens on, for which a probe would find us."""
+        self._master: int | None = None
+        self._one_writer = asyncio.Lock()
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
@@ -59,7 +62,7 @@ class ServiceProxy:
         async with self._haproxy(), asyncio.TaskGroup() as tasks:
             for resource in ("services", SLICES):
                 tasks.create_task(self._follow(resource))
-            tasks.create_task(self._follow_process())
+            tasks.create_task(self._restart_when_dead())
             tasks.create_task(self._apply_changes())
 
     @asynccontextmanager
@@ -67,8 +70,7 @@ class ServiceProxy:
         # Somebody who can write here or talk to the socket commands the proxy.
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True, mode=0o700)
-        self._write(Table())
-        await self._process.start()
+        await self._start()
         try:
             yield
         finally:
@@ -82,15 +84,27 @@ class ServiceProxy:
             except ApiError as error:
                 _log.info("watch of %s begins anew: %s", resource, error)
 
-    async def _follow_process(self) -> None:
-        """Starts HAProxy again with the last state if it dies."""
+    async def _start(self) -> None:
+        """Starts without listeners, which works whoever has the ports; the next step adds those that are free."""
+        self._running, self._held = None, frozenset()
+        self._write(Table())
+        await self._process.start()
+        self._master = await self._process.find_master()
+
+    async def _restart_when_dead(self) -> None:
         while True:
-            await self._process.wait_dead()
+            if self._master is not None:
+                # The master is asked for its id after the start only: at a reload it does not answer for a moment.
+                await wait_for_exit(self._master)
             _log.error("the Service proxy died and is started again")
-            # Without listeners it starts whatever happened to the ports meanwhile; the next step adds what is free.
-            self._running, self._held = None, frozenset()
-            self._write(Table())
-            await self._process.start()
+            try:
+                async with self._one_writer:
+                    end_leftovers(self._directory)
+                    await self._start()
+            except HAProxyError as error:
+                _log.error("Service proxy: %s", error)
+                self._master = None
+                await asyncio.sleep(RETRY)
             self._changed.set()
 
     async def _apply_changes(self) -> None:
@@ -103,7 +117,8 @@ class ServiceProxy:
                 pass
             self._changed.clear()
             try:
-                pending = await self._apply()
+                async with self._one_writer:
+                    pending = await self._apply()
             except HAProxyError as error:
                 _log.warning("Service proxy: %s", error)
                 self._running = None
