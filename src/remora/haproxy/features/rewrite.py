@@ -26,7 +26,8 @@ def request_rules(rewrites_map: str) -> Iterator[Directive]:
 
 def normalising_rules(when: str) -> Iterator[Directive]:
     """Merges slashes, resolves dots and decodes what needs no encoding (RFC 3986 section 6.2.2), in the request itself."""
-    for step in ("percent-decode-unreserved", "percent-to-uppercase", "path-merge-slashes", "path-strip-dot"):
+    # Without "strict" 2.8 takes the condition for none that ever holds; with it a broken %-sequence is a 400, as in nginx.
+    for step in ("percent-decode-unreserved strict", "percent-to-uppercase", "path-merge-slashes", "path-strip-dot"):
         yield rule(f"http-request normalize-uri {step}", when=when)
     yield rule("http-request normalize-uri path-strip-dotdot full", when=when)
 
