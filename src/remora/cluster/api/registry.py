@@ -1,0 +1,308 @@
+"""The registry: what may be stored, and how it is kept. In-process controllers and the HTTP side get the same semantics here.
+
+No method awaits between its checks and its write, so each is one step for everybody else; the methods that write are coroutines
+only so that callers need not know that. Objects go in and out as JSON objects of the storage version and are never changed
+afterwards: whoever wants another one makes a copy.
+"""
+
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from remora.cluster.api import deletion, errors
+from remora.cluster.api.defaults import set_defaults
+from remora.cluster.api.fields import matches_fields
+from remora.cluster.api.names import check_metadata
+from remora.cluster.api.resources import RESOURCES, Resource, ResourceTable
+from remora.cluster.api.selectors import Selector
+from remora.cluster.api.validation import check, check_update
+from remora.cluster.store import Change, Store, Subscription, TooOldError
+
+Object = dict[str, Any]
+
+AdmissionHook = Callable[[Object, Object | None], Object]
+"""Given what is about to be stored and what is (None for a new object), returns what to store, or raises an ApiError.
+
+It may change its first argument, which nobody else has yet. A dry run calls it too.
+"""
+
+_SET_BY_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""Kubernetes' alphabet for generated names: no vowels, hence no words (apimachinery `util/rand`)."""
+
+
+class WatchEvent(NamedTuple):
+    """`previous` is the state before, for whoever must know whether the object has just left a selection."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: Object
+    resource_version: int
+    previous: Object | None = None
+
+
+class Watch(AsyncIterator[WatchEvent]):
+    """What exists at the moment of the call, if asked for, then every change. Never ends by itself.
+
+    Raises while iterating:
+        ApiError: Expired, when the reader was too slow; a new watch has to begin with what exists then.
+    """
+
+    def __init__(self, initial: Iterable[WatchEvent], subscription: Subscription, namespace: str) -> None:
+        self._initial = iter(initial)
+        self._subscription = subscription
+        self._namespace = namespace
+
+    async def __anext__(self) -> WatchEvent:
+        for event in self._initial:
+            return event
+        while True:
+            try:
+                change = await self._subscription.next()
+            except TooOldError:
+                raise errors.expired("The resourceVersion for the provided watch is too old.") from None
+            if not self._namespace or change.object["metadata"].get("namespace", "") == self._namespace:
+                return _event(change)
+
+
+def _event(change: Change) -> WatchEvent:
+    return WatchEvent(change.type, change.object, change.version, change.previous)
+
+
+class Registry:
+    """`admission` is by the registry's resource names; `now` tells the time in UTC."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        admission: Mapping[str, AdmissionHook] | None = None,
+        resources: ResourceTable = RESOURCES,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.resources = resources
+        self._store = store
+        self._admission = dict(admission or {})
+        self._now = now
+
+    @property
+    def version(self) -> int:
+        """The newest resourceVersion given."""
+        return self._store.version
+
+    def add_admission(self, resource: str, hook: AdmissionHook) -> None:
+        """For a hook that itself reads the registry and so cannot exist before it."""
+        self._admission[resource] = hook
+
+    def find(self, resource: str, namespace: str, name: str) -> Object | None:
+        return self._store.find(resource, namespace, name)
+
+    def list(
+        self, resource: str, namespace: str = "", *, labels: Selector | None = None, fields: Selector | None = None
+    ) -> tuple[list[Object], int]:
+        """The objects, ordered by namespace and name, and the version at which they are all that there is."""
+        found = self._store.list(resource, namespace)
+        if labels is not None:
+            found = [obj for obj in found if labels.matches_labels(obj)]
+        if fields is not None:
+            found = [obj for obj in found if matches_fields(obj, fields)]
+        return found, self._store.version
+
+    def watch(self, resource: str, namespace: str = "", *, since: int | None = None) -> Watch:
+        """Changes after the version `since`; without it first everything that exists, as ADDED.
+
+        Raises:
+            ApiError: Expired, when the log does not reach back to `since`.
+        """
+        version = self._store.version if since is None else since
+        try:
+            subscription = self._store.subscribe(resource, since=version)
+        except TooOldError:
+            raise errors.expired(f"too old resource version: {version} ({self._store.version})") from None
+        existing = [] if since is not None else self._store.list(resource, namespace)
+        initial = [WatchEvent("ADDED", obj, int(obj["metadata"]["resourceVersion"])) for obj in existing]
+        return Watch(initial, subscription, namespace)
+
+    async def create(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
+        """Stores a new object.
+
+        Raises:
+            ApiError: AlreadyExists, Invalid, NotFound or Forbidden (its namespace), or what an admission hook refuses.
+        """
+        row = self.resources.stored(resource)
+        new = self._prepared(row, obj)
+        self._check_namespace(row, new["metadata"])
+        if row.has_status and not row.keeps_new_status:
+            new.pop("status", None)
+        new = self._admit(resource, new, None)
+        self._refuse_invalid(row, new, None)
+        name = new["metadata"]["name"]
+        if self._store.find(resource, new["metadata"].get("namespace", ""), name) is not None:
+            raise errors.already_exists(row.plural, name, group=row.group)
+        return new if dry_run else self._store.put(resource, new)
+
+    def _prepared(self, row: Resource, obj: Object) -> Object:
+        new = copy_of(obj) | {"apiVersion": row.api_version, "kind": row.kind}
+        given = new.get("metadata") or {}
+        if given.get("resourceVersion"):
+            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+        metadata = {key: value for key, value in given.items() if key not in (*_SET_BY_SERVER, "resourceVersion", "selfLink")}
+        if not row.namespaced:
+            metadata.pop("namespace", None)
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = self._generated_name(row, metadata["generateName"], metadata.get("namespace", ""))
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": render_time(self._now())}
+        if row.has_generation:
+            metadata["generation"] = 1
+        return new | {"metadata": metadata}
+
+    def _generated_name(self, row: Resource, prefix: str, namespace: str) -> str:
+        while True:
+            suffix = "".join(random.choices(_NAME_LETTERS, k=5))  # noqa: S311 - a name, not a secret
+            name = prefix[:58] + suffix
+            if self._store.find(row.storage, namespace, name) is None:
+                return name
+
+    def _check_namespace(self, row: Resource, metadata: Object) -> None:
+        if not row.namespaced:
+            return
+        name = metadata.get("namespace", "")
+        namespace = self._store.find("namespaces", "", name)
+        if namespace is None:
+            raise errors.not_found("namespaces", name)
+        if namespace["metadata"].get("deletionTimestamp"):
+            cause = errors.Cause("metadata.namespace", "NamespaceTerminating", f"namespace {name} is being terminated")
+            why = f"unable to create new content in namespace {name} because it is being terminated"
+            raise errors.forbidden(row.plural, metadata.get("name", ""), why, group=row.group, causes=[cause])
+
+    def _admit(self, resource: str, new: Object, before: Object | None) -> Object:
+        set_defaults(resource, new)
+        hook = self._admission.get(resource)
+        # A hook need not cope with what will be refused anyway.
+        return new if hook is None or any(True for _ in check(resource, new)) else hook(new, before)
+
+    def _refuse_invalid(self, row: Resource, new: Object, before: Object | None) -> None:
+        causes = [*check_metadata(new["metadata"], name_rule=row.name_rule), *check(row.storage, new)]
+        if before is not None:
+            causes += check_update(row.storage, new, before)
+        if causes:
+            raise errors.invalid(row.kind, new["metadata"].get("name", ""), causes, group=row.group)
+
+    async def update(self, resource: str, obj: Object, *, subresource: str = "", dry_run: bool = False) -> Object:
+        """Replaces an object; with `subresource` "status" only its status, with "finalize" a namespace's finalizers.
+
+        One that awaits its removal goes when its last finalizer does.
+
+        Raises:
+            ApiError: NotFound, Conflict when `metadata.resourceVersion` or `uid` is given and another, or Invalid.
+        """
+        row = self.resources.stored(resource)
+        given = obj["metadata"]
+        before = self._store.find(resource, given.get("namespace", "") if row.namespaced else "", given["name"])
+        if before is None:
+            raise errors.not_found(row.plural, given["name"], group=row.group)
+        _check_preconditions(row, given, before["metadata"])
+        new = self._merged(row, copy_of(obj), before, subresource)
+        if not subresource:
+            new = self._admit(resource, new, before)
+            self._refuse_invalid(row, new, before)
+        if _content(new) == _content(before):
+            return before
+        if row.has_generation and not subresource and _specification(new) != _specification(before):
+            new["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
+        if dry_run:
+            return new
+        return self._store.remove(resource, new) if deletion.is_done(resource, new) else self._store.put(resource, new)
+
+    def _merged(self, row: Resource, obj: Object, before: Object, subresource: str) -> Object:
+        """What an update means: the parts that it may change from `obj`, the rest from what is stored."""
+        if subresource == "finalize":
+            return {**before, "spec": obj.get("spec") or {}, "metadata": dict(before["metadata"])}
+        if subresource:
+            return _with(before, "status", obj.get("status")) | {
+                "metadata": _status_metadata(obj["metadata"], before["metadata"])
+            }
+        metadata = obj["metadata"] | {key: before["metadata"][key] for key in _SET_BY_SERVER if key in before["metadata"]}
+        for key in (*_SET_BY_SERVER, "selfLink"):
+            if key not in before["metadata"]:
+                metadata.pop(key, None)
+        if before["metadata"].get("deletionTimestamp"):
+            deletion.check_finalizers(row, metadata, before["metadata"])
+        metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
+        new = obj | {"metadata": metadata, "apiVersion": row.api_version, "kind": row.kind}
+        return _with(new, "status", before.get("status")) if row.has_status else new
+
+    async def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        grace_period_seconds: int | None = None,
+        uid: str | None = None,
+        propagation: str = "Background",
+    ) -> Object | None:
+        """Deletes an object; returned is what still exists of it and awaits its end, or None.
+
+        Raises:
+            ApiError: NotFound, Conflict when it has another uid, or Forbidden.
+        """
+        options = deletion.Options(grace_period_seconds=grace_period_seconds, uid=uid or "", propagation=propagation)
+        remaining, is_gone = self.remove(resource, namespace, name, options)
+        return None if is_gone else remaining
+
+    def remove(self, resource: str, namespace: str, name: str, options: deletion.Options) -> tuple[Object, bool]:
+        """As `delete`; returned are the object's (last) state and whether it is gone."""
+        row = self.resources.stored(resource)
+        obj = self._store.find(resource, namespace, name)
+        if obj is None:
+            raise errors.not_found(row.plural, name, group=row.group)
+        deletion.check_preconditions(row, obj, options)
+        decision = deletion.decide(row, obj, options, now=self._now())
+        if options.dry_run or decision.object == obj and not decision.is_gone:
+            return decision.object, decision.is_gone
+        if decision.is_gone:
+            return self._store.remove(resource, decision.object), True
+        return self._store.put(resource, decision.object), False
+
+
+def copy_of(obj: Object) -> Object:
+    """A deep copy; going through JSON is the quickest way and leaves nothing in it that cannot be stored."""
+    copied: Object = msgspec.json.decode(msgspec.json.encode(obj))
+    return copied
+
+
+def render_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _with(obj: Object, key: str, value: Any) -> Object:
+    rest = {name: part for name, part in obj.items() if name != key}
+    return rest if value is None else rest | {key: value}
+
+
+def _status_metadata(given: Object, before: Object) -> Object:
+    """A status update may note annotations (the Deployment controller's revision), and nothing else outside the status."""
+    return _with(before, "annotations", given.get("annotations", before.get("annotations")))
+
+
+def _content(obj: Object) -> Object:
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
+    return obj | {"metadata": metadata}
+
+
+def _specification(obj: Object) -> Object:
+    """Everything that `metadata.generation` counts the changes of."""
+    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+
+
+def _check_preconditions(row: Resource, given: Object, before: Object) -> None:
+    if given.get("uid") and given["uid"] != before["uid"]:
+        why = f"Precondition failed: UID in precondition: {given['uid']}, UID in object meta: {before['uid']}"
+        raise errors.conflict(row.plural, before["name"], why, group=row.group)
+    version = given.get("resourceVersion")
+    if version and str(version) != before["resourceVersion"]:
+        raise errors.conflict(row.plural, before["name"], group=row.group)

@@ -1,0 +1,290 @@
+"""What the API server serves: one table, and lookups in it.
+
+A row is a resource of one API version. Rows of one resource in several versions share the `storage` name, which is also the name
+that the registry goes by; the row with `is_stored` is the version in which objects are kept. Everything else about a kind that
+is not a plain fact (defaults, checks, table columns, conversion) is found by its storage name or kind in a module of its own.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+STANDARD_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+STATUS_VERBS = ("get", "patch", "update")
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource in one version, with the facts that Kubernetes' discovery and storage strategies hold about it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    storage: str
+    is_stored: bool = True
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = STANDARD_VERBS
+    subresources: tuple[str, ...] = ()
+    has_generation: bool = False
+    """`metadata.generation` counts changes of the specification."""
+    keeps_new_status: bool = False
+    """A status given at creation is kept although there is a status subresource."""
+    returns_deleted: bool = False
+    """DELETE answers with the object, not with a Status."""
+    name_rule: str = "subdomain"
+    """How `metadata.name` is checked: `subdomain`, `label`, `label1035` or `path` (see `names`)."""
+    deprecation: str = ""
+    """The text of the Warning header, where the version is one that Kubernetes has given up."""
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.kind}List"
+
+    @property
+    def has_status(self) -> bool:
+        return "status" in self.subresources
+
+    @property
+    def is_review(self) -> bool:
+        """A question that is answered, not an object that is kept."""
+        return self.verbs == ("create",)
+
+
+def _rows(group: str, version: str, *specs: tuple[str, str, dict[str, object]]) -> Iterable[Resource]:
+    for plural, kind, facts in specs:
+        storage = str(facts.pop("storage", "")) or (f"{plural}.{group}" if group else plural)
+        yield Resource(group=group, version=version, plural=plural, kind=kind, storage=storage, **facts)  # type: ignore[arg-type]
+
+
+_ALL = ("all",)
+_CLUSTER = {"namespaced": False}
+_DEPRECATED_INGRESS = (
+    "{0} Ingress is deprecated in v1.14+, unavailable in v1.22+; use networking.k8s.io/v1 Ingress"  # Kubernetes 1.19's words
+)
+
+
+def _old_ingress(api_version: str) -> dict[str, object]:
+    return {
+        "storage": "ingresses.networking.k8s.io",
+        "is_stored": False,
+        "short_names": ("ing",),
+        "subresources": ("status",),
+        "has_generation": True,
+        "deprecation": _DEPRECATED_INGRESS.format(api_version),
+    }
+
+
+def _review(*, namespaced: bool = False) -> dict[str, object]:
+    return {"namespaced": namespaced, "verbs": ("create",)}
+
+
+_CORE = _rows(
+    "",
+    "v1",
+    ("configmaps", "ConfigMap", {"short_names": ("cm",)}),
+    ("endpoints", "Endpoints", {"short_names": ("ep",)}),
+    ("events", "Event", {"short_names": ("ev",)}),
+    ("limitranges", "LimitRange", {"short_names": ("limits",)}),
+    (
+        "namespaces",
+        "Namespace",
+        {
+            "namespaced": False,
+            "short_names": ("ns",),
+            "subresources": ("finalize", "status"),
+            "name_rule": "label",
+            "returns_deleted": True,
+            # Emptying one is not done: Kubernetes leaves deletecollection out here, too.
+            "verbs": ("create", "delete", "get", "list", "patch", "update", "watch"),
+        },
+    ),
+    ("nodes", "Node", {**_CLUSTER, "short_names": ("no",), "subresources": ("status",), "keeps_new_status": True}),
+    (
+        "persistentvolumeclaims",
+        "PersistentVolumeClaim",
+        {"short_names": ("pvc",), "subresources": ("status",), "returns_deleted": True},
+    ),
+    (
+        "persistentvolumes",
+        "PersistentVolume",
+        {**_CLUSTER, "short_names": ("pv",), "subresources": ("status",), "returns_deleted": True},
+    ),
+    (
+        "pods",
+        "Pod",
+        {
+            "short_names": ("po",),
+            "categories": _ALL,
+            "subresources": ("eviction", "log", "status"),
+            "has_generation": True,
+            "returns_deleted": True,
+        },
+    ),
+    ("podtemplates", "PodTemplate", {"has_generation": True, "returns_deleted": True}),
+    (
+        "replicationcontrollers",
+        "ReplicationController",
+        {"short_names": ("rc",), "categories": _ALL, "subresources": ("scale", "status"), "has_generation": True},
+    ),
+    ("resourcequotas", "ResourceQuota", {"short_names": ("quota",), "subresources": ("status",), "returns_deleted": True}),
+    ("secrets", "Secret", {}),
+    ("serviceaccounts", "ServiceAccount", {"short_names": ("sa",), "subresources": ("token",), "returns_deleted": True}),
+    (
+        "services",
+        "Service",
+        {
+            "short_names": ("svc",),
+            "categories": _ALL,
+            "subresources": ("status",),
+            "name_rule": "label1035",
+            "returns_deleted": True,
+        },
+    ),
+)
+
+_APPS = _rows(
+    "apps",
+    "v1",
+    ("controllerrevisions", "ControllerRevision", {}),
+    (
+        "daemonsets",
+        "DaemonSet",
+        {"short_names": ("ds",), "categories": _ALL, "subresources": ("status",), "has_generation": True},
+    ),
+    (
+        "deployments",
+        "Deployment",
+        {"short_names": ("deploy",), "categories": _ALL, "subresources": ("scale", "status"), "has_generation": True},
+    ),
+    (
+        "replicasets",
+        "ReplicaSet",
+        {"short_names": ("rs",), "categories": _ALL, "subresources": ("scale", "status"), "has_generation": True},
+    ),
+    (
+        "statefulsets",
+        "StatefulSet",
+        {"short_names": ("sts",), "categories": _ALL, "subresources": ("scale", "status"), "has_generation": True},
+    ),
+)
+
+_AUTOSCALER: dict[str, object] = {"short_names": ("hpa",), "categories": _ALL, "subresources": ("status",)}
+_STATUS: dict[str, object] = {"subresources": ("status",)}
+
+_OTHERS = (
+    _rows(
+        "authentication.k8s.io",
+        "v1",
+        ("selfsubjectreviews", "SelfSubjectReview", _review()),
+        ("tokenreviews", "TokenReview", _review()),
+    ),
+    _rows(
+        "authorization.k8s.io",
+        "v1",
+        ("localsubjectaccessreviews", "LocalSubjectAccessReview", _review(namespaced=True)),
+        ("selfsubjectaccessreviews", "SelfSubjectAccessReview", _review()),
+        ("selfsubjectrulesreviews", "SelfSubjectRulesReview", _review()),
+        ("subjectaccessreviews", "SubjectAccessReview", _review()),
+    ),
+    _rows("autoscaling", "v2", ("horizontalpodautoscalers", "HorizontalPodAutoscaler", {**_AUTOSCALER})),
+    _rows("autoscaling", "v1", ("horizontalpodautoscalers", "HorizontalPodAutoscaler", {**_AUTOSCALER, "is_stored": False})),
+    _rows(
+        "batch",
+        "v1",
+        ("cronjobs", "CronJob", {**_STATUS, "short_names": ("cj",), "categories": _ALL, "has_generation": True}),
+        ("jobs", "Job", {**_STATUS, "categories": _ALL, "has_generation": True}),
+    ),
+    _rows("coordination.k8s.io", "v1", ("leases", "Lease", {})),
+    _rows("discovery.k8s.io", "v1", ("endpointslices", "EndpointSlice", {"has_generation": True})),
+    _rows("events.k8s.io", "v1", ("events", "Event", {"short_names": ("ev",), "storage": "events", "is_stored": False})),
+    _rows("extensions", "v1beta1", ("ingresses", "Ingress", _old_ingress("extensions/v1beta1"))),
+    _rows(
+        "networking.k8s.io",
+        "v1",
+        ("ingressclasses", "IngressClass", {**_CLUSTER, "has_generation": True}),
+        ("ingresses", "Ingress", {**_STATUS, "short_names": ("ing",), "has_generation": True}),
+        ("networkpolicies", "NetworkPolicy", {"short_names": ("netpol",), "has_generation": True}),
+    ),
+    _rows("networking.k8s.io", "v1beta1", ("ingresses", "Ingress", _old_ingress("networking.k8s.io/v1beta1"))),
+    _rows(
+        "policy",
+        "v1",
+        ("poddisruptionbudgets", "PodDisruptionBudget", {**_STATUS, "short_names": ("pdb",), "has_generation": True}),
+    ),
+    _rows(
+        "rbac.authorization.k8s.io",
+        "v1",
+        ("clusterrolebindings", "ClusterRoleBinding", {**_CLUSTER, "name_rule": "path"}),
+        ("clusterroles", "ClusterRole", {**_CLUSTER, "name_rule": "path"}),
+        ("rolebindings", "RoleBinding", {"name_rule": "path"}),
+        ("roles", "Role", {"name_rule": "path"}),
+    ),
+    _rows(
+        "storage.k8s.io",
+        "v1",
+        ("storageclasses", "StorageClass", {**_CLUSTER, "short_names": ("sc",), "returns_deleted": True}),
+    ),
+)
+
+
+class ResourceTable:
+    """Finds rows by storage name, by address, and by kind."""
+
+    def __init__(self, rows: Iterable[Resource]) -> None:
+        self.rows = tuple(rows)
+        self._stored = {row.storage: row for row in self.rows if row.is_stored and not row.is_review}
+        self._by_path = {(row.group, row.version, row.plural): row for row in self.rows}
+        self._by_kind = {(row.api_version, row.kind): row for row in self.rows}
+
+    def stored(self, resource: str) -> Resource:
+        """The row in whose version the objects of a resource are kept.
+
+        Raises:
+            KeyError: no such resource is served.
+        """
+        return self._stored[resource]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The registry's names of all resources that are kept."""
+        return tuple(self._stored)
+
+    @property
+    def group_versions(self) -> tuple[tuple[str, str], ...]:
+        """Every served group and version; a group's preferred version is its first."""
+        return tuple(dict.fromkeys((row.group, row.version) for row in self.rows))
+
+    def of(self, group: str, version: str) -> tuple[Resource, ...]:
+        return tuple(row for row in self.rows if (row.group, row.version) == (group, version))
+
+    def find_by_path(self, group: str, version: str, plural: str) -> Resource | None:
+        return self._by_path.get((group, version, plural))
+
+    def find_by_kind(self, api_version: str, kind: str) -> Resource | None:
+        return self._by_kind.get((api_version, kind))
+
+    def find_name(self, api_version: str, kind: str) -> str | None:
+        """The registry's name of the resource of a kind, in whichever served version it is named."""
+        row = self._by_kind.get((api_version, kind))
+        return row.storage if row is not None and row.storage in self._stored else None
+
+    def is_namespaced(self, resource: str) -> bool:
+        return self._stored[resource].namespaced
+
+
+def _all_rows() -> Iterable[Resource]:
+    for rows in (_CORE, _APPS, *_OTHERS):
+        yield from rows
+
+
+RESOURCES = ResourceTable(_all_rows())
