@@ -17,6 +17,7 @@ from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
 from remora.cluster.entry import LOCALHOST, Entry
 from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating
+from remora.core.errors import ConfigurationError
 
 CONTROLLER_NAMESPACE = "ingress-remora"
 CONTROLLER_SERVICE = "remora-controller"
@@ -31,6 +32,7 @@ async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_p
 
     Raises:
         ApiError: the registry refuses one of the packaged objects.
+        ConfigurationError: it does not know the kind of one.
     """
     for obj in (*namespaces(), *kubernetes_service(network, api_port), *controller_objects(entry)):
         await _apply(registry, obj)
@@ -92,19 +94,18 @@ def upgraded(existing: Object, packaged: Object) -> Object:
     """The existing object with what the package says, keeping what the cluster or a person added."""
     merged = _merge(existing, packaged)
     if packaged["kind"] == "Service":
-        merged["spec"]["ports"] = [_keep_node_port(port, existing["spec"].get("ports") or ()) for port in packaged["spec"]["ports"]]
+        merged["spec"]["ports"] = [
+            _keep_node_port(port, existing["spec"].get("ports") or ()) for port in packaged["spec"]["ports"]
+        ]
     return merged
 
 
-def resource_of(obj: Mapping[str, Any]) -> str:
-    """The registry's name of the object's resource: its plural and group, by the rule that all built-in kinds follow."""
-    kind, group = obj["kind"].lower(), obj["apiVersion"].rpartition("/")[0]
-    plural = f"{kind}es" if kind.endswith("s") else f"{kind[:-1]}ies" if kind.endswith("cy") else f"{kind}s"
-    return f"{plural}.{group}" if group else plural
-
-
 async def _apply(registry: Registry, obj: Object) -> None:
-    resource, meta = resource_of(obj), obj["metadata"]
+    resource, meta = registry.resources.find_name(obj["apiVersion"], obj["kind"]), obj["metadata"]
+    if resource is None:
+        raise ConfigurationError(
+            f"the packaged manifest holds a {obj['kind']} of {obj['apiVersion']}, which is not served here"
+        )
     marked = _marked(obj)
     existing = registry.find(resource, meta.get("namespace", ""), meta["name"])
     if existing is None:

@@ -17,13 +17,13 @@ _COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red", "bright_
 class LiveScreen:
     """Redraws itself in place; what it showed last stays on the terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._heading = ""
         self._pods: Sequence[str] = ()
         self._rows: Sequence[Tally] = ()
         self._statements: list[Statement] = []
         self._footer: list[Text] = []
-        self._live = Live(console=Console(), refresh_per_second=12, get_renderable=self._draw)
+        self._live = Live(console=console or Console(), refresh_per_second=12, get_renderable=self._draw)
 
     def __enter__(self) -> "LiveScreen":
         self._live.start()

@@ -1,0 +1,59 @@
+"""What a cluster has from its start, and how an older one is brought up to date."""
+
+from typing import Any
+
+from remora.cluster.addresses import Network
+from remora.cluster.bootstrap import adjusted, controller_obstacle, kubernetes_service, upgraded
+from remora.cluster.entry import Entry
+
+ENTRY = Entry("127.0.0.1", 8080, 8443)
+
+
+def service(*ports: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    meta = {"name": "remora-controller", "namespace": "ingress-remora"}
+    return {"kind": "Service", "metadata": meta, "spec": {"ports": list(ports), **spec}}
+
+
+def pod(*conditions: tuple[str, str], waiting: dict[str, str] | None = None) -> dict[str, Any]:
+    containers = [{"state": {"waiting": waiting}}] if waiting else []
+    listed = [{"type": type_, "status": status} for type_, status in conditions]
+    return {"metadata": {"name": "c-1"}, "status": {"phase": "Running", "conditions": listed, "containerStatuses": containers}}
+
+
+def test_the_controllers_service_answers_at_the_entry() -> None:
+    packaged = service({"name": "http", "port": 80}, {"name": "https", "port": 443}, {"name": "metrics", "port": 10254})
+    spec = adjusted(packaged, ENTRY)["spec"]
+    assert spec["loadBalancerIP"] == "127.0.0.1"
+    assert [port["port"] for port in spec["ports"]] == [8080, 8443, 10254]
+
+
+def test_nothing_else_of_the_manifest_is_changed() -> None:
+    deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}}
+    assert adjusted(deployment, ENTRY) is deployment
+
+
+def test_the_kubernetes_service_leads_to_the_api_server() -> None:
+    found, slice_ = kubernetes_service(Network(3), 6443)
+    assert found["spec"]["clusterIP"] == "127.67.128.1"
+    assert slice_["endpoints"][0]["addresses"] == ["127.0.0.1"]
+    assert slice_["ports"][0]["port"] == 6443
+
+
+def test_an_upgrade_keeps_what_the_cluster_gave() -> None:
+    meta = {"name": "remora-controller", "uid": "u", "annotations": {"mine": "1"}}
+    existing = service({"name": "http", "port": 80, "nodePort": 30001}, clusterIP="127.64.128.5") | {"metadata": meta}
+    packaged = service({"name": "http", "port": 8080}) | {"metadata": {"name": "remora-controller", "annotations": {"x": "2"}}}
+    found = upgraded(existing, packaged)
+    assert found["metadata"] == {"name": "remora-controller", "uid": "u", "annotations": {"mine": "1", "x": "2"}}
+    assert found["spec"] == {"clusterIP": "127.64.128.5", "ports": [{"name": "http", "port": 8080, "nodePort": 30001}]}
+
+
+def test_a_ready_controller_is_no_obstacle() -> None:
+    assert controller_obstacle([pod(("Ready", "True"))]) == ""
+
+
+def test_why_the_controller_is_not_ready_is_told() -> None:
+    assert controller_obstacle([]) == "its pod does not exist yet"
+    assert controller_obstacle([pod(("Ready", "False"))]) == "pod c-1 is Running and not ready"
+    crashed = pod(waiting={"reason": "CrashLoopBackOff", "message": "back-off 10s"})
+    assert controller_obstacle([crashed]) == "pod c-1 waits: CrashLoopBackOff back-off 10s"
