@@ -77,8 +77,8 @@ def wrong_with_qualified_name(text: str) -> list[str]:
         if not prefix:
             return ["prefix part must be non-empty"]
         return [
-            f"a qualified name must consist of alphanumeric characters with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        ]  # noqa: F541
+            "a qualified name must consist of alphanumeric characters with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        ]
     wrong = [f"prefix part {message}" for message in wrong_with_subdomain(prefix)] if slash else []
     if not name:
         return [*wrong, "name part must be non-empty", _QUALIFIED_MESSAGE]

@@ -262,7 +262,7 @@ class Registry:
             raise errors.not_found(row.plural, name, group=row.group)
         deletion.check_preconditions(row, obj, options)
         decision = deletion.decide(row, obj, options, now=self._now())
-        if options.dry_run or decision.object == obj and not decision.is_gone:
+        if options.dry_run or (decision.object == obj and not decision.is_gone):
             return decision.object, decision.is_gone
         if decision.is_gone:
             return self._store.remove(resource, decision.object), True

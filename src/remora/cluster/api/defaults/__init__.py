@@ -1,0 +1,22 @@
+"""The values that Kubernetes fills in for fields that were left out (`SetDefaults_*`, and what the strategies set at creation).
+
+Every function changes the object that it is given, which is the registry's own copy. Filling in twice changes nothing.
+"""
+
+from remora.cluster.api.defaults.others import OTHERS
+from remora.cluster.api.defaults.pods import default_pod
+from remora.cluster.api.defaults.services import default_service
+from remora.cluster.api.defaults.values import Default, Object
+from remora.cluster.api.defaults.workloads import WORKLOADS
+
+_DEFAULTS: dict[str, Default] = {"pods": default_pod, "services": default_service, **WORKLOADS, **OTHERS}
+
+
+def set_defaults(resource: str, obj: Object) -> None:
+    """Fills in what was left out of an object of the storage version that is about to be stored."""
+    default = _DEFAULTS.get(resource)
+    if default is not None:
+        default(obj)
+
+
+__all__ = ["set_defaults"]

@@ -1,0 +1,52 @@
+"""What Kubernetes refuses in an object beyond its shape, field by field and in its words (`Validate*`). Pure.
+
+The checks here are those that a person's mistakes meet; values that only another API client could get wrong are stored as given.
+"""
+
+from collections.abc import Iterator
+
+from remora.cluster.api.errors import Cause
+from remora.cluster.api.validation.fields import Check, CheckUpdate, Object
+from remora.cluster.api.validation.ingress import check_ingress
+from remora.cluster.api.validation.others import check_immutable, check_secret
+from remora.cluster.api.validation.pods import check_pod, check_pod_update
+from remora.cluster.api.validation.services import check_service
+from remora.cluster.api.validation.workloads import check_selector_update, check_workload
+
+_CHECKS: dict[str, Check] = {
+    "daemonsets.apps": check_workload,
+    "deployments.apps": check_workload,
+    "ingresses.networking.k8s.io": check_ingress,
+    "pods": check_pod,
+    "replicasets.apps": check_workload,
+    "secrets": check_secret,
+    "services": check_service,
+    "statefulsets.apps": check_workload,
+}
+
+_UPDATE_CHECKS: dict[str, CheckUpdate] = {
+    "configmaps": check_immutable,
+    "daemonsets.apps": check_selector_update,
+    "deployments.apps": check_selector_update,
+    "pods": check_pod_update,
+    "replicasets.apps": check_selector_update,
+    "secrets": check_immutable,
+    "statefulsets.apps": check_selector_update,
+}
+
+
+def check(resource: str, obj: Object) -> Iterator[Cause]:
+    """Everything wrong with an object whose defaults are filled in, apart from its metadata."""
+    found = _CHECKS.get(resource)
+    if found is not None:
+        yield from found(obj)
+
+
+def check_update(resource: str, obj: Object, before: Object) -> Iterator[Cause]:
+    """Everything that may not change and does."""
+    found = _UPDATE_CHECKS.get(resource)
+    if found is not None:
+        yield from found(obj, before)
+
+
+__all__ = ["check", "check_update"]

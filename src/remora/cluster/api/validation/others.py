@@ -1,0 +1,39 @@
+"""Checks of the remaining kinds."""
+
+import re
+from collections.abc import Iterator
+
+from remora.cluster.api.errors import Cause, forbidden_field, invalid_value, required
+from remora.cluster.api.validation.fields import Object
+
+_REQUIRED_KEYS = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+}
+_KEY = "[-._a-zA-Z0-9]+"
+_KEY_MESSAGE = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
+    f"regex used for validation is '{_KEY}')"
+)
+
+
+def check_secret(secret: Object) -> Iterator[Cause]:
+    data = secret.get("data") or {}
+    for key in data:
+        if not re.fullmatch(_KEY, key):
+            yield invalid_value(f"data[{key}]", key, _KEY_MESSAGE)
+    for key in _REQUIRED_KEYS.get(str(secret.get("type")), ()):
+        if key not in data:
+            yield required(f"data[{key}]")
+
+
+def check_immutable(obj: Object, before: Object) -> Iterator[Cause]:
+    """ConfigMaps and Secrets with `immutable: true`, and a Secret's type."""
+    if obj.get("type") != before.get("type"):
+        yield invalid_value("type", obj.get("type"), "field is immutable")
+    if before.get("immutable"):
+        if not obj.get("immutable"):
+            yield forbidden_field("immutable", "field is immutable when `immutable` is set")
+        if obj.get("data") != before.get("data"):
+            yield forbidden_field("data", "field is immutable when `immutable` is set")
