@@ -10,6 +10,7 @@ from remora.translate.backends import BackendRef, backend_key
 
 _ELEMENT = r"/(?:[A-Za-z0-9_~-]|\\[.~_-])+"
 _ENDS_ELEMENT = r"(?=/(?![?*{])|\((?:\?:)?/|\$|\Z)"
+_SENDABLE_BEGINNING = re.compile(r"(?:/[!-.0-:<-{}~]*)*(?=/|\Z)")
 _LITERAL_BEGINNING = re.compile(f"(?:{_ELEMENT})*{_ENDS_ELEMENT}")
 
 
@@ -39,7 +40,7 @@ def balancing_of(found: model.Affinity | None) -> Balancing:
 
 def _attributes(group: affinity.Affinity, *, path: str, is_regex: bool) -> CookieAttributes:
     return CookieAttributes(
-        path=group.cookie_path or (literal_beginning(path) if is_regex else path),
+        path=group.cookie_path or (literal_beginning(path) if is_regex else sendable_beginning(path)),
         domain=group.cookie_domain,
         expires=group.cookie_expires,
         max_age=group.cookie_max_age,
@@ -47,6 +48,15 @@ def _attributes(group: affinity.Affinity, *, path: str, is_regex: bool) -> Cooki
         same_site=SameSite(group.cookie_same_site) if group.cookie_same_site else None,
         omit_same_site_for_old_browsers=group.cookie_conditional_same_site,
     )
+
+
+def sendable_beginning(path: str) -> str:
+    """The path as it is written, up to the first element that cannot stand in a cookie's Path (RFC 6265 section 4.1.1).
+
+    A browser compares with the path as it sends it, percent-encoded, so nothing is lost by leaving out what is no ASCII.
+    """
+    found = _SENDABLE_BEGINNING.match(path)
+    return found[0] if found and found[0] else "/"
 
 
 def literal_beginning(pattern: str) -> str:

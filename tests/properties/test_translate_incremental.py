@@ -1,0 +1,134 @@
+"""Translating what changed gives what translating everything gives, whatever happened and in whatever order."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service, service_backend
+
+from remora.core.names import NamespacedName
+from remora.core.settings import RoutingSettings
+from remora.kube.objects import ConfigMap, IngressRule, IngressTLS, KubernetesObject, ObjectMeta, ServicePort
+from remora.translate import Translation, Translator
+from remora.watch.store import EventType, Store
+
+SETTINGS = RoutingSettings(
+    session_key=b"k",
+    configmap=NamespacedName("shop", "controller"),
+    default_backend_service=NamespacedName("shop", "web"),
+    default_ssl_certificate=NamespacedName("shop", "tls-0"),
+)
+
+small = st.integers(0, 2)
+hosts = st.sampled_from(["a.example.com", "b.example.com", "*.example.com", ""])
+paths = st.sampled_from(["/", "/x", "/x/", "/p(/|$)(.*)", "/(", ""])
+services = st.sampled_from(["web", "api"])
+annotations = st.dictionaries(
+    st.sampled_from(
+        ["affinity", "affinity-mode", "rewrite-target", "use-regex", "app-root", "canary", "auth-type", "ssl-redirect"]
+    ),
+    st.sampled_from(["cookie", "persistent", "/$2", "/", "true", "false", "basic"]),
+    max_size=3,
+)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> IngressRule:
+    path_type = draw(st.sampled_from(["Prefix", "Exact", "ImplementationSpecific"]))
+    chosen = draw(st.lists(paths, max_size=2))
+    return rule(draw(hosts), *chosen, service=draw(services), port=draw(st.one_of(st.just(80), st.just("http"))), path_type=path_type)
+
+
+@st.composite
+def ingresses(draw: st.DrawFn) -> KubernetesObject:
+    tls = st.builds(
+        IngressTLS, hosts=st.lists(hosts, max_size=1).map(tuple), secret_name=st.sampled_from(["tls-0", "tls-1", ""])
+    )
+    return ingress(
+        f"{draw(st.sampled_from(['shop', 'other']))}/i{draw(small)}",
+        *draw(st.lists(rules(), max_size=2)),
+        annotations=draw(annotations),
+        created=f"2026-01-01T00:00:0{draw(small)}Z",
+        class_name=draw(st.sampled_from(["nginx", "remora", None])),
+        tls=tuple(draw(st.lists(tls, max_size=1))),
+        default=draw(st.sampled_from([None, service_backend("web")])),
+    )
+
+
+@st.composite
+def slices(draw: st.DrawFn) -> KubernetesObject:
+    found = [
+        endpoint(f"10.0.0.{number}", f"pod-{number}", ready=draw(st.booleans()), terminating=draw(st.booleans()))
+        for number in draw(st.sets(st.integers(1, 4)))
+    ]
+    return endpoint_slice(f"shop/slice-{draw(small)}", draw(services), *found)
+
+
+others = st.one_of(
+    st.builds(ingress_class, st.sampled_from(["nginx", "remora"]), st.sampled_from(["k8s.io/ingress-nginx", "strange"])),
+    st.builds(
+        lambda name, port: service(f"shop/{name}", ServicePort(port, "http", target_port=8080)),
+        services,
+        st.sampled_from([80, 81]),
+    ),
+    st.builds(lambda number: secret(f"shop/tls-{number}", tls_crt=b"rubbish"), small),
+    st.builds(
+        lambda value: ConfigMap(ObjectMeta("controller", "shop"), data={"ssl-redirect": value}),
+        st.sampled_from(["true", "false", "rubbish"]),
+    ),
+)
+objects = st.one_of(ingresses(), ingresses(), slices(), others)
+events = st.lists(st.tuples(st.sampled_from(EventType), objects), max_size=8)
+
+
+def fresh(store: Store) -> Translation:
+    return Translator(SETTINGS).translate(store.snapshot, None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(events, min_size=1, max_size=8))
+def test_following_changes_equals_starting_anew(batches: list[list[tuple[EventType, KubernetesObject]]]) -> None:
+    store = Store()
+    translator = Translator(SETTINGS)
+    for batch in batches:
+        for event, obj in batch:
+            store.apply(event, obj)
+        assert translator.translate(store.snapshot, store.take_changes()) == fresh(store)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(objects, max_size=14), st.randoms(use_true_random=False))
+def test_order_of_arrival_means_nothing(arriving: Sequence[KubernetesObject], chance: random.Random) -> None:
+    unique = list({(type(obj), obj.key): obj for obj in arriving}.values())
+    shuffled = list(unique)
+    chance.shuffle(shuffled)
+    first, second = Store(), Store()
+    for obj in unique:
+        first.apply(EventType.ADDED, obj)
+    for obj in shuffled:
+        second.apply(EventType.ADDED, obj)
+    assert fresh(first) == fresh(second)
+
+
+@settings(max_examples=60, deadline=None)
+@given(events, events)
+def test_what_did_not_change_is_the_same_object(
+    before: list[tuple[EventType, KubernetesObject]], after: list[tuple[EventType, KubernetesObject]]
+) -> None:
+    store = Store()
+    translator = Translator(SETTINGS)
+    for event, obj in before:
+        store.apply(event, obj)
+    first = translator.translate(store.snapshot, None)
+    store.take_changes()
+    for event, obj in after:
+        store.apply(event, obj)
+    second = translator.translate(store.snapshot, store.take_changes())
+    known = {one.name: one for one in first.model.backends}
+    assert all(known[one.name] is one for one in second.model.backends if known.get(one.name) == one)
+    hosts_known = {one.host: one for one in first.model.virtual_hosts}
+    equal = [one for one in second.model.virtual_hosts if hosts_known.get(one.host) == one]
+    assert all(hosts_known[one.host] is one for one in equal)
+    if first.model == second.model:
+        assert first.model is second.model

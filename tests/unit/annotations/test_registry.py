@@ -1,0 +1,111 @@
+import pytest
+
+from remora.annotations.acceptance import Acceptance
+from remora.annotations.affinity import Affinity
+from remora.annotations.declare import Risk
+from remora.annotations.redirect import Redirect
+from remora.annotations.registry import Defaults, Parsed, parse, parse_all, parse_defaults
+from remora.annotations.rewrite import Rewrite
+from remora.core.names import NamespacedName, ObjectRef
+from remora.core.problem import Severity
+
+REF = ObjectRef("Ingress", NamespacedName("shop", "a"))
+CONFIGMAP = ObjectRef("ConfigMap", NamespacedName("remora", "controller"))
+PREFIXES = ("nginx.ingress.kubernetes.io", "ingress.kubernetes.io")
+
+
+def parsed(annotations: dict[str, str], defaults: Defaults | None = None) -> Parsed:
+    return parse_all(annotations, object=REF, prefixes=PREFIXES, defaults=defaults or Defaults())
+
+
+def nginx(**annotations: str) -> dict[str, str]:
+    return {f"nginx.ingress.kubernetes.io/{name.replace('_', '-')}": text for name, text in annotations.items()}
+
+
+def test_one_group_is_parsed_alone() -> None:
+    annotations = nginx(affinity="cookie", session_cookie_expires="x", rewrite_target="/a b", zzz="")
+    group, problems = parse(Affinity, annotations, object=REF, prefixes=PREFIXES, defaults=Defaults())
+    assert group == Affinity(kind="cookie")
+    assert [problem.field for problem in problems] == [
+        "metadata.annotations[nginx.ingress.kubernetes.io/session-cookie-expires]"
+    ]
+
+
+def test_without_annotations_the_defaults_count() -> None:
+    assert parsed({}).of(Affinity) == Affinity()
+    assert parsed({"example.com/affinity": "cookie"}).problems == ()
+
+
+def test_the_earlier_prefix_goes_first_and_an_empty_value_last() -> None:
+    both = {"ingress.kubernetes.io/session-cookie-name": "old", **nginx(session_cookie_name="new")}
+    assert parsed(both).of(Affinity).cookie_name == "new"
+    empty = {"ingress.kubernetes.io/session-cookie-name": "old", **nginx(session_cookie_name=" ")}
+    assert parsed(empty).of(Affinity).cookie_name == "old"
+
+
+def test_a_name_goes_before_its_alias() -> None:
+    everybody = "0.0.0.0/0,::/0"
+    assert not parsed(nginx(allowlist_source_range=everybody, whitelist_source_range="10.0.0.1")).is_closed
+    assert parsed(nginx(allowlist_source_range="", whitelist_source_range="10.0.0.1")).is_closed
+    assert parsed(nginx(allowlist_source_range="")).is_closed
+
+
+def test_a_refused_value_is_a_problem_and_the_default() -> None:
+    result = parsed(nginx(session_cookie_name="a;b"))
+    assert result.of(Affinity).cookie_name == "INGRESSCOOKIE"
+    assert [(one.code, one.severity) for one in result.problems] == [("AnnotationRefused", Severity.WARNING)]
+    assert not result.is_closed
+
+
+def test_a_refused_redirect_closes() -> None:
+    result = parsed(nginx(permanent_redirect="https://x$request_uri"))
+    assert result.is_closed
+    assert [one.severity for one in result.problems] == [Severity.ERROR]
+
+
+@pytest.mark.parametrize(
+    "name", ["auth-type", "limit-rps", "auth-tls-secret", "configuration-snippet", "denylist-source-range"]
+)
+def test_a_guard_that_cannot_be_honoured_closes(name: str) -> None:
+    result = parsed({f"ingress.kubernetes.io/{name}": "something"})
+    assert result.is_closed
+    assert [one.code for one in result.problems] == ["AnnotationNotHonoured"]
+
+
+def test_what_is_not_honoured_yet_is_told_once() -> None:
+    result = parsed(nginx(proxy_body_size="10m", enable_cors="false"))
+    assert not result.is_closed
+    assert [one.code for one in result.problems] == ["AnnotationNotHonoured"]
+
+
+def test_the_historic_cookie_hash_is_taken_without_a_word() -> None:
+    assert parsed(nginx(session_cookie_hash="sha1")).problems == ()
+
+
+def test_the_configmap_replaces_defaults() -> None:
+    defaults = parse_defaults({"SSL-Redirect": "false", "http-redirect-code": "301", "no-such-key": "x"}, object=CONFIGMAP)
+    assert defaults.problems == ()
+    assert parsed({}, defaults).of(Redirect) == Redirect(ssl=False, https_code=301)
+    assert parsed(nginx(ssl_redirect="true"), defaults).of(Redirect) == Redirect(ssl=True, https_code=301)
+    assert parsed({}, defaults).of(Rewrite) == Rewrite()
+
+
+def test_a_guard_of_the_configmap_closes_all_but_those_that_say_otherwise() -> None:
+    defaults = parse_defaults({"whitelist-source-range": "10.0.0.0/8"}, object=CONFIGMAP)
+    assert [one.severity for one in defaults.problems] == [Severity.ERROR]
+    assert parsed({}, defaults).is_closed
+    assert not parsed(nginx(whitelist_source_range="0.0.0.0/0,::/0"), defaults).is_closed
+
+
+def test_a_guard_of_the_configmap_that_asks_nothing_closes_nothing() -> None:
+    defaults = parse_defaults({"enable-modsecurity": "false", "limit-rate": "0", "global-auth-url": ""}, object=CONFIGMAP)
+    assert defaults == Defaults()
+
+
+@pytest.mark.parametrize(("word", "level"), [("Critical", Risk.CRITICAL), ("medium", Risk.MEDIUM), ("whatever", Risk.LOW)])
+def test_annotations_above_the_accepted_risk_close(word: str, level: Risk) -> None:
+    defaults = parse_defaults({"annotations-risk-level": word}, object=CONFIGMAP)
+    assert defaults.of(Acceptance).highest_risk is level
+    result = parsed(nginx(rewrite_target="/"), defaults)
+    assert result.is_closed == (level is Risk.LOW)
+    assert [one.code for one in result.problems] == ["AnnotationTooRisky"] * result.is_closed

@@ -1,0 +1,111 @@
+"""What a change costs: only the units that read what changed run again."""
+
+from typing import Any
+
+import pytest
+from support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, named, rule, service
+
+from remora.core.settings import RoutingSettings
+from remora.model import ForwardTo
+from remora.translate import Translator
+from remora.translate.units import Units
+from remora.translate.view import Unit, View
+from remora.watch.store import EventType, Store
+
+SETTINGS = RoutingSettings(session_key=b"k")
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The units that run, by kind and what they are about."""
+    names: list[str] = []
+    run = Units._run
+
+    def noted(self: Units, unit: Unit[Any]) -> None:
+        names.append(type(unit).__name__)
+        run(self, unit)
+
+    monkeypatch.setattr(Units, "_run", noted)
+    return names
+
+
+@pytest.fixture
+def store() -> Store:
+    store = Store()
+    store.apply(EventType.ADDED, ingress_class("nginx"))
+    for letter in "abc":
+        store.apply(EventType.ADDED, service(f"shop/{letter}"))
+        store.apply(EventType.ADDED, endpoint_slice(f"shop/{letter}", letter, endpoint("10.0.0.1", letter)))
+        store.apply(EventType.ADDED, ingress(f"shop/{letter}", rule(f"{letter}.example.com", "/", service=letter)))
+    return store
+
+
+def test_a_pod_runs_its_backend_alone(store: Store, ran: list[str]) -> None:
+    translator = Translator(SETTINGS)
+    before = translator.translate(store.snapshot, store.take_changes())
+    ran.clear()
+    store.apply(EventType.MODIFIED, endpoint_slice("shop/b", "b", endpoint("10.0.0.1", "b"), endpoint("10.0.0.2", "b2")))
+    after = translator.translate(store.snapshot, store.take_changes())
+    assert ran == ["BackendUnit"]
+    assert after.model.virtual_hosts is before.model.virtual_hosts
+    assert after.problems is before.problems
+    assert [len(backend.endpoints) for backend in after.model.backends] == [1, 2, 1]
+
+
+def test_an_ingress_runs_itself_and_its_hosts(store: Store, ran: list[str]) -> None:
+    translator = Translator(SETTINGS)
+    translator.translate(store.snapshot, store.take_changes())
+    ran.clear()
+    changed = ingress("shop/b", rule("b.example.com", "/", "/x", service="b"), rule("new.example.com", "/", service="a"))
+    store.apply(EventType.MODIFIED, changed)
+    after = translator.translate(store.snapshot, store.take_changes())
+    assert sorted(ran) == ["HostUnit", "HostUnit", "IngressUnit"]
+    assert [len(host.routes) for host in after.model.virtual_hosts] == [1, 2, 1, 1]
+
+
+def test_a_backend_goes_with_its_last_route(store: Store) -> None:
+    translator = Translator(SETTINGS)
+    translator.translate(store.snapshot, store.take_changes())
+    store.apply(EventType.DELETED, ingress("shop/b"))
+    after = translator.translate(store.snapshot, store.take_changes())
+    assert [one.name for one in after.model.backends] == ["shop-a-80", "shop-c-80"]
+    assert [str(one.name) for one in after.published] == ["shop/a", "shop/c"]
+
+
+def test_a_class_that_comes_later_is_noticed(store: Store) -> None:
+    translator = Translator(SETTINGS)
+    store.apply(EventType.DELETED, ingress_class("nginx"))
+    without = translator.translate(store.snapshot, store.take_changes())
+    assert without.published == ()
+    assert without.model.virtual_hosts == ()
+    assert {one.code for one in without.problems} == {"ClassMissing"}
+    store.apply(EventType.ADDED, ingress_class("nginx"))
+    assert len(translator.translate(store.snapshot, store.take_changes()).published) == 3
+
+
+def test_nothing_changed_is_the_same_translation(store: Store, ran: list[str]) -> None:
+    translator = Translator(SETTINGS)
+    before = translator.translate(store.snapshot, None)
+    ran.clear()
+    after = translator.translate(store.snapshot, ())
+    assert ran == []
+    assert after.model is before.model
+    assert after == before
+
+
+def test_route_ids_survive_every_change_of_the_settings(store: Store) -> None:
+    translator = Translator(SETTINGS)
+    before = translator.translate(store.snapshot, None).model.virtual_hosts[0].routes[0]
+    annotated = ingress("shop/a", rule("a.example.com", "/", service="b"), annotations={"affinity": "cookie"})
+    store.apply(EventType.MODIFIED, annotated)
+    after = translator.translate(store.snapshot, store.take_changes()).model.virtual_hosts[0].routes[0]
+    assert before.id == after.id
+    assert len(before.id) == 16
+    assert isinstance(after.action, ForwardTo)
+    assert after.action.backend == "shop-b-80@hash"
+    assert after.origin == named("shop/a")
+
+
+def test_a_unit_says_what_it_is_by_running() -> None:
+    with pytest.raises(NotImplementedError):
+        Unit().run(View(Store().snapshot, SETTINGS, lambda unit: unit))

@@ -1,0 +1,71 @@
+import msgspec
+from support.kubernetes import endpoint, endpoint_slice, ingress, named, rule, service
+
+from remora.kube.objects import EndpointSlice, Ingress, KubernetesObject, Service
+from remora.kube.objects.ingress import IngressLoadBalancerIngress, IngressLoadBalancerStatus, IngressStatus
+from remora.watch.snapshot import Change
+from remora.watch.store import EventType, Store, is_same
+
+
+def with_metadata(obj: KubernetesObject, **fields: object) -> KubernetesObject:
+    return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, **fields))
+
+
+def test_coming_changing_and_going_are_changes() -> None:
+    store = Store()
+    first, second = ingress("shop/a", rule("a.example.com", "/")), ingress("shop/a", rule("b.example.com", "/"))
+    change = Change(Ingress, named("shop/a"))
+    assert store.apply(EventType.ADDED, first) == change
+    assert store.apply(EventType.MODIFIED, second) == change
+    assert store.apply(EventType.DELETED, second) == change
+    assert store.snapshot.find(Ingress, named("shop/a")) is None
+    assert store.take_changes() == (change,)
+    assert store.take_changes() == ()
+
+
+def test_an_event_that_comes_twice_is_one_change() -> None:
+    store = Store()
+    one = ingress("shop/a")
+    assert store.apply(EventType.ADDED, one)
+    assert store.apply(EventType.ADDED, one) is None
+    assert store.apply(EventType.DELETED, one)
+    assert store.apply(EventType.DELETED, one) is None
+
+
+def test_a_new_status_is_kept_and_is_no_change() -> None:
+    store = Store()
+    store.apply(EventType.ADDED, ingress("shop/a"))
+    address = IngressLoadBalancerStatus((IngressLoadBalancerIngress(ip="10.0.0.1"),))
+    after = msgspec.structs.replace(ingress("shop/a"), status=IngressStatus(address))
+    assert store.apply(EventType.MODIFIED, with_metadata(after, resource_version="7", generation=2)) is None
+    kept = store.snapshot.find(Ingress, named("shop/a"))
+    assert kept is not None
+    assert kept.status.load_balancer == address
+
+
+def test_the_time_of_the_last_change_of_endpoints_is_no_change() -> None:
+    one = endpoint_slice("shop/web-1", "web", endpoint("10.0.0.1", "a"))
+    labels = {**one.metadata.labels, "endpointslice.kubernetes.io/managed-by": "x"}
+    later = with_metadata(one, annotations={"endpoints.kubernetes.io/last-change-trigger-time": "now"}, labels=labels)
+    assert is_same(one, later)
+    assert not is_same(one, endpoint_slice("shop/web-1", "web"))
+    assert not is_same(one, None)
+    assert is_same(None, None)
+
+
+def test_a_relist_tells_what_came_changed_and_went() -> None:
+    store = Store()
+    store.replace(Service, [service("shop/stays"), service("shop/changes"), service("shop/goes")])
+    store.apply(EventType.ADDED, endpoint_slice("shop/other-kind", "web"))
+    store.take_changes()
+    listed = [service("shop/stays"), service("shop/changes", type="ExternalName"), service("shop/comes")]
+    changes = store.replace(Service, listed)
+    assert {str(change.name) for change in changes} == {"shop/changes", "shop/goes", "shop/comes"}
+    assert set(store.take_changes()) == set(changes)
+    assert store.snapshot.find(EndpointSlice, named("shop/other-kind"))
+
+
+def test_a_relist_without_news_is_no_change() -> None:
+    store = Store()
+    store.replace(Service, [service("shop/a")])
+    assert store.replace(Service, [with_metadata(service("shop/a"), resource_version="9")]) == ()
