@@ -1,6 +1,6 @@
 """The local cluster's certificates and keys: made once in a directory, loaded afterwards.
 
-A certificate authority signs the API server's certificate and the administrator's, whose group `system:masters` Kubernetes knows.
+A certificate authority signs the certificate of the API server and that of the administrator, who is in group `system:masters`.
 """
 
 import base64
