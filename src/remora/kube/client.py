@@ -1,0 +1,174 @@
+"""HTTP to the API server: lists in pages, watches as streams of lines, and the few writes of an Ingress controller."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from remora.core.errors import ApiServerRefused, ApiServerUnreachable
+from remora.core.names import NamespacedName
+from remora.kube.credentials import Connection
+from remora.kube.objects import KubernetesObject
+from remora.kube.resources import RESOURCES, Resource, Scope
+from remora.kube.wire import Decoder, Page, WatchEvent, parse_status
+
+REQUEST_TIMEOUT = 30.0
+WATCH_SECONDS = 300
+"""How long a watch is asked to live; an API server closes it then, and the next one goes on from the same place."""
+WATCH_SILENCE = WATCH_SECONDS + 30.0
+"""After so many seconds without a byte the connection is held for dead."""
+PAGE = 500
+_CHUNK = 1 << 16
+
+MERGE_PATCH = "application/merge-patch+json"
+
+K = TypeVar("K", bound=KubernetesObject)
+
+
+class ApiClient:
+    """A client of one API server.
+
+    All calls raise ApiServerUnreachable (no answer, a broken connection) or ApiServerRefused (an error status).
+    """
+
+    def __init__(self, connection: Connection, session: aiohttp.ClientSession) -> None:
+        self._connection = connection
+        self._session = session
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, connection: Connection) -> AsyncIterator["ApiClient"]:
+        """A client with a connection pool of its own."""
+        connector = aiohttp.TCPConnector(limit=0, ssl=connection.ssl_context or True)
+        headers = {"Accept": "application/json", "User-Agent": "remora"}
+        async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=True) as session:
+            yield cls(connection, session)
+
+    async def fetch(self, kind: type[K], name: NamespacedName) -> K:
+        """One object."""
+        body = await self._send("GET", RESOURCES[kind].path(name.namespace, name.name))
+        return _decode(body, kind)
+
+    async def has(self, resource: Resource, name: NamespacedName) -> bool:
+        """Whether an object exists."""
+        try:
+            await self._send("GET", resource.path(name.namespace, name.name))
+        except ApiServerRefused as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def list_pages(self, scope: Scope, decoder: Decoder) -> AsyncIterator[Page]:
+        """Everything in the scope, page by page; the last page's resourceVersion is that of the whole."""
+        continuation = ""
+        while True:
+            query = {"limit": str(PAGE), **scope.selectors} | ({"continue": continuation} if continuation else {})
+            body = await self._send("GET", scope.path, query=query)
+            try:
+                page = decoder.page(body)
+            except msgspec.MsgspecError as error:
+                raise ApiServerUnreachable(f"{scope.path}: the answer is no list: {error}") from error
+            yield page
+            continuation = page.continuation
+            if not continuation:
+                return
+
+    async def watch(self, scope: Scope, decoder: Decoder, *, since: str) -> AsyncIterator[WatchEvent]:
+        """What happens in the scope after resourceVersion `since`; ends when the API server ends it."""
+        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": since, **scope.selectors}
+        query["timeoutSeconds"] = str(WATCH_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=WATCH_SILENCE)
+        try:
+            async with await self._request("GET", scope.path, query=query, timeout=timeout) as response:
+                if response.status != 200:
+                    raise _refused(response.status, await response.read())
+                async for line in _lines(response.content):
+                    yield decoder.event(line)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(self._connection.server, error) from error
+        except msgspec.MsgspecError as error:
+            raise ApiServerUnreachable(f"{scope.path}: a line of the watch is no event: {error}") from error
+
+    async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> bytes:
+        """Creates an object; returns it as the API server has it."""
+        return await self._send("POST", resource.path(namespace), body=body)
+
+    async def patch(self, resource: Resource, name: NamespacedName, body: Mapping[str, Any], *, subresource: str = "") -> None:
+        """A merge patch (RFC 7396) of an object or of its subresource."""
+        path = resource.path(name.namespace, name.name) + (f"/{subresource}" if subresource else "")
+        await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {} if data is None else {"Content-Type": content_type}
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
+        try:
+            async with await self._request(method, path, query=query, timeout=timeout, data=data, headers=headers) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(self._connection.server, error) from error
+        if response.status >= 300:
+            raise _refused(response.status, answer)
+        return answer
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None,
+        timeout: aiohttp.ClientTimeout,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> aiohttp.ClientResponse:
+        sent = dict(headers or {})
+        if authorization := await self._connection.authorize():
+            sent["Authorization"] = authorization
+        url = URL(self._connection.server + path)
+        name = self._connection.server_name or None
+        return await self._session.request(
+            method, url, params=query, data=data, headers=sent, timeout=timeout, server_hostname=name, allow_redirects=False
+        )
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Lines of any length: an object may be larger than any buffer."""
+    rest = bytearray()
+    while chunk := await stream.read(_CHUNK):
+        rest += chunk
+        if b"\n" in chunk:
+            *lines, last = bytes(rest).split(b"\n")
+            rest = bytearray(last)
+            for line in lines:
+                if line.strip():
+                    yield line
+    if rest.strip():
+        yield bytes(rest)
+
+
+def _decode(body: bytes, kind: type[K]) -> K:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ApiServerUnreachable(f"the answer is no {kind.__name__}: {error}") from error
+
+
+def _refused(status: int, body: bytes) -> ApiServerRefused:
+    told = parse_status(body, status)
+    return ApiServerRefused(status=status, reason=told.reason or "Error", message=told.message)
+
+
+def _unreachable(server: str, error: Exception) -> ApiServerUnreachable:
+    return ApiServerUnreachable(f"{server}: {error or type(error).__name__}")

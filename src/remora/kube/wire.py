@@ -1,0 +1,135 @@
+"""From bytes of the API to values. Pure: one object that does not decode costs only itself."""
+
+import msgspec
+
+from remora.core.names import NamespacedName, ObjectRef
+from remora.core.problem import Problem, Severity
+from remora.kube.objects import KubernetesObject
+from remora.kube.objects.meta import Wire
+from remora.kube.resources import Kind
+
+UNREADABLE = "Unreadable"
+
+
+class ListMeta(Wire, frozen=True):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _Page(Wire, frozen=True):
+    metadata: ListMeta = ListMeta()
+    items: list[msgspec.Raw] | None = ()  # type: ignore[assignment]  # read only
+
+
+class _Event(Wire, frozen=True):
+    type: str
+    object: msgspec.Raw = msgspec.Raw()
+
+
+class _Meta(Wire, frozen=True):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+class _AnyObject(Wire, frozen=True):
+    metadata: _Meta = _Meta()
+
+
+class Status(Wire, frozen=True):
+    """The API's answer to what it does not do (meta/v1 Status)."""
+
+    reason: str = ""
+    message: str = ""
+    code: int = 0
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """An object that is not of its kind's shape: which one, and what is wrong."""
+
+    kind: Kind
+    name: NamespacedName
+    problem: Problem
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list."""
+
+    resource_version: str
+    continuation: str
+    objects: tuple[KubernetesObject, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+class WatchEvent(msgspec.Struct, frozen=True):
+    """One line of a watch. `object` is None for a BOOKMARK; `status` is set for an ERROR alone."""
+
+    type: str
+    resource_version: str = ""
+    object: KubernetesObject | Unreadable | None = None
+    status: Status | None = None
+
+
+class Decoder:
+    """Decodes lists and watch lines of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._page = msgspec.json.Decoder(_Page)
+        self._event = msgspec.json.Decoder(_Event)
+        self._object = msgspec.json.Decoder(kind)
+        self._any = msgspec.json.Decoder(_AnyObject)
+
+    def page(self, body: bytes) -> Page:
+        """A list's answer.
+
+        Raises:
+            msgspec.MsgspecError: it is not a list at all.
+        """
+        page = self._page.decode(body)
+        decoded = [self._read(raw) for raw in page.items or ()]
+        return Page(
+            page.metadata.resource_version,
+            page.metadata.continue_,
+            tuple(one for one in decoded if isinstance(one, KubernetesObject)),
+            tuple(one for one in decoded if isinstance(one, Unreadable)),
+        )
+
+    def event(self, line: bytes) -> WatchEvent:
+        """A line of a watch.
+
+        Raises:
+            msgspec.MsgspecError: it is not an event at all.
+        """
+        event = self._event.decode(line)
+        if event.type == "ERROR":
+            return WatchEvent("ERROR", status=msgspec.json.decode(event.object, type=Status))
+        version = self._any.decode(event.object).metadata.resource_version
+        if event.type == "BOOKMARK":
+            return WatchEvent("BOOKMARK", version)
+        return WatchEvent(event.type, version, self._read(event.object))
+
+    def _read(self, raw: msgspec.Raw) -> KubernetesObject | Unreadable:
+        try:
+            return self._object.decode(raw)
+        except msgspec.MsgspecError as error:
+            return self._unreadable(raw, str(error))
+
+    def _unreadable(self, raw: msgspec.Raw, error: str) -> Unreadable:
+        meta = self._any.decode(raw).metadata
+        name = NamespacedName(meta.namespace, meta.name)
+        message, _, path = error.partition(" - at ")
+        field = path.strip("`").removeprefix("$.") or "metadata"
+        ref = ObjectRef(self._kind.__name__, name, meta.uid)
+        problem = Problem(ref, field, UNREADABLE, f"cannot be read: {message}", "the object is left out", Severity.ERROR)
+        return Unreadable(self._kind, name, problem)
+
+
+def parse_status(body: bytes, http_status: int) -> Status:
+    """The Status of an error answer; what is no Status gives its own first words as message."""
+    try:
+        status = msgspec.json.decode(body, type=Status)
+    except msgspec.MsgspecError:
+        return Status(reason="", message=body[:200].decode("utf-8", "replace").strip(), code=http_status)
+    return status if status.code else msgspec.structs.replace(status, code=http_status)
