@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from support.translations import parse_objects, snapshot_of, translation_text
 
 from remora.translate import Translator
+from tests.support.translations import parse_objects, snapshot_of, translation_text
 
 CASES = sorted((Path(__file__).parent / "translate").iterdir())
 

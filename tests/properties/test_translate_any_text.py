@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.kubernetes import PREFIX, endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service
 
 from remora.annotations.registry import rows
 from remora.core.names import NamespacedName
@@ -13,6 +12,7 @@ from remora.kube.objects import ConfigMap, IngressTLS, KubernetesObject, ObjectM
 from remora.model import ForwardTo, Route
 from remora.translate import Translation, Translator
 from remora.watch.snapshot import Snapshot
+from tests.support.kubernetes import PREFIX, endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service
 
 SETTINGS = RoutingSettings(session_key=b"k", configmap=NamespacedName("shop", "controller"))
 

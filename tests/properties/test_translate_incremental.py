@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service, service_backend
 
 from remora.core.names import NamespacedName
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import ConfigMap, IngressRule, IngressTLS, KubernetesObject, ObjectMeta, ServicePort
 from remora.translate import Translation, Translator
 from remora.watch.store import EventType, Store
+from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service, service_backend
 
 SETTINGS = RoutingSettings(
     session_key=b"k",
@@ -37,7 +37,9 @@ annotations = st.dictionaries(
 def rules(draw: st.DrawFn) -> IngressRule:
     path_type = draw(st.sampled_from(["Prefix", "Exact", "ImplementationSpecific"]))
     chosen = draw(st.lists(paths, max_size=2))
-    return rule(draw(hosts), *chosen, service=draw(services), port=draw(st.one_of(st.just(80), st.just("http"))), path_type=path_type)
+    return rule(
+        draw(hosts), *chosen, service=draw(services), port=draw(st.one_of(st.just(80), st.just("http"))), path_type=path_type
+    )
 
 
 @st.composite

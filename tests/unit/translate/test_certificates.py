@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from support.kubernetes import ingress, ingress_class, named, rule, secret, service
 
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import IngressTLS, Secret
@@ -16,6 +15,7 @@ from remora.model import Certificate
 from remora.translate import Translator
 from remora.translate.certificates import KeyPair, parse_key_pair
 from remora.watch.store import EventType, Store
+from tests.support.kubernetes import ingress, ingress_class, named, rule, secret, service
 
 
 class Pair(NamedTuple):

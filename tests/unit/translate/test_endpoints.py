@@ -1,10 +1,9 @@
 import hmac
 
-from support.kubernetes import endpoint, endpoint_slice, service
-
 from remora.kube.objects import EndpointPort, EndpointSlice, ServiceBackendPort, ServicePort
 from remora.model import Endpoint, EndpointState
 from remora.translate.endpoints import endpoint_key, endpoints, find_service_port
+from tests.support.kubernetes import endpoint, endpoint_slice, service
 
 PORT = ServicePort(80, "http", target_port=8080)
 

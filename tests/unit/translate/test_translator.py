@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, named, rule, service
 
 from remora.core.settings import RoutingSettings
 from remora.model import ForwardTo
@@ -11,6 +10,7 @@ from remora.translate import Translator
 from remora.translate.units import Units
 from remora.translate.view import Unit, View
 from remora.watch.store import EventType, Store
+from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, named, rule, service
 
 SETTINGS = RoutingSettings(session_key=b"k")
 

@@ -1,12 +1,11 @@
 from typing import Any, ClassVar
 
-from support.kubernetes import named, service
-
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import Service
 from remora.translate.units import GONE, Units
 from remora.translate.view import Unit, View
 from remora.watch.snapshot import Change, Snapshot
+from tests.support.kubernetes import named, service
 
 
 class IsThere(Unit[bool], frozen=True):

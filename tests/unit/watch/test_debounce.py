@@ -1,8 +1,7 @@
-from support.kubernetes import named
-
 from remora.kube.objects import EndpointSlice, Ingress
 from remora.watch.debounce import Burst, Debounce, due_time, grown
 from remora.watch.snapshot import Change
+from tests.support.kubernetes import named
 
 RULE = Debounce(quiet=1, maximum=5)
 ROUTE = Change(Ingress, named("shop/a"))

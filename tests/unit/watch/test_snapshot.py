@@ -1,9 +1,9 @@
 import pytest
-from support.kubernetes import endpoint_slice, ingress, ingress_class, named, rule, service_backend
 
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.kube.objects import EndpointSlice, Ingress, IngressClass
 from remora.watch.snapshot import Index, IndexKey, Snapshot, index_keys, normal_host
+from tests.support.kubernetes import endpoint_slice, ingress, ingress_class, named, rule, service_backend
 
 
 def of_host(host: str) -> IndexKey:

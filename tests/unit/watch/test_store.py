@@ -1,10 +1,10 @@
 import msgspec
-from support.kubernetes import endpoint, endpoint_slice, ingress, named, rule, service
 
 from remora.kube.objects import EndpointSlice, Ingress, KubernetesObject, Service
 from remora.kube.objects.ingress import IngressLoadBalancerIngress, IngressLoadBalancerStatus, IngressStatus
 from remora.watch.snapshot import Change
 from remora.watch.store import EventType, Store, is_same
+from tests.support.kubernetes import endpoint, endpoint_slice, ingress, named, rule, service
 
 
 def with_metadata(obj: KubernetesObject, **fields: object) -> KubernetesObject:
