@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
-from support.proxy import Client, Pods, free_ports, running_executor
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
+from tests.support.proxy import Client, Pods, free_ports, running_executor
 
 
 @pytest.fixture

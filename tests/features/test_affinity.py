@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from support.models import HASHED, NAME, backend, endpoint, host, model, route, sticky
-from support.proxy import Client, Pods, free_ports
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.model import AffinityMode, Balancing, Endpoint, ForwardTo, Model, SameSite
 from remora.plan.outcome import OutcomeKind
+from tests.support.models import HASHED, NAME, backend, endpoint, host, model, route, sticky
+from tests.support.proxy import Client, Pods, free_ports
 
 MODES = {AffinityMode.PERSISTENT: (NAME, Balancing.ROUND_ROBIN), AffinityMode.BALANCED: (HASHED, Balancing.CONSISTENT_HASH)}
 

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from support.models import NAME, backend, endpoint, host, model, route
-from support.proxy import Client, Pods
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
@@ -26,6 +24,8 @@ from remora.model import (
     VirtualHost,
 )
 from remora.plan.outcome import OutcomeKind
+from tests.support.models import NAME, backend, endpoint, host, model, route
+from tests.support.proxy import Client, Pods
 
 
 async def backends_for(pods: Pods, *names: str) -> list[Backend]:

@@ -1,7 +1,8 @@
-"""Requests by route and status, from HAProxy's stick table, added up over its workers."""
+"""Requests by route and status, from HAProxy's stick tables, added up over its workers."""
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 from remora.haproxy.features.counting import TABLE, counted_status
 from remora.model import RouteId
@@ -26,17 +27,16 @@ def parse_counts(reply: str) -> Counts:
 
 
 class CounterSum:
-    """Counts that never go down, though a table that is not handed over whole at a reload, or is lost in a crash, does."""
+    """Counts that never go down: every worker has its own table, and takes it along when it ends."""
 
     def __init__(self) -> None:
-        self._base: Counts = Counter()
-        self._last: Counts = Counter()
+        self._ended: Counts = Counter()
+        self._workers: dict[int, Counts] = {}
 
-    def update(self, counts: Counts) -> tuple[RequestCount, ...]:
-        """Takes what the table holds now; returns the sums, ordered."""
-        for key, last in self._last.items():
-            if counts[key] < last:
-                self._base[key] += last
-        self._last = counts
-        total = self._base + counts
+    def update(self, workers: Mapping[int, Counts]) -> tuple[RequestCount, ...]:
+        """Takes what each worker (by process id) has counted so far; returns the sums, ordered."""
+        for pid in self._workers.keys() - workers.keys():
+            self._ended += self._workers[pid]
+        self._workers = dict(workers)
+        total = sum(self._workers.values(), self._ended)
         return tuple(RequestCount(route, code, total[route, code]) for route, code in sorted(total))

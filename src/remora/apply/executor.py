@@ -23,7 +23,6 @@ from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, without
 from remora.haproxy.layout import Layout
-from remora.haproxy.program import LOCAL_PEER
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
 from remora.plan.files import render_check, render_files
 from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
@@ -48,7 +47,6 @@ class Executor:
             binary=find_binary(binary),
             directory=directory,
             files=(Path(self._layout.program), Path(self._layout.backends)),
-            name=LOCAL_PEER,
         )
         self._socket = RuntimeSocket(self._layout.runtime_socket)
         self._lock = asyncio.Lock()
@@ -88,10 +86,12 @@ class Executor:
             tasks.create_task(self._sweep())
 
     async def read_counters(self) -> tuple[RequestCount, ...]:
-        """Requests by route and status since this Executor was made; what HAProxy counted before, if it was adopted."""
-        with contextlib.suppress(HAProxyUnreachable):
-            return self._counters.update(parse_counts(await self._socket.read(SHOW_COUNTERS)))
-        return ()
+        """Requests by route and status since HAProxy was started.
+
+        What a worker of before a reload answers between the last call and its end is not in it.
+        """
+        workers = await self._process.ask_workers(SHOW_COUNTERS)
+        return self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
 
     async def stop(self, *, grace: float) -> None:
         """Ends HAProxy: no new connections at once, `grace` seconds for the requests under way."""

@@ -26,7 +26,7 @@ class HAProxyProcess:
     `name` is the local peer's name, under which a reload hands stick tables from the old worker to the new one.
     """
 
-    def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path], name: str) -> None:
+    def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path], name: str = "remora") -> None:
         self._binary = binary
         self._directory = directory
         self._files = tuple(files)
@@ -47,7 +47,7 @@ class HAProxyProcess:
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 # The parent of the daemon has ended before the master looks after its socket.
-                while not await self.is_running():
+                while not await self.is_running():  # noqa: ASYNC110 - there is nothing to wait on
                     await asyncio.sleep(POLL)
         except TimeoutError as error:
             raise HAProxyRefused("HAProxy was started but its master socket does not answer") from error
@@ -85,6 +85,18 @@ class HAProxyProcess:
             return None
         master = re.search(r"^(\d+)\s+master\s", reply, re.MULTILINE)
         return int(master[1]) if master else None
+
+    async def ask_workers(self, command: str) -> dict[int, str]:
+        """The reply of each worker, old ones that still finish connections included, by process id."""
+        try:
+            processes = await self._master.read("show proc")
+        except HAProxyUnreachable:
+            return {}
+        replies = {}
+        for pid in map(int, re.findall(r"^(\d+)\s+worker\s", processes, re.MULTILINE)):
+            with contextlib.suppress(HAProxyUnreachable):
+                replies[pid] = await self._master.read(f"@!{pid} {command}")
+        return replies
 
     async def wait_dead(self) -> None:
         """Returns when the master is gone."""

@@ -27,10 +27,6 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/master.sock"
 
     @property
-    def peer_socket(self) -> str:
-        return f"{self.directory}/peer.sock"
-
-    @property
     def crt_list(self) -> str:
         return f"{self.directory}/certificates.list"
 

@@ -16,9 +16,6 @@ from remora.haproxy.layout import Layout
 from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, Algorithm, BackendClass
 
-LOCAL_PEER = "remora"
-"""The name under which an old worker hands its stick tables to a new one at a reload (`haproxy -L`)."""
-
 NOT_FOUND_BACKEND = "not-found"
 UNAVAILABLE_BACKEND = "unavailable"
 HEALTHZ_BACKEND = "healthz"
@@ -53,13 +50,13 @@ def _digest(text: str) -> str:
 def _sections(settings: ProxySettings) -> Iterator[Section]:
     layout = Layout(settings.state_directory)
     yield _defaults_section(settings)
-    yield section("peers", "local", lines=[rule(f"peer {LOCAL_PEER}", f"unix@{layout.peer_socket}")])
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
         yield _class_section(kind, layout)
     yield from _fixed_backends()
+    yield _bookkeeping_section(layout)
     port = settings.https_port if settings.use_port_in_redirects else None
     yield from redirect.sections(defaults="base", redirects_map=layout.map(Map.REDIRECTS), port_in_location=port)
 
@@ -107,7 +104,7 @@ def _defaults_section(settings: ProxySettings) -> Section:
 
 def _counting_table() -> Directive:
     store = f"store gpc({counting.COUNTERS})"
-    return rule(f"stick-table type string len 20 size 200k {store} peers local")
+    return rule(f"stick-table type string len 20 size 200k {store}")
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -260,3 +257,12 @@ def _fixed_backends() -> Iterator[Section]:
     }
     for name, answer in answers.items():
         yield section("backend", name, "from", "base", lines=[answer])
+
+
+def _bookkeeping_section(layout: Layout) -> Section:
+    """A backend that no request reaches: HAProxy only holds the maps that some rule names."""
+    lines = [
+        rule("http-request set-var(txn.never)", f"var(txn.route),map_str({layout.map(name)})")
+        for name in (Map.SLOTS, Map.CERTIFICATES)
+    ]
+    return section("backend", "bookkeeping", "from", "base", lines=lines)

@@ -1,0 +1,258 @@
+"""The executor and its HAProxy: adoption, death, reloads, certificates."""
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+from dataclasses import dataclass
+
+import pytest
+
+from remora.apply.executor import Executor
+from remora.core.names import Hostname
+from remora.core.settings import ProxySettings
+from remora.haproxy.configuration import Configurator
+from remora.model import (
+    BackendName,
+    Certificate,
+    ConstantPath,
+    ExactPath,
+    ForwardTo,
+    Model,
+    PrefixPath,
+    RedirectTo,
+    RegexPath,
+    ReplacePath,
+    RouteId,
+    VirtualHost,
+)
+from remora.plan.outcome import OutcomeKind
+from tests.support.certificates import self_signed
+from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
+from tests.support.proxy import Client, Pods, running_executor
+
+
+async def master_of(settings: ProxySettings) -> int:
+    from pathlib import Path
+
+    from remora.apply.binary import find_binary
+    from remora.apply.process import HAProxyProcess
+
+    directory = Path(settings.state_directory)
+    master = await HAProxyProcess(binary=find_binary(), directory=directory, files=()).find_master()
+    assert master is not None
+    return master
+
+
+def varied_model(port: int) -> Model:
+    """One of everything that leaves a trace in HAProxy."""
+    routes = [
+        route(ExactPath("/"), RedirectTo("/app", 302)),
+        route(PrefixPath("/app"), ForwardTo(NAME, sticky(max_age=60), ConstantPath("/"))),
+        route(PrefixPath("/tls"), ForwardTo(NAME), https_redirect=308),
+    ]
+    patterns = [route(RegexPath("/v([0-9]+)/(.*)"), ForwardTo(NAME, rewrite=ReplacePath("/v([0-9]+)/(.*)", "/$2")))]
+    folded = [route(RegexPath("/foo(/|$)(.*)"), ForwardTo(NAME))]
+    hosts = [host(*routes), host(*patterns, name="regex.example"), host(*folded, name="*.folded.example")]
+    certificates = [Certificate("default/web", (Hostname("web.example"),), self_signed("web.example"))]
+    return model(hosts, [backend(endpoint("a", port), endpoint("b", port, draining=True))], certificates)
+
+
+async def test_a_new_controller_adopts_a_running_haproxy_without_a_reload(
+    proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    wanted = Configurator(proxy_settings).configure(varied_model(await pods.start("a")))
+    killed = Executor(proxy_settings)
+    await killed.start()
+    assert (await killed.apply(wanted)).kind is OutcomeKind.START
+    master = await master_of(proxy_settings)
+    async with running_executor(proxy_settings) as successor:
+        assert successor.is_serving
+        outcome = await successor.apply(wanted)
+        assert (outcome.kind, outcome.reasons, outcome.commands) == (OutcomeKind.UNCHANGED, (), 0)
+        assert await master_of(proxy_settings) == master
+        assert (await client.get("web.example", "/app"))[0] == 200
+
+
+async def test_a_dead_haproxy_is_started_again_with_the_last_state(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    await executor.apply(Configurator(proxy_settings).configure(varied_model(await pods.start("a"))))
+    master = await master_of(proxy_settings)
+    os.kill(master, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                status, _, _ = await client.get("web.example", "/app")
+            except OSError:
+                status = 0
+            if status == 200 and await master_of(proxy_settings) != master:
+                break
+            await asyncio.sleep(0.05)
+
+
+@dataclass
+class Load:
+    """Requests one after the other until stopped; what failed."""
+
+    client: Client
+    failures: list[object]
+    count: int = 0
+
+    async def run(self) -> None:
+        while True:
+            try:
+                status, _, _ = await self.client.get("web.example", "/")
+                if status != 200:
+                    self.failures.append(status)
+            except Exception as error:  # any failure is what the test looks for
+                self.failures.append(error)
+            self.count += 1
+
+
+async def test_a_pool_that_runs_out_is_enlarged_by_a_reload_that_fails_no_request(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    port = await pods.start("a")
+    configurator = Configurator(proxy_settings)
+
+    def many(count: int) -> Model:
+        names = [BackendName(f"default-web-{number}") for number in range(count)]
+        hosts: list[VirtualHost] = [host(route(action=ForwardTo(names[0])))]
+        hosts += [host(route(action=ForwardTo(name)), name=f"{name}.example") for name in names]
+        return model(hosts, [backend(endpoint("a", port), name=name) for name in names])
+
+    await executor.apply(configurator.configure(many(2)))
+    load = Load(client, [])
+    running = asyncio.create_task(load.run())
+    outcomes = [await executor.apply(configurator.configure(many(count))) for count in (4, 8, 14, 40, 41, 3)]
+    await asyncio.sleep(0.2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    kinds = [outcome.kind for outcome in outcomes]
+    assert kinds[:2] == [OutcomeKind.RUNTIME, OutcomeKind.RUNTIME]
+    assert [outcome.reasons for outcome in outcomes[2:4]] == [
+        ("the pool spread-plain runs low: 14 of 16 are in use",),
+        ("the pool spread-plain has no free backend",),
+    ]
+    assert kinds[4:] == [OutcomeKind.RUNTIME, OutcomeKind.RUNTIME]
+    assert load.failures == []
+    assert load.count > 20
+
+
+async def served_certificate(settings: ProxySettings, name: str) -> bytes:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", settings.https_port, ssl=context, server_hostname=name)
+    der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.transport.abort()
+    return der
+
+
+async def test_certificates_come_change_and_go_without_a_reload(executor: Executor, proxy_settings: ProxySettings) -> None:
+    configurator = Configurator(proxy_settings)
+    names = (Hostname("web.example"), Hostname("*.web.example"))
+
+    def with_certificate(pem: bytes | None) -> Model:
+        return model([host(route())], [backend()], [Certificate("default/web", names, pem)] if pem else [])
+
+    def der(pem: bytes) -> bytes:
+        return ssl.PEM_cert_to_DER_cert(pem.decode().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----")
+
+    first, second = self_signed("web.example"), self_signed("web.example")
+    await executor.apply(configurator.configure(with_certificate(None)))
+    default = await served_certificate(proxy_settings, "web.example")
+    for pem in (first, second):
+        assert (await executor.apply(configurator.configure(with_certificate(pem)))).kind is OutcomeKind.RUNTIME
+        assert await served_certificate(proxy_settings, "web.example") == der(pem)
+        assert await served_certificate(proxy_settings, "a.web.example") == der(pem)
+        assert await served_certificate(proxy_settings, "other.example") == default
+    assert (await executor.apply(configurator.configure(with_certificate(None)))).kind is OutcomeKind.RUNTIME
+    assert await served_certificate(proxy_settings, "web.example") == default
+
+
+async def test_requests_are_counted_by_route_and_status_across_reloads(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    configurator = Configurator(proxy_settings)
+    target = endpoint("a", await pods.start("a"))
+    here = route()
+    # What an old worker answers after it was last asked is not counted, so nothing is left open to it.
+    close = {"Connection": "close"}
+    await executor.apply(configurator.configure(model([host(here)], [backend(target)])))
+    await client.get("web.example", headers=close)
+    await client.get("unknown.example", headers=close)
+    rewriting = route(RegexPath("/x/(.*)"), ForwardTo(NAME, rewrite=ReplacePath("/x/(.*)", "/$1")))
+    hosts = [host(here), host(rewriting, name="regex.example")]
+    outcome = await executor.apply(configurator.configure(model(hosts, [backend(target)])))
+    assert outcome.kind is OutcomeKind.RELOAD
+    await client.get("web.example", headers=close)
+    async with asyncio.timeout(10):
+        while True:
+            counts = {(item.route, item.code): item.count for item in await executor.read_counters()}
+            if counts.get((here.id, 200)) == 2:
+                break
+            await asyncio.sleep(0.05)
+    assert counts[RouteId("-"), 404] == 1
+
+
+async def test_unrelated_changes_leave_a_websocket_alone(executor: Executor, proxy_settings: ProxySettings) -> None:
+    import aiohttp
+    from aiohttp import web
+
+    async def echo(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"echo {message.data}")
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/ws", echo)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    configurator = Configurator(proxy_settings)
+    backends = [backend(endpoint("a", runner.addresses[0][1]))]
+    await executor.apply(configurator.configure(model([host(route())], backends)))
+    url = f"http://127.0.0.1:{proxy_settings.http_port}/ws"
+    try:
+        async with aiohttp.ClientSession() as session, session.ws_connect(url, headers={"Host": "web.example"}) as socket:
+            for number in range(5):
+                extra = host(route(), name=f"other-{number}.example")
+                outcome = await executor.apply(configurator.configure(model([host(route()), extra], backends)))
+                assert outcome.kind is OutcomeKind.RUNTIME
+                await socket.send_str(str(number))
+                assert (await socket.receive_str(timeout=5)) == f"echo {number}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_changed_program_is_a_reload_of_the_adopted_haproxy(
+    proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    import msgspec
+
+    wanted = varied_model(await pods.start("a"))
+    before = Executor(proxy_settings)
+    await before.start()
+    await before.apply(Configurator(proxy_settings).configure(wanted))
+    other = msgspec.structs.replace(proxy_settings, server_timeout=77)
+    async with running_executor(other) as successor:
+        outcome = await successor.apply(Configurator(other).configure(wanted))
+        assert (outcome.kind, outcome.reasons) == (OutcomeKind.RELOAD, ("the program changed",))
+        status, _, body = await client.get("web.example", "/app/x")
+        assert (status, json.loads(body)["target"]) == (200, "/")
+
+
+async def test_an_address_in_use_is_said_in_the_words_of_haproxy(proxy_settings: ProxySettings) -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", proxy_settings.http_port)
+    async with server, running_executor(proxy_settings) as executor:
+        outcome = await executor.apply(Configurator(proxy_settings).configure(model()))
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "cannot bind socket" in outcome.error
+
+
+pytestmark = pytest.mark.timeout(60)
