@@ -1,0 +1,43 @@
+"""All controllers of the local cluster together."""
+
+import asyncio
+
+from remora.cluster.api.registry import Registry
+from remora.cluster.controllers.deployment import DeploymentController
+from remora.cluster.controllers.endpoints import EndpointsController
+from remora.cluster.controllers.endpointslice import EndpointSliceController
+from remora.cluster.controllers.garbage import GarbageCollector
+from remora.cluster.controllers.namespace import NamespaceController
+from remora.cluster.controllers.replicaset import ReplicaSetController
+from remora.cluster.events import Events
+
+_WITHOUT_OWNERS = frozenset({"events", "leases.coordination.k8s.io"})
+"""Written often, and never owned by anything worth following."""
+
+
+class Controllers:
+    """What kube-controller-manager is to a cluster. `ca_certificate` (PEM) goes into every namespace's `kube-root-ca.crt`."""
+
+    def __init__(self, *, registry: Registry, events: Events, ca_certificate: str) -> None:
+        table = registry.resources
+        namespaced = tuple(name for name in table.names if table.is_namespaced(name))
+        self._controllers = (
+            DeploymentController(registry=registry, events=events),
+            ReplicaSetController(registry=registry, events=events),
+            EndpointSliceController(registry=registry, events=events),
+            EndpointsController(registry=registry, events=events),
+            NamespaceController(registry=registry, events=events, resources=namespaced, ca_certificate=ca_certificate),
+            GarbageCollector(
+                registry=registry,
+                events=events,
+                resources=tuple(name for name in table.names if name not in _WITHOUT_OWNERS),
+                find_resource=table.find_name,
+                is_namespaced=table.is_namespaced,
+            ),
+        )
+
+    async def run(self) -> None:
+        """Runs them until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for controller in self._controllers:
+                group.create_task(controller.run())

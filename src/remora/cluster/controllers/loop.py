@@ -1,0 +1,91 @@
+"""The loop that every controller has: watch events name keys, each key is brought in order, one after the other.
+
+A key that is named again while it waits is done once. One that fails is tried again after a pause that doubles; a conflict is
+only a sign that the object was read too early, so its first retry comes at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from remora.cluster.api.errors import ApiError
+from remora.cluster.api.registry import Registry, WatchEvent
+
+_log = logging.getLogger(__name__)
+
+Key = TypeVar("Key")
+
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 30.0
+
+
+class Loop(Generic[Key]):
+    """Calls `reconcile` for each key that was added; what it returns is after how many seconds to call it again."""
+
+    def __init__(self, name: str, reconcile: Callable[[Key], Awaitable[float | None]]) -> None:
+        self._name = name
+        self._reconcile = reconcile
+        self._waiting: dict[Key, None] = {}
+        self._failures: dict[Key, int] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._changed = asyncio.Event()
+
+    def add(self, key: Key) -> None:
+        self._waiting[key] = None
+        self._changed.set()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                while self._waiting:
+                    key = next(iter(self._waiting))
+                    del self._waiting[key]
+                    await self._one(key)
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+
+    async def _one(self, key: Key) -> None:
+        try:
+            pause = await self._reconcile(key)
+        except Exception as error:
+            pause = self._pause_after_failure(key, error)
+        else:
+            self._failures.pop(key, None)
+        if pause is not None:
+            self._add_later(key, pause)
+
+    def _pause_after_failure(self, key: Key, error: Exception) -> float:
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        is_conflict = isinstance(error, ApiError) and error.reason in ("Conflict", "AlreadyExists")
+        if is_conflict and count < 5:
+            return 0.0
+        if isinstance(error, ApiError):
+            _log.warning("controller %s: %s: %s", self._name, key, error)
+        else:
+            _log.error("controller %s: %s failed", self._name, key, exc_info=error)
+        return float(min(_FIRST_PAUSE * 2**count, _LONGEST_PAUSE))
+
+    def _add_later(self, key: Key, seconds: float) -> None:
+        if earlier := self._timers.pop(key, None):
+            earlier.cancel()
+        self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+
+async def follow(registry: Registry, resource: str, changed: Callable[[WatchEvent], None]) -> None:
+    """Calls `changed` for every object that exists and for every later change, for ever."""
+    while True:
+        try:
+            async for event in registry.watch(resource):
+                changed(event)
+        except ApiError as error:
+            # A watch that fell behind is closed by the registry; a new one begins with what exists.
+            _log.info("watch of %s begins anew: %s", resource, error)
+        await asyncio.sleep(_FIRST_PAUSE)

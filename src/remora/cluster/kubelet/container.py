@@ -1,0 +1,324 @@
+"""One container of a pod, from the search for its image to its last exit."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from remora.cluster.kubelet.actions import Target, ask
+from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
+from remora.cluster.kubelet.environment import ConfigError, command
+from remora.cluster.kubelet.health import Outcomes, watch_health
+from remora.cluster.kubelet.images import Image, ImageCatalog, unknown_image
+from remora.cluster.kubelet.logs import Capture
+from remora.cluster.kubelet.processes import Process, StartFailed, adopt, start
+from remora.cluster.kubelet.records import Record, find_record, write_record
+from remora.cluster.kubelet.states import ContainerState, Running, Terminated, Waiting, lost
+from remora.cluster.objects import now, parse_time
+
+_LOOK_FOR_IMAGE = 0.25
+"""Seconds between two looks at the catalogue's time stamp while a container waits for its image."""
+_CONFIG_RETRY = 1.0
+_LEAST_GRACE = 2.0
+"""Seconds that a process has after a preStop hook that used up the grace period (as in the kubelet)."""
+
+
+class Surroundings(Protocol):
+    """What a container needs of its pod."""
+
+    address: str
+    directory: Path
+    images: ImageCatalog
+    stopping: asyncio.Event
+
+    @property
+    def uid(self) -> str: ...
+    @property
+    def grace(self) -> float: ...
+    @property
+    def restart_policy(self) -> str: ...
+    def changed(self) -> None: ...
+    def tell(self, container: str, reason: str, message: str, *, type: str = "Normal") -> None: ...
+    def environment(self, spec: Mapping[str, Any], image: Image) -> dict[str, str]: ...
+    def target(self, spec: Mapping[str, Any], env: Mapping[str, str], workdir: Path) -> Target: ...
+
+
+class Container:
+    """Runs one container of a pod; `state` is what its status says."""
+
+    def __init__(self, spec: Mapping[str, Any], *, pod: Surroundings, state: ContainerState, is_init: bool = False) -> None:
+        self.spec = spec
+        self.state = state
+        self.is_sidecar = is_init and spec.get("restartPolicy") == "Always"
+        self.has_started = asyncio.Event()
+        self._is_init = is_init
+        self._pod = pod
+        self._directory = pod.directory / "containers" / state.name
+        self.capture = Capture(self._directory)
+        self._target: Target | None = None
+        self._pause: float | None = None
+        self._is_told_to_stop = False
+        self._process = self._adopt()
+        if self._process is None:
+            self.state = lost(self.state, now=now())
+
+    async def run(self) -> None:
+        """Returns when the container has ended and is not to be started again."""
+        if self._process is None and not self._resume():
+            return
+        while self._process is not None or not self._pod.stopping.is_set():
+            if self._process is None:
+                self._process = await self._start()
+            if self._process is not None:
+                await self._supervise(self._process)
+            if not isinstance(self.state.state, Terminated) or not self._is_to_restart(self.state.state):
+                return
+            await self._back_off(self.state.state)
+            if not self._pod.stopping.is_set():
+                self._set(restarts=self.state.restarts + 1)
+
+    def _resume(self) -> bool:
+        """Whether a container that an earlier cluster process left without a process is to be started now."""
+        before = self.state
+        if isinstance(before.state, Terminated):
+            if not self._is_to_restart(before.state):
+                return False
+            self._set(last=before.state, restarts=before.restarts + 1)
+        elif before.last is not None:
+            self._set(restarts=before.restarts + 1)
+        return True
+
+    async def stop(self, grace: float) -> None:
+        """Ends the process: preStop hook, SIGTERM, and SIGKILL to its group when `grace` seconds are over."""
+        process = self._process
+        if process is None or not process.is_running:
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        if not self._is_told_to_stop:
+            self._is_told_to_stop = True
+            self._pod.tell(self.state.name, "Killing", f"Stopping container {self.state.name}")
+            if grace > 0:
+                await self._hook("preStop", timeout=grace)
+                deadline = max(deadline, loop.time() + min(grace, _LEAST_GRACE))
+        process.send(signal.SIGTERM)
+        await self._end(process, deadline)
+
+    def let_go(self) -> None:
+        """Forgets the process without ending it."""
+        if self._process is not None:
+            self._process.let_go()
+        self.capture.let_go()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill_group()
+
+    async def _end(self, process: Process, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await process.wait()
+        except TimeoutError:
+            process.kill_group()
+            await process.wait()
+
+    def _adopt(self) -> Process | None:
+        """The process that a former cluster process started, if it still runs."""
+        record = find_record(self._record)
+        process = adopt(record.identity) if record else None
+        if record is None or process is None:
+            return None
+        self.capture.begin(record.instance)
+        self._target = self._pod.target(self.spec, record.env, Path(record.workdir))
+        running = Running(parse_time(record.started_at))
+        self._set(state=running, container_id=record.container_id, restarts=record.instance)
+        return process
+
+    async def _start(self) -> Process | None:
+        """A new process, or None: then the state says why, or the pod is stopping."""
+        image = await self._image()
+        env = await self._environment(image) if image else None
+        if image is None or env is None:
+            return None
+        instance = self.state.restarts
+        workdir = Path(self.spec.get("workingDir") or image.workdir or self._pod.directory)
+        container_id = _container_id(self._pod.uid, self.state.name, instance)
+        self.capture.begin(instance)
+        self._pod.tell(self.state.name, "Created", f"Container created: {self.state.name}")
+        try:
+            process = self._spawn(command(self.spec, image, env), env, workdir)
+        except StartFailed as error:
+            self._pod.tell(self.state.name, "Failed", f"Error: {error}", type="Warning")
+            self._ended(Terminated(128, "StartError", now(), now(), str(error), container_id))
+            return None
+        self._target = self._pod.target(self.spec, env, workdir)
+        started_at = now()
+        write_record(self._record, Record(process.identity, instance, started_at.isoformat(), container_id, env, str(workdir)))
+        self._set(state=Running(started_at), container_id=container_id)
+        self._pod.tell(self.state.name, "Started", f"Container started: {self.state.name}")
+        return process
+
+    def _spawn(self, argv: list[str], env: Mapping[str, str], workdir: Path) -> Process:
+        if not argv:
+            raise StartFailed("no command specified")
+        stdout, stderr = self.capture.open_for_child()
+        try:
+            return start(argv, env=env, workdir=workdir, stdout=stdout, stderr=stderr)
+        finally:
+            os.close(stdout)
+            os.close(stderr)
+
+    async def _image(self) -> Image | None:
+        """The image, waited for as long as it takes; None if the pod stops meanwhile."""
+        name = self.spec.get("image") or ""
+        pause = 0.0
+        while not self._pod.stopping.is_set():
+            image = self._pod.images.find(name)
+            if image is not None:
+                self._pod.tell(self.state.name, "Pulled", f'Container image "{name}" already present on machine')
+                return image
+            pause = image_pause(pause)
+            why = f'Failed to pull image "{name}": {unknown_image(name)}'
+            self._pod.tell(self.state.name, "Failed", why, type="Warning")
+            self._pod.tell(self.state.name, "Failed", "Error: ErrImagePull", type="Warning")
+            self._set(state=Waiting("ErrImagePull", unknown_image(name)))
+            await self._wait_for_image(1.0)
+            if self._pod.images.find(name) is None:
+                self._pod.tell(self.state.name, "BackOff", f'Back-off pulling image "{name}"')
+                self._pod.tell(self.state.name, "Failed", "Error: ImagePullBackOff", type="Warning")
+                self._set(state=Waiting("ImagePullBackOff", f'Back-off pulling image "{name}": {unknown_image(name)}'))
+                await self._wait_for_image(pause)
+        return None
+
+    async def _wait_for_image(self, seconds: float) -> None:
+        """Returns early when the catalogue changes."""
+        stamp = self._pod.images.stamp
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._pod.images.stamp == stamp and not self._pod.stopping.is_set():
+                    await self._sleep(_LOOK_FOR_IMAGE)
+
+    async def _environment(self, image: Image) -> dict[str, str] | None:
+        while not self._pod.stopping.is_set():
+            try:
+                return self._pod.environment(self.spec, image)
+            except ConfigError as error:
+                self._pod.tell(self.state.name, "Failed", f"Error: {error}", type="Warning")
+                self._set(state=Waiting("CreateContainerConfigError", str(error)))
+                await self._sleep(_CONFIG_RETRY)
+        return None
+
+    async def _supervise(self, process: Process) -> None:
+        self._is_told_to_stop = False
+        async with asyncio.TaskGroup() as group:
+            health = group.create_task(self._watch_health(process))
+            code = await process.wait()
+            health.cancel()
+        self._process = None
+        self._record.unlink(missing_ok=True)
+        started_at = self.state.state.started_at if isinstance(self.state.state, Running) else now()
+        if code is None:
+            message = "It ended when it was no longer a child of the cluster process, so its exit code is not known."
+            self._ended(Terminated(137, "ContainerStatusUnknown", now(), started_at, message, self.state.container_id))
+            return
+        exit_code = code if code >= 0 else 128 - code
+        reason = "Error" if exit_code else "Completed"
+        self._ended(Terminated(exit_code, reason, now(), started_at, "", self.state.container_id))
+
+    def _ended(self, ended: Terminated) -> None:
+        self.capture.end()
+        ran_for = ended.finished_at - (ended.started_at or ended.finished_at)
+        self._pause = restart_pause(self._pause, ran_for=ran_for)
+        self._set(state=ended, ready=self._is_init and ended.exit_code == 0, started=False)
+
+    async def _watch_health(self, process: Process) -> None:
+        target = self._target
+        if target is None:
+            return
+        if not await self._hook("postStart", timeout=self._pod.grace or 30.0):
+            await self._kill_unhealthy(process, f"Container {self.state.name} failed its postStart hook", None)
+            return
+        outcomes = Outcomes(
+            started=self._has_started,
+            ready=lambda is_ready: self._set(ready=is_ready),
+            unhealthy=self._tell_unhealthy,
+            kill=partial(self._kill_unhealthy, process),
+        )
+        await watch_health(target, outcomes, is_init=self._is_init)
+
+    def _has_started(self) -> None:
+        self._set(started=True)
+        self.has_started.set()
+
+    def _tell_unhealthy(self, kind: str, message: str) -> None:
+        if not self._pod.stopping.is_set():
+            self._pod.tell(self.state.name, "Unhealthy", f"{kind} probe failed: {message}", type="Warning")
+
+    async def _kill_unhealthy(self, process: Process, message: str, grace: float | None) -> None:
+        if self._pod.stopping.is_set():
+            return
+        self._pod.tell(self.state.name, "Killing", message)
+        self._set(ready=False)
+        process.send(signal.SIGTERM)
+        seconds = self._pod.grace if grace is None else float(grace)
+        await self._end(process, asyncio.get_running_loop().time() + seconds)
+
+    def _is_to_restart(self, ended: Terminated) -> bool:
+        if self._pod.stopping.is_set():
+            return False
+        policy = "Always" if self.is_sidecar else self._pod.restart_policy
+        if policy == "Always":
+            return not self._is_init or self.is_sidecar or ended.exit_code != 0
+        return policy == "OnFailure" and ended.exit_code != 0
+
+    async def _back_off(self, ended: Terminated) -> None:
+        """Shows how it ended, then waits as long as CrashLoopBackOff demands."""
+        pause = self._pause or 0.0
+        self._set(last=ended)
+        if pause <= 0:
+            return
+        name = self.state.name
+        self._pod.tell(name, "BackOff", f"Back-off restarting failed container {name}", type="Warning")
+        message = f"back-off {render_duration(pause)} restarting failed container={name}"
+        self._set(state=Waiting("CrashLoopBackOff", message))
+        await self._sleep(pause)
+
+    async def _hook(self, name: str, *, timeout: float) -> bool:
+        handler = (self.spec.get("lifecycle") or {}).get(name)
+        if not handler or self._target is None:
+            return True
+        try:
+            async with asyncio.timeout(timeout):
+                verdict = await ask(handler, self._target, timeout=timeout)
+        except TimeoutError:
+            return name != "postStart"
+        if not verdict.is_success:
+            self._pod.tell(self.state.name, f"Failed{name[0].upper()}{name[1:]}Hook", verdict.message, type="Warning")
+        return verdict.is_success
+
+    async def _sleep(self, seconds: float) -> None:
+        """Returns early when the pod stops."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._pod.stopping.wait()
+
+    @property
+    def _record(self) -> Path:
+        return self._directory / "process.json"
+
+    def _set(self, **changes: Any) -> None:
+        after = msgspec.structs.replace(self.state, **changes)
+        if after != self.state:
+            self.state = after
+            self._pod.changed()
+
+
+def _container_id(uid: str, name: str, instance: int) -> str:
+    return f"remora://{hashlib.sha256(f'{uid}/{name}/{instance}'.encode()).hexdigest()}"

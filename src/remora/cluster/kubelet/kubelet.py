@@ -1,0 +1,251 @@
+"""The node's agent: gives pods to the node, an address and a supervisor to each, and serves their logs."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import aiohttp
+
+from remora.cluster.addresses import NODE_NAME, Network, is_assignable, next_address
+from remora.cluster.api.errors import bad_request
+from remora.cluster.api.registry import Registry, WatchEvent
+from remora.cluster.controllers.loop import follow
+from remora.cluster.events import Events
+from remora.cluster.kubelet import node
+from remora.cluster.kubelet.container import Container
+from remora.cluster.kubelet.images import ImageCatalog
+from remora.cluster.kubelet.leftovers import end_leftovers
+from remora.cluster.kubelet.logs import read_log
+from remora.cluster.kubelet.pod import Pod
+from remora.cluster.kubelet.scheduler import Scheduler
+from remora.cluster.kubelet.shared import Shared, Tokens
+from remora.cluster.kubelet.states import Waiting
+from remora.cluster.kubelet.volumes import remove_directory
+from remora.cluster.objects import Object, is_terminating, key_of, uid_of
+
+_log = logging.getLogger(__name__)
+
+_DOWN_GRACE = 10.0
+"""Seconds that processes have when the whole cluster goes down; longer grace periods are cut."""
+
+
+class Kubelet:
+    """Runs all pods of the cluster.
+
+    `directory` is where their folders are; `api_host` and `api_port` are where they find the API server, `ca_certificate`
+    (PEM) is how they know it.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        network: Network,
+        directory: Path,
+        images: ImageCatalog,
+        tokens: Tokens,
+        api_host: str,
+        api_port: int,
+        ca_certificate: str,
+        events: Events,
+    ) -> None:
+        self._registry = registry
+        self._network = network
+        self._directory = directory
+        self._images = images
+        self._tokens = tokens
+        self._api = (api_host, api_port)
+        self._ca_certificate = ca_certificate
+        self._events = events
+        self._pods: dict[str, Pod] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._last_address = ""
+        self._known_addresses: frozenset[str] = frozenset()
+        self._shared: Shared | None = None
+        self._is_leaving = False
+
+    async def run(self) -> None:
+        """Runs pods until it is cancelled; then the processes go on and the next `run` takes them up again."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        facts = node.read_facts(self._directory)
+        await node.write_node(self._registry, self._network, facts)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0)) as session:
+            self._shared = self._share(session)
+            self._known_addresses = self._stored_addresses()
+            await self._end_strays()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(node.keep_alive(self._registry, self._network, facts))
+                    group.create_task(follow(self._registry, "pods", lambda event: self._changed(event, group)))
+                    group.create_task(Scheduler(registry=self._registry, events=self._events).run())
+            finally:
+                for pod in self._pods.values():
+                    pod.let_go()
+
+    async def stop_all(self) -> None:
+        """Ends all pods' processes; the objects stay, so that the next start brings the pods back. For an orderly end.
+
+        To be called while `run` still runs.
+        """
+        self._is_leaving = True
+        for pod in self._pods.values():
+            pod.leave()
+        tasks = [task for task in self._tasks.values() if not task.done()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_DOWN_GRACE)
+        if self._directory.is_dir():
+            await end_leftovers(self._known_uids(), grace=1.0)
+
+    async def log(
+        self,
+        pod: Object,
+        container: str,
+        *,
+        follow: bool,
+        previous: bool,
+        tail_lines: int | None,
+        since_seconds: float | None,
+        timestamps: bool,
+        limit_bytes: int | None,
+    ) -> AsyncIterator[bytes]:
+        """Satisfies `NodePort.log`."""
+        found = self._find_container(pod, container)
+        instance = found.state.restarts - (1 if previous else 0)
+        if not found.capture.path(instance).exists() and not previous and found.state.last is not None:
+            instance -= 1  # about to be started again: what there is to read is how it ended
+        path = found.capture.path(instance)
+        if not path.exists():
+            raise bad_request(_why_no_log(found, pod, previous=previous))
+        live = found.capture.log if follow and not previous else None
+        async for part in read_log(
+            path,
+            live=live,
+            tail_lines=tail_lines,
+            since_seconds=since_seconds,
+            timestamps=timestamps,
+            limit_bytes=limit_bytes,
+        ):
+            yield part
+
+    def _find_container(self, pod: Object, container: str) -> Container:
+        running = self._pods.get(uid_of(pod))
+        found = running.find_container(container) if running else None
+        if found is None:
+            name = pod["metadata"]["name"]
+            raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating')
+        return found
+
+    def _share(self, session: aiohttp.ClientSession) -> Shared:
+        host, port = self._api
+        return Shared(
+            registry=self._registry,
+            events=self._events,
+            images=self._images,
+            tokens=self._tokens,
+            session=session,
+            directory=self._directory,
+            node_ip=self._network.node,
+            node_name=NODE_NAME,
+            api_host=host,
+            api_port=port,
+            ca_certificate=self._ca_certificate,
+            inherited=inherited_environment(os.environ),
+        )
+
+    def _changed(self, event: WatchEvent, group: asyncio.TaskGroup) -> None:
+        pod = event.object
+        running = self._pods.get(uid_of(pod))
+        if event.type == "DELETED":
+            if running is not None:
+                running.removed()
+            return
+        if running is not None:
+            running.update(pod)
+        elif pod["spec"].get("nodeName") == NODE_NAME and not _has_ended(pod) and not self._is_leaving:
+            self._begin(pod, group)
+
+    def _begin(self, pod: Object, group: asyncio.TaskGroup) -> None:
+        if self._shared is None:
+            return
+        running = Pod(pod, shared=self._shared, address=self._address(pod))
+        self._pods[uid_of(pod)] = running
+        self._tasks[uid_of(pod)] = group.create_task(self._run_pod(running))
+
+    async def _run_pod(self, pod: Pod) -> None:
+        try:
+            await pod.run()
+        except Exception:
+            # One pod's trouble must not end the others; its processes are ended so that nothing runs unattended.
+            _log.exception("pod %s is no longer supervised", key_of(pod.object))
+            await end_leftovers([pod.uid], grace=1.0)
+            return
+        del self._tasks[pod.uid], self._pods[pod.uid]
+        if not self._is_leaving:
+            self._shared_forget(pod.uid)
+            await asyncio.to_thread(remove_directory, pod.directory)
+
+    def _shared_forget(self, uid: str) -> None:
+        if self._shared is not None:
+            self._shared.forget(uid)
+
+    def _address(self, pod: Object) -> str:
+        """The address from before, the node's for `hostNetwork`, or one that no other pod has."""
+        if pod["spec"].get("hostNetwork"):
+            return self._network.node
+        if before := (pod.get("status") or {}).get("podIP"):
+            return str(before)
+        taken = {pod.address for pod in self._pods.values()} | self._known_addresses
+        after = self._last_address or str(max((IPv4Address(found) for found in taken), default=""))
+        address = next_address(self._network.pods, after=after, taken=taken)
+        if address is None:
+            raise RuntimeError("there is no free pod address")  # 32,000 pods on one machine
+        self._last_address = address
+        return address
+
+    def _stored_addresses(self) -> frozenset[str]:
+        """Addresses of the pods from before, which keep them although their supervisors begin one after the other."""
+        found = ((pod.get("status") or {}).get("podIP") for pod in self._registry.list("pods")[0])
+        return frozenset(address for address in found if address and is_assignable(self._network.pods, address))
+
+    async def _end_strays(self) -> None:
+        """Ends processes of pods that were removed while no cluster process ran, and removes their folders."""
+        existing = {uid_of(pod) for pod in self._registry.list("pods")[0] if not _has_ended(pod)}
+        strays = [uid for uid in self._known_uids() if uid not in existing]
+        if strays:
+            await end_leftovers(strays, grace=1.0)
+            for uid in strays:
+                remove_directory(self._directory / uid)
+
+    def _known_uids(self) -> list[str]:
+        return [entry.name for entry in self._directory.iterdir() if entry.is_dir()]
+
+
+def inherited_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The cluster process's environment, with the folder of its own Python's programs at the end of PATH.
+
+    So commands that were installed beside Remora are found although its virtual environment was not activated.
+    """
+    own = str(Path(sys.executable).parent)
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    return {**environ, "PATH": os.pathsep.join(folders if own in folders else [*folders, own])}
+
+
+def _has_ended(pod: Object) -> bool:
+    """Whether only somebody's finalizer keeps the object."""
+    return is_terminating(pod) and not pod["metadata"].get("deletionGracePeriodSeconds")
+
+
+def _why_no_log(container: Container, pod: Object, *, previous: bool) -> str:
+    name, where = container.state.name, pod["metadata"]["name"]
+    if previous:
+        return f'previous terminated container "{name}" in pod "{where}" not found'
+    state = container.state.state
+    if isinstance(state, Waiting):
+        is_image = state.reason in ("ErrImagePull", "ImagePullBackOff")
+        why = "trying and failing to pull image" if is_image else state.reason
+        return f'container "{name}" in pod "{where}" is waiting to start: {why}'
+    return f'container "{name}" in pod "{where}" has no log'

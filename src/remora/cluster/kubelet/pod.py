@@ -1,0 +1,296 @@
+"""One pod: its folders, its containers in their order, its status, its end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from remora.cluster.api.errors import ApiError
+from remora.cluster.kubelet import volumes
+from remora.cluster.kubelet.actions import Target
+from remora.cluster.kubelet.container import Container
+from remora.cluster.kubelet.environment import ConfigError, Place, environment
+from remora.cluster.kubelet.images import Image, ImageCatalog
+from remora.cluster.kubelet.leftovers import end_leftovers
+from remora.cluster.kubelet.shared import COMPONENT, Shared
+from remora.cluster.kubelet.states import ContainerState, PodState, Terminated, Waiting, parse_containers, render_status
+from remora.cluster.objects import TERMINAL_PHASES, Object, is_terminating, key_of, now, parse_time, uid_of
+
+_log = logging.getLogger(__name__)
+
+_CONFIG_RETRY = 1.0
+_REFRESH = 60.0
+"""Seconds between two looks at the ConfigMaps, Secrets and tokens in volumes (the kubelet's sync period)."""
+_DEFAULT_GRACE = 30.0
+
+
+class Pod:
+    """Runs one pod's containers until it is deleted, then removes it. Satisfies `container.Surroundings`."""
+
+    def __init__(self, pod: Object, *, shared: Shared, address: str) -> None:
+        self.object = pod
+        self.address = address
+        self.directory = shared.directory / uid_of(pod)
+        self.images: ImageCatalog = shared.images
+        self.stopping = asyncio.Event()
+        self._shared = shared
+        self._key = key_of(pod)
+        self._place = Place(pod_ip=address, node_ip=shared.node_ip, node_name=shared.node_name)
+        self._dirty = asyncio.Event()
+        self._is_leaving = False
+        self._is_over = False
+        self._reason = ""
+        self._message = ""
+        self._started_at = _started_at(pod)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._init = [self._container(spec, is_init=True) for spec in pod["spec"].get("initContainers") or ()]
+        self._containers = [self._container(spec) for spec in pod["spec"]["containers"]]
+        if is_terminating(pod):
+            self.stopping.set()
+
+    @property
+    def uid(self) -> str:
+        return uid_of(self.object)
+
+    @property
+    def grace(self) -> float:
+        """Seconds between SIGTERM and SIGKILL: what the deletion says, else the pod."""
+        given = self.object["metadata"].get("deletionGracePeriodSeconds")
+        if given is None:
+            given = self.object["spec"].get("terminationGracePeriodSeconds")
+        return _DEFAULT_GRACE if given is None else float(given)
+
+    @property
+    def restart_policy(self) -> str:
+        return self.object["spec"].get("restartPolicy") or "Always"
+
+    def update(self, pod: Object) -> None:
+        """Takes the newest state of the object; a deletion begins to stop the pod, a shorter grace period hurries it."""
+        hurry = self.stopping.is_set() and self.grace
+        self.object = pod
+        if is_terminating(pod):
+            self.stopping.set()
+            if hurry and self.grace < hurry:
+                asyncio.get_running_loop().call_later(self.grace, self._kill)
+
+    def removed(self) -> None:
+        """The object is gone already (`kubectl delete --force`): no time is left."""
+        self._is_leaving = True
+        self.stopping.set()
+        self._kill()
+
+    def leave(self) -> None:
+        """The cluster is going down: the processes are stopped as at a deletion, the object stays as it is."""
+        self._is_leaving = True
+        self.stopping.set()
+
+    def let_go(self) -> None:
+        """Forgets the processes without ending them."""
+        for container in self._everything:
+            container.let_go()
+
+    def find_container(self, name: str) -> Container | None:
+        return next((container for container in self._everything if container.state.name == name), None)
+
+    async def run(self) -> None:
+        """Returns when all processes have ended and, unless the cluster goes down, the object is gone."""
+        async with asyncio.TaskGroup() as group:
+            publishing = group.create_task(self._publish_changes())
+            group.create_task(self._stop_when_told())
+            await self._run_containers()
+            self._is_over = True
+            self.changed()
+            await self.stopping.wait()
+            publishing.cancel()
+        await end_leftovers([self.uid], grace=min(self.grace, 2.0))
+        if not self._is_leaving:
+            await self._write_status()
+            await self._delete()
+        for container in self._everything:
+            container.capture.close()
+
+    def changed(self) -> None:
+        self._dirty.set()
+
+    def tell(self, container: str, reason: str, message: str, *, type: str = "Normal") -> None:
+        """Records an Event about a container, or about the pod if `container` is ""."""
+        is_init = any(found.state.name == container for found in self._init)
+        path = f"spec.{'initContainers' if is_init else 'containers'}{{{container}}}" if container else ""
+        host = self._shared.node_name
+        self._shared.events.record(self.object, COMPONENT, reason, message, type=type, field_path=path, host=host)
+
+    def environment(self, spec: Mapping[str, Any], image: Image) -> dict[str, str]:
+        """The environment of a new process.
+
+        Raises:
+            ConfigError: something it needs does not exist.
+        """
+        place = msgspec.structs.replace(self._place, mounts=volumes.mounts(spec, self._place.volumes))
+        sources = self._shared.sources(self._key.namespace)
+        return environment(self.object, spec, image, place=place, sources=sources, inherited=self._shared.inherited)
+
+    def target(self, spec: Mapping[str, Any], env: Mapping[str, str], workdir: Path) -> Target:
+        return Target(spec, self.address, env, workdir, self._shared.session)
+
+    @property
+    def _everything(self) -> Sequence[Container]:
+        return (*self._init, *self._containers)
+
+    def _container(self, spec: Mapping[str, Any], *, is_init: bool = False) -> Container:
+        before = parse_containers(self.object.get("status") or {}, is_init=is_init)
+        fresh = ContainerState(name=spec["name"], image=spec.get("image") or "")
+        if is_init:
+            fresh = msgspec.structs.replace(fresh, state=Waiting("PodInitializing"))
+        return Container(spec, pod=self, state=before.get(spec["name"], fresh), is_init=is_init)
+
+    async def _run_containers(self) -> None:
+        if (self.object.get("status") or {}).get("phase") in TERMINAL_PHASES:
+            return
+        if not await self._make_volumes():
+            return
+        async with asyncio.TaskGroup() as group:
+            refreshing = group.create_task(self._refresh_volumes())
+            async with asyncio.TaskGroup() as sidecars:
+                if await self._initialize(sidecars):
+                    async with asyncio.TaskGroup() as running:
+                        for container in self._containers:
+                            running.create_task(container.run())
+                # What runs beside the containers ends after them.
+                for container in self._init:
+                    if container.is_sidecar:
+                        sidecars.create_task(container.stop(self.grace))
+            refreshing.cancel()
+
+    async def _initialize(self, group: asyncio.TaskGroup) -> bool:
+        """Runs the init containers one after the other; False if one failed for good or the pod stops."""
+        for container in self._init:
+            if container.is_sidecar:
+                group.create_task(container.run())
+                await self._until(container.has_started)
+            elif not _has_succeeded(container):
+                await container.run()
+                if not _has_succeeded(container):
+                    return False
+            if self.stopping.is_set():
+                return False
+        return True
+
+    async def _until(self, event: asyncio.Event) -> None:
+        """Waits for the event, but no longer than until the pod stops."""
+        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.stopping.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _stop_when_told(self) -> None:
+        """SIGTERM goes to all containers at once; sidecars among the init containers live as long as the others."""
+        await self.stopping.wait()
+        deadline = asyncio.get_running_loop().time() + self.grace
+        async with asyncio.TaskGroup() as group:
+            for container in self._everything:
+                if not container.is_sidecar:
+                    group.create_task(container.stop(self.grace))
+        remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+        async with asyncio.TaskGroup() as group:
+            for container in self._init:
+                if container.is_sidecar:
+                    group.create_task(container.stop(remaining))
+
+    def _kill(self) -> None:
+        for container in self._everything:
+            container.kill()
+
+    async def _make_volumes(self) -> bool:
+        """Fills the pod's folders, as soon as what goes into them exists; False if the pod stops meanwhile."""
+        while not self.stopping.is_set():
+            try:
+                self._write_volumes()
+            except ConfigError as error:
+                self.tell("", "FailedMount", f"MountVolume.SetUp failed: {error}", type="Warning")
+                self.changed()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_CONFIG_RETRY):
+                        await self.stopping.wait()
+            else:
+                return True
+        return False
+
+    def _write_volumes(self) -> None:
+        sources = self._shared.sources(self._key.namespace)
+        folders: dict[str, str] = {}
+        for volume in self.object["spec"].get("volumes") or ():
+            inside = volumes.content(volume, self.object, place=self._place, sources=sources, issue_token=self._token)
+            folders[volume["name"]] = volumes.write_volume(self.directory / "volumes" / volume["name"], inside)
+        account = self._shared.account_files(self.object)
+        folder = volumes.write_volume(self.directory / "serviceaccount", volumes.Content(account)) if account else ""
+        self._place = msgspec.structs.replace(self._place, volumes=folders, service_account=folder)
+
+    def _token(self, _source: Mapping[str, Any]) -> str:
+        return self._shared.token(self.object)
+
+    async def _refresh_volumes(self) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH)
+            try:
+                self._write_volumes()
+            except ConfigError as error:
+                _log.info("pod %s: volumes stay as they are: %s", self._key, error)
+
+    async def _publish_changes(self) -> None:
+        self._dirty.set()
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            if not self._is_leaving:
+                await self._write_status()
+
+    async def _write_status(self) -> None:
+        current = self._shared.registry.find("pods", self._key.namespace, self._key.name)
+        if current is None or uid_of(current) != self.uid:
+            return
+        status = render_status(current, self._state(), now=now())
+        if status == current.get("status"):
+            return
+        metadata = {name: value for name, value in current["metadata"].items() if name != "resourceVersion"}
+        try:
+            await self._shared.registry.update(
+                "pods", {**current, "metadata": metadata, "status": status}, subresource="status"
+            )
+        except ApiError as error:
+            _log.warning("the status of pod %s was refused: %s", self._key, error)
+
+    def _state(self) -> PodState:
+        return PodState(
+            pod_ip=self.address,
+            host_ip=self._shared.node_ip,
+            started_at=self._started_at,
+            init=tuple(container.state for container in self._init),
+            containers=tuple(container.state for container in self._containers),
+            is_over=self._is_over,
+            reason=self._reason,
+            message=self._message,
+        )
+
+    async def _delete(self) -> None:
+        try:
+            await self._shared.registry.delete(
+                "pods", self._key.namespace, self._key.name, grace_period_seconds=0, uid=self.uid
+            )
+        except ApiError as error:
+            if error.reason not in ("NotFound", "Conflict"):
+                _log.warning("pod %s could not be removed: %s", self._key, error)
+
+
+def _has_succeeded(container: Container) -> bool:
+    return isinstance(container.state.state, Terminated) and container.state.state.exit_code == 0
+
+
+def _started_at(pod: Mapping[str, Any]) -> Any:
+    text = (pod.get("status") or {}).get("startTime")
+    return parse_time(text) if text else now()
