@@ -1,0 +1,65 @@
+"""One virtual host as map entries."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remora.core.names import Hostname
+from remora.haproxy.hosts import configure_host, folded_keys
+from remora.haproxy.maps import HostKind
+from remora.model import ExactPath, ForwardTo, PrefixPath, RegexPath, ReplacePath
+from tests.support.models import NAME, host, route, sticky
+
+HOST = Hostname("h")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "is_folded"),
+    [
+        (["/foo(/|$)(.*)"], True),
+        (["/foo/bar(/|$)(.*)", "/foo(/|$)(.*)", "/"], True),
+        (["/foo(/|$)(.*)", "/foo/barbaz"], False),
+        (["/a.b"], False),
+        (["/[a-z]+"], False),
+        (["/foo", "/foo"], False),
+        (["/(.*)"], True),
+    ],
+)
+def test_only_literal_prefixes_in_falling_order_are_folded(patterns: list[str], is_folded: bool) -> None:
+    assert (folded_keys(HOST, patterns) is not None) is is_folded
+
+
+segment = st.text("ab/", max_size=4)
+literal = segment.map(lambda text: "/" + re.sub("/+", "/", text).strip("/"))
+pattern = st.builds(
+    lambda path, tail: path.rstrip("/") + tail if path != "/" else path, literal, st.sampled_from(["", "(/|$)(.*)"])
+)
+
+
+@given(st.lists(pattern, max_size=5, unique=True), literal)
+def test_a_folded_look_up_finds_what_the_patterns_would(patterns: list[str], path: str) -> None:
+    ordered = sorted(patterns, key=lambda text: (len(text), text), reverse=True)
+    keys = folded_keys(HOST, ordered)
+    if keys is None:
+        return
+    first = next((number for number, text in enumerate(ordered) if re.match(text, path, re.IGNORECASE)), None)
+    looked_up = f"{HOST}{path}/".lower()
+    longest = max((key for key in keys if looked_up.startswith(key)), key=len, default=None)
+    assert (None if longest is None else keys.index(longest)) == first
+
+
+def test_a_host_says_which_map_knows_its_paths() -> None:
+    plain = configure_host(host(route(PrefixPath("/a")), route(ExactPath("/b"))))
+    folded = configure_host(host(route(RegexPath("/a(/|$)(.*)"))))
+    regex = configure_host(host(route(RegexPath("/a[0-9]"))))
+    assert [part.kind for part in (plain, folded, regex)] == [HostKind.PLAIN, HostKind.FOLDED, HostKind.REGEX]
+    assert (len(plain.routes), len(folded.folded_routes), len(regex.regex_routes)) == (2, 1, 1)
+
+
+def test_only_a_rewrite_with_captures_needs_directives_of_its_own() -> None:
+    rewriting = route(RegexPath("/a(.)"), ForwardTo(NAME, rewrite=ReplacePath("/a(.)", "/$1")))
+    part = configure_host(host(rewriting, route(RegexPath("/b"), ForwardTo(NAME, sticky()))))
+    assert {target.rewrite is not None for target in part.targets} == {True, False}
+    assert len({target.name for target in part.targets}) == 2
