@@ -24,7 +24,7 @@ from remora.kube.resources import Scope
 from remora.kube.wire import Decoder, Unreadable, WatchEvent
 
 FIRST_WAIT = 0.25
-LONGEST_WAIT = 30.0
+LONGEST_WAIT = 10.0
 FORBIDDEN_WAIT = 300.0
 """How long to leave a kind alone that we need not have."""
 

@@ -1,0 +1,127 @@
+"""Writes to the API what `addresses` and `events` decide: few at a time, and never in the way of routing."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from remora.core.errors import ApiServerError, ApiServerRefused, ConfigurationError
+from remora.core.names import ObjectRef
+from remora.core.problem import Problem
+from remora.kube.client import ApiClient
+from remora.kube.objects import Ingress, Service
+from remora.kube.resources import EVENTS, RESOURCES
+from remora.status.addresses import PublishSettings, StatusPatch, decide_addresses, decide_patches
+from remora.status.events import Notebook, event_body, event_name
+from remora.watch.snapshot import Snapshot
+
+AT_ONCE = 4
+"""Patches under way at the same time."""
+EVENT_INTERVAL = 0.25
+"""Seconds between two Events."""
+RETRY = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What there is to tell."""
+
+    problems: tuple[Problem, ...] = ()
+    published: tuple[ObjectRef, ...] = ()
+
+
+class Reporter:
+    """Keeps statuses and Events up to date with the last Report. `read_snapshot` gives the cache as it is now."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        settings: PublishSettings,
+        *,
+        read_snapshot: Callable[[], Snapshot],
+        instance: str,
+        interval: float = 60.0,
+        sync_events: bool = True,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._read_snapshot = read_snapshot
+        self._instance = instance
+        self._interval = interval
+        self._notebook = Notebook(sync_events=sync_events)
+        self._report = Report()
+        self._told = asyncio.Event()
+        self._noted = asyncio.Event()
+
+    def tell(self, report: Report) -> None:
+        """Takes the Report that counts from now on."""
+        self._report = report
+        self._notebook.take(report.problems, report.published)
+        self._told.set()
+        self._noted.set()
+
+    async def run(self) -> None:
+        """Writes for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._run_status())
+            tasks.create_task(self._run_events())
+
+    async def _run_status(self) -> None:
+        wait = self._interval
+        while True:
+            try:
+                # Others may have changed a status since, which is no Change to routing.
+                async with asyncio.timeout(wait):
+                    await self._told.wait()
+            except TimeoutError:
+                pass
+            self._told.clear()
+            is_done = await self._write_all(self._patches())
+            wait = self._interval if is_done else min(RETRY, self._interval)
+
+    def _patches(self) -> tuple[StatusPatch, ...]:
+        snapshot = self._read_snapshot()
+        service = snapshot.find(Service, self._settings.service) if self._settings.service else None
+        return decide_patches(snapshot, self._report.published, decide_addresses(self._settings, service))
+
+    async def _write_all(self, patches: Iterable[StatusPatch]) -> bool:
+        waiting = iter(patches)
+        results: list[bool] = []
+
+        async def work() -> None:
+            for patch in waiting:
+                results.append(await self._write(patch))
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(AT_ONCE):
+                tasks.create_task(work())
+        return all(results)
+
+    async def _write(self, patch: StatusPatch) -> bool:
+        try:
+            await self._client.patch(RESOURCES[Ingress], patch.ingress, patch.body(), subresource="status")
+        except ApiServerRefused as error:
+            if error.status == 404:
+                return True
+            _log.warning("the status of Ingress %s is not taken: %s", patch.ingress, error)
+            return False
+        except (ApiServerError, ConfigurationError) as error:
+            _log.warning("the status of Ingress %s was not written: %s", patch.ingress, error)
+            return False
+        return True
+
+    async def _run_events(self) -> None:
+        while True:
+            await self._noted.wait()
+            self._noted.clear()
+            while note := self._notebook.next():
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                try:
+                    await self._client.create(EVENTS, note.namespace, event_body(note, now=now, instance=self._instance))
+                except (ApiServerError, ConfigurationError) as error:
+                    if not (isinstance(error, ApiServerRefused) and error.status == 409):
+                        _log.warning("Event %s was not recorded: %s", event_name(note), error)
+                await asyncio.sleep(EVENT_INTERVAL)
