@@ -1,0 +1,59 @@
+# `make demo` and `make test` are all a newcomer needs: they prepare .venv themselves.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format lint types imports unit features cluster golden clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Preparing $(VENV) (once; about half a minute)"
+	@$(PYTHON_FOUND) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=")'
+	@$(PYTHON_FOUND) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,examples,dev]'
+	@touch $@
+
+demo: $(STAMP)  ## Show a real client held by a real cookie on a real pod, on a cluster of its own
+	@$(BIN)/remora demo
+
+up: $(STAMP)  ## Start the local cluster in the foreground
+	@$(BIN)/remora up
+
+test: $(STAMP)  ## Run all tests
+	$(BIN)/pytest -q
+
+check: lint types imports unit  ## Format, lint, types, import contracts, pure tests
+
+format: $(STAMP)  ## Write the code in its format
+	$(BIN)/ruff format src tests examples
+	$(BIN)/ruff check --fix src tests examples
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check src tests examples
+	$(BIN)/ruff check src tests examples
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)  ## Run the pure tests
+	$(BIN)/pytest -q tests/unit tests/golden tests/properties tests/architecture
+
+features: $(STAMP)  ## Run the tests against a real HAProxy
+	$(BIN)/pytest -q tests/features
+
+cluster: $(STAMP)  ## Run the tests of the local cluster, with kubectl where there is one
+	$(BIN)/pytest -q tests/cluster
+
+golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the difference as code
+	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/golden
+
+clean:  ## Remove what was installed and cached
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
