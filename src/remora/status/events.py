@@ -36,7 +36,7 @@ class Note(msgspec.Struct, frozen=True):
 
     @property
     def namespace(self) -> str:
-        """Where its Event is kept: beside the object, or in `default` if that has no namespace (as `kubectl describe` looks)."""
+        """Where its Event is kept: beside the object; in `default` for one without namespace (where `kubectl describe` looks)."""
         return self.object.name.namespace or "default"
 
 

@@ -1,0 +1,90 @@
+"""The health and metrics listener."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from remora.core.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
+
+
+class Health:
+    """Whether the controller is alive and ready. It is ready once HAProxy serves what the API says."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+        self.is_serving = False
+        self.not_ready_because = "the API server's objects have not all been listed yet"
+
+    @property
+    def alive(self) -> tuple[int, str]:
+        """Status and text of the health check; a controller that is going says so, so that it gets no new clients."""
+        return (500, "shutting down") if self.is_stopping else (200, "ok")
+
+    @property
+    def ready(self) -> tuple[int, str]:
+        """Status and text of the readiness check."""
+        if self.is_stopping:
+            return 503, "shutting down"
+        return (200, "ok") if self.is_serving else (503, self.not_ready_because)
+
+
+@asynccontextmanager
+async def listening(
+    health: Health, render_metrics: Callable[[], Awaitable[bytes]], *, hosts: Iterable[str], port: int, health_path: str
+) -> AsyncIterator[None]:
+    """Answers `health_path`, `/readyz` and `/metrics`.
+
+    Raises:
+        ConfigurationError: none of the addresses can be listened on.
+    """
+
+    async def alive(_: web.Request) -> web.Response:
+        status, text = health.alive
+        return web.Response(status=status, text=text)
+
+    async def ready(_: web.Request) -> web.Response:
+        status, text = health.ready
+        return web.Response(status=status, text=text)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await render_metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    application = web.Application()
+    for path, answer in {"/healthz": alive, health_path: alive, "/readyz": ready, "/metrics": metrics}.items():
+        application.router.add_get(path, answer)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        await _listen(runner, tuple(hosts), port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, hosts: tuple[str, ...], port: int) -> None:
+    refusals = []
+    for host in hosts:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            refusals.append(f"{host} port {port}: {error.strerror}")
+    if len(refusals) == len(hosts):
+        raise ConfigurationError(
+            f"--healthz-port: cannot listen on {'; '.join(refusals)}; choose another with --healthz-port or --healthz-host"
+        )
+    for refusal in refusals:
+        _log.warning("health and metrics are not served on %s", refusal)
+
+
+async def run_lag_meter(tell: Callable[[float], None], *, interval: float = 1.0) -> None:
+    """Tells how late the event loop is, again and again."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        due = clock() + interval
+        await asyncio.sleep(interval)
+        tell(max(0.0, clock() - due))

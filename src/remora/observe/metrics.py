@@ -1,0 +1,146 @@
+"""Prometheus metrics, in a registry of our own."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import Counter as PrometheusCounter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from remora.core.problem import Problem
+from remora.model import ExactPath, Model, PrefixPath, RegexPath, Route, RouteId
+from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
+
+UNKNOWN = ""
+"""The label value for what no route of the present Model stands for."""
+
+
+class RouteLabels(msgspec.Struct, frozen=True):
+    """What a route is called in metrics."""
+
+    namespace: str = UNKNOWN
+    ingress: str = UNKNOWN
+    host: str = UNKNOWN
+    path: str = UNKNOWN
+
+
+def labels_of_routes(model: Model) -> dict[RouteId, RouteLabels]:
+    """The labels of every route of the Model."""
+    return {
+        route.id: RouteLabels(route.origin.namespace, route.origin.name, host.host, path_of(route))
+        for host in model.virtual_hosts
+        for route in host.routes
+    }
+
+
+def path_of(route: Route) -> str:
+    """A route's path as a person would write it."""
+    match route.match:
+        case ExactPath(path=path):
+            return path
+        case PrefixPath(path=path):
+            return path or "/"
+        case RegexPath(pattern=pattern):
+            return pattern
+
+
+def sum_requests(counts: Iterable[RequestCount], labels: Mapping[RouteId, RouteLabels]) -> dict[tuple[RouteLabels, int], int]:
+    """Requests by labels and status; routes that are no more are counted together."""
+    sums: Counter[tuple[RouteLabels, int]] = Counter()
+    for one in counts:
+        sums[labels.get(one.route, RouteLabels()), one.code] += one.count
+    return dict(sums)
+
+
+class Metrics(Collector):
+    """All metrics. Those that are told are kept here; the rest is computed when somebody asks."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._generation = Gauge(
+            "remora_config_generation", "Configurations that took effect since the start.", registry=self.registry
+        )
+        self._succeeded = Gauge(
+            "remora_config_last_apply_successful", "1 if HAProxy runs what was wanted last, else 0.", registry=self.registry
+        )
+        self._reloads = PrometheusCounter(
+            "remora_reloads", "Reloads of HAProxy by reason; a start is one.", ["reason"], registry=self.registry
+        )
+        self._commands = PrometheusCounter(
+            "remora_runtime_commands", "Commands that HAProxy confirmed on its runtime socket.", registry=self.registry
+        )
+        self._apply_seconds = Histogram(
+            "remora_apply_seconds",
+            "Time to make HAProxy run what is wanted.",
+            registry=self.registry,
+            buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
+        )
+        self._failures = PrometheusCounter(
+            "remora_loop_failures", "Errors in the controller's own loop, each of which it survived.", registry=self.registry
+        )
+        self._lag = Gauge(
+            "remora_event_loop_lag_seconds",
+            "How late the event loop ran what was due, at the last look.",
+            registry=self.registry,
+        )
+        self._synced = Gauge("remora_synced", "1 once every kind was listed.", registry=self.registry)
+        self._current = Gauge(
+            "remora_api_connected", "1 if the last request for the kind succeeded, else 0.", ["kind"], registry=self.registry
+        )
+        self._labels: dict[RouteId, RouteLabels] = {}
+        self._requests: tuple[RequestCount, ...] = ()
+        self._problems: Counter[tuple[str, str]] = Counter()
+        self.registry.register(self)
+
+    def tell_outcome(self, outcome: Outcome) -> None:
+        """Takes what became of a Configuration."""
+        self._generation.set(outcome.generation)
+        self._succeeded.set(outcome.kind is not OutcomeKind.FAILED)
+        if outcome.kind is not OutcomeKind.UNCHANGED:
+            self._apply_seconds.observe(outcome.seconds)
+        self._commands.inc(outcome.commands)
+        if outcome.kind in (OutcomeKind.RELOAD, OutcomeKind.START):
+            for reason in outcome.reasons:
+                # What follows a colon is HAProxy's text about one case; as a label it would have no bounds.
+                self._reloads.labels(reason.partition(":")[0]).inc()
+
+    def tell_translation(self, model: Model, problems: Iterable[Problem]) -> None:
+        """Takes what there is now."""
+        self._labels = labels_of_routes(model)
+        self._problems = Counter((problem.object.name.namespace, problem.code) for problem in problems)
+
+    def tell_requests(self, counts: tuple[RequestCount, ...]) -> None:
+        """Takes HAProxy's counters; nothing is forgotten because they could not be read."""
+        self._requests = counts or self._requests
+
+    def tell_failure(self) -> None:
+        """Counts an error of the loop."""
+        self._failures.inc()
+
+    def tell_lag(self, seconds: float) -> None:
+        """Takes how late the event loop was."""
+        self._lag.set(seconds)
+
+    def tell_sync(self, *, has_synced: bool, current: Mapping[str, bool]) -> None:
+        """Takes how the reflectors stand, by kind."""
+        self._synced.set(has_synced)
+        for kind, is_current in current.items():
+            self._current.labels(kind).set(is_current)
+
+    def render(self) -> bytes:
+        """The text format of Prometheus."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is computed when somebody asks (prometheus_client calls this)."""
+        names = ["namespace", "ingress", "host", "path", "code"]
+        requests = CounterMetricFamily("remora_requests", "Requests answered, by route and status.", labels=names)
+        for (labels, code), count in sorted(sum_requests(self._requests, self._labels).items(), key=str):
+            requests.add_metric([labels.namespace, labels.ingress, labels.host, labels.path, str(code)], count)
+        yield requests
+        problems = GaugeMetricFamily("remora_problems", "What is wrong in objects now.", labels=["namespace", "code"])
+        for (namespace, code), count in sorted(self._problems.items()):
+            problems.add_metric([namespace, code], count)
+        yield problems
