@@ -8,7 +8,7 @@ from pathlib import Path
 
 from remora.apply.protocol import ReplyReader, command_bytes
 from remora.core.errors import HAProxyRefused, HAProxyUnreachable
-from remora.plan.commands import PREPARED_VERSION, Command
+from remora.haproxy.command import PREPARED_VERSION, Command
 
 REPLY_TIMEOUT = 10.0
 """Seconds that HAProxy has for one reply; it answers in a tenth of a millisecond, or it is not there."""

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-import msgspec
-
+from remora.haproxy.command import PREPARED_VERSION, Command
 from remora.haproxy.configuration import WEIGHT, Server
 from remora.haproxy.grammar import address_and_port
 from remora.haproxy.pool import Slot
@@ -13,21 +12,6 @@ PAYLOAD_ENTRIES = 200
 """Entries of one `add map`; a command with its payload must fit into `tune.bufsize`, 16 kB, as well."""
 
 PAYLOAD_BYTES = 12_000
-
-PREPARED_VERSION = "@prepared "
-"""Stands in a command for the version that the last `prepare map` reported."""
-
-
-class Command(msgspec.Struct, frozen=True):
-    """One command. `payload` follows it line by line; `done` is the regular expression that the whole reply must match."""
-
-    text: str
-    payload: str = ""
-    done: str = ""
-
-    def is_done(self, reply: str) -> bool:
-        """Whether HAProxy says that it did this."""
-        return re.fullmatch(self.done, reply.strip(), re.DOTALL) is not None
 
 
 def escape(word: str) -> str:

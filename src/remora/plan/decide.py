@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from remora.haproxy.command import PREPARED_VERSION, Command
 from remora.haproxy.configuration import Configuration, Server, ServerName
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map, RouteRecord, encode_record
 from remora.haproxy.pool import Slot
 from remora.model import Certificate
 from remora.plan import commands
-from remora.plan.commands import Command
 from remora.plan.running import LoadedCertificate, Running
 from remora.plan.slots import Assignment, assign, assign_afresh
 
@@ -194,7 +194,7 @@ def _replace_regexes(path: str, after: Running) -> Iterator[Command]:
     """The order of a map of regular expressions decides, and an entry can only be added at its end: so all are replaced, in
     a new version of the map that takes effect at once."""
     yield commands.prepare_map(path)
-    yield from commands.add_entries(path, dict(_encoded_regexes(after)), version=commands.PREPARED_VERSION)
+    yield from commands.add_entries(path, dict(_encoded_regexes(after)), version=PREPARED_VERSION)
     yield commands.commit_map(path)
 
 

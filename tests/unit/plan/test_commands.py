@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remora.haproxy.command import Command
 from remora.haproxy.configuration import Server, ServerName
 from remora.haproxy.pool import Slot
 from remora.plan import commands
-from remora.plan.commands import PAYLOAD_BYTES, Command
+from remora.plan.commands import PAYLOAD_BYTES
 
 
 def test_only_the_expected_reply_counts_as_done() -> None:
