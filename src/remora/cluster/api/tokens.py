@@ -70,7 +70,7 @@ class Tokens:
         namespace, name = bound["namespace"], bound["serviceaccount"]["name"]
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
         pod = bound.get("pod", {}).get("name")
-        extra = {"authentication.kubernetes.io/pod-name": (pod,)} if pod else {}
+        extra: dict[str, tuple[str, ...]] = {"authentication.kubernetes.io/pod-name": (pod,)} if pod else {}
         return Identity(f"{_PREFIX}:{namespace}:{name}", groups, "", extra)
 
     def _signature(self, signed: str) -> str:

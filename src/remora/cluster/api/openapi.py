@@ -1,0 +1,138 @@
+"""OpenAPI documents for `kubectl explain`, validation and patches: a version's types and, of its paths, what kubectl looks for.
+
+Documents are made when they are first asked for: reading the types takes longer than starting everything else.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import version as package_version
+from typing import Any
+
+import msgspec
+
+from remora.cluster.api.errors import Object
+from remora.cluster.api.resources import Resource, ResourceTable
+from remora.cluster.api.schemas import COMPONENTS, definitions, find_name
+
+_V2 = "#/definitions/"
+_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "pretty")
+
+
+def path_of(group: str, version: str) -> str:
+    return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+def index(table: ResourceTable) -> Object:
+    """`/openapi/v3`: a document for each version. The hash lets clients keep it until the next release."""
+    digest = _digest()
+    paths = [path_of(group, version) for group, version in table.group_versions]
+    return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"} for path in sorted(paths)}}
+
+
+def find_document(table: ResourceTable, path: str) -> bytes | None:
+    """`/openapi/v3/PATH` as JSON."""
+    for group, version in table.group_versions:
+        if path_of(group, version) == path:
+            return _document(table, group, version)
+    return None
+
+
+@cache
+def _document(table: ResourceTable, group: str, version: str) -> bytes:
+    rows = table.of(group, version)
+    types = definitions()
+    wanted = _reachable(types, (name for row in rows for name in _type_names(row)))
+    document = {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": "v1.36.0"},
+        "paths": dict(_paths(rows)),
+        "components": {"schemas": {**{name: types[name] for name in sorted(wanted)}, **_converted(rows)}},
+    }
+    return msgspec.json.encode(document)
+
+
+@cache
+def whole_document(table: ResourceTable) -> bytes:
+    """`/openapi/v2` as JSON."""
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "Kubernetes", "version": "v1.36.0"},
+        "paths": dict(_paths(table.rows)),
+        "definitions": {**definitions(), **_converted(table.rows)},
+    }
+    return msgspec.json.encode(document).replace(COMPONENTS.encode(), _V2.encode())
+
+
+def etag(path: str) -> str:
+    return f'"{hashlib.sha256(f"{_digest()} {path}".encode()).hexdigest().upper()}"'
+
+
+@cache
+def _digest() -> str:
+    versions = f"{package_version('remora')} {package_version('kubernetes-validate')}"
+    return hashlib.sha512(versions.encode()).hexdigest().upper()
+
+
+def _type_names(row: Resource) -> Iterator[str]:
+    for kind in (row.kind, row.list_kind):
+        name = find_name(row.api_version, kind)
+        if name is not None:
+            yield name
+
+
+def _converted(rows: Iterable[Resource]) -> Object:
+    """The kinds of versions that Kubernetes has given up; their fields are not described."""
+    found = {}
+    for row in rows:
+        if find_name(row.api_version, row.kind) is None:
+            name = f"io.k8s.api.{row.group.split('.')[0] or 'core'}.{row.version}.{row.kind}"
+            kind = {"group": row.group, "version": row.version, "kind": row.kind}
+            found[name] = {
+                "type": "object",
+                "description": f"{row.kind} of {row.api_version}. {row.deprecation}",
+                "x-kubernetes-group-version-kind": [kind],
+                "x-kubernetes-preserve-unknown-fields": True,
+            }
+    return found
+
+
+def _reachable(types: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in types:
+            found.add(name)
+            waiting += _references(types[name])
+    return found
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            yield reference.removeprefix(COMPONENTS)
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _paths(rows: Iterable[Resource]) -> Iterator[tuple[str, Object]]:
+    """Only the paths of single objects: there kubectl looks for the kind, and whether `fieldValidation` is known."""
+    for row in rows:
+        where = "namespaces/{namespace}/" if row.namespaced else ""
+        kind = {"group": row.group, "version": row.version, "kind": row.kind}
+        parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in _PARAMETERS]
+        responses = {"200": {"description": "OK"}}
+        prefix = f"/{path_of(row.group, row.version)}/{where}{row.plural}"
+        action = "post" if row.is_review else "patch"
+        operation = {
+            "parameters": parameters,
+            "responses": responses,
+            "x-kubernetes-action": action,
+            "x-kubernetes-group-version-kind": kind,
+        }
+        yield (prefix if row.is_review else f"{prefix}/{{name}}"), {action: operation}
