@@ -54,6 +54,23 @@ def sum_requests(counts: Iterable[RequestCount], labels: Mapping[RouteId, RouteL
     return dict(sums)
 
 
+REASONS = {
+    "was not running": "start",
+    "program": "settings",
+    "needs directives of its own": "dedicated-backend",
+    "has no free backend": "pool-exhausted",
+    "runs low": "pool-low",
+    "certificate": "certificate",
+    "not confirmed": "runtime-command",
+}
+"""Words of an Outcome's reason to its label, which must have bounds while reasons name backends."""
+
+
+def reason_label(reason: str) -> str:
+    """A reload's reason as a label."""
+    return next((label for words, label in REASONS.items() if words in reason), "other")
+
+
 class Metrics(Collector):
     """All metrics. Those that are told are kept here; the rest is computed when somebody asks."""
 
@@ -102,9 +119,8 @@ class Metrics(Collector):
             self._apply_seconds.observe(outcome.seconds)
         self._commands.inc(outcome.commands)
         if outcome.kind in (OutcomeKind.RELOAD, OutcomeKind.START):
-            for reason in outcome.reasons:
-                # What follows a colon is HAProxy's text about one case; as a label it would have no bounds.
-                self._reloads.labels(reason.partition(":")[0]).inc()
+            for reason in {reason_label(reason) for reason in outcome.reasons}:
+                self._reloads.labels(reason).inc()
 
     def tell_translation(self, model: Model, problems: Iterable[Problem]) -> None:
         """Takes what there is now."""
@@ -141,6 +157,6 @@ class Metrics(Collector):
             requests.add_metric([labels.namespace, labels.ingress, labels.host, labels.path, str(code)], count)
         yield requests
         problems = GaugeMetricFamily("remora_problems", "What is wrong in objects now.", labels=["namespace", "code"])
-        for (namespace, code), count in sorted(self._problems.items()):
-            problems.add_metric([namespace, code], count)
+        for (namespace, problem), count in sorted(self._problems.items()):
+            problems.add_metric([namespace, problem], count)
         yield problems

@@ -36,7 +36,7 @@ class Note(msgspec.Struct, frozen=True):
 
     @property
     def namespace(self) -> str:
-        """Where its Event is kept: beside the object; in `default` for one without namespace (where `kubectl describe` looks)."""
+        """Where its Event is kept: beside the object; in `default`, where kubectl looks, if it has no namespace."""
         return self.object.name.namespace or "default"
 
 
