@@ -1,4 +1,4 @@
-"""Strategic merge patch: like a merge patch, but lists of named things merge by their key (apimachinery `strategicpatch`). Pure.
+"""Strategic merge patch: a merge patch in which lists of named things merge by key (apimachinery `strategicpatch`). Pure.
 
 Which lists do, and by which key, the types say. Directives in the patch say the rest: `$patch: delete|replace|merge`,
 `$retainKeys`, `$deleteFromPrimitiveList/<field>` and `$setElementOrder/<field>`.
@@ -118,7 +118,7 @@ def _merged_by_key(
 
 
 def _ordered(merged: list[Any], before: list[Any], order: Sequence[Any], *, key: Callable[[Any], Any]) -> list[Any]:
-    """Elements that the patch names in its order, the others in theirs; a new one comes before those it could not be compared to."""
+    """What the patch names in its order, the rest in its own; a new element comes before what it has no order with."""
     ranks = [key(item) if isinstance(item, dict) else item for item in order]
     places = [key(item) for item in before]
     named = sorted((item for item in merged if key(item) in ranks), key=lambda item: ranks.index(key(item)))
