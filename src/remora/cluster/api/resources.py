@@ -1,8 +1,8 @@
 """What the API server serves: one table, and lookups in it.
 
-A row is a resource of one API version. Rows of one resource in several versions share the `storage` name, which is also the name
-that the registry goes by; the row with `is_stored` is the version in which objects are kept. Everything else about a kind that
-is not a plain fact (defaults, checks, table columns, conversion) is found by its storage name or kind in a module of its own.
+A row is a resource of one API version. Rows of one resource in several versions share the `storage` name, by which the registry
+knows it; the row with `is_stored` is the version in which objects are kept. What is not a plain fact about a kind (defaults,
+checks, table columns, conversion) is found by its storage name or kind in a module of its own.
 """
 
 from collections.abc import Iterable

@@ -131,15 +131,15 @@ def _parse_values(tokens: _Tokens) -> tuple[str, ...]:
         raise SelectorError(f"unable to parse requirement: found '{tokens.last}' expected: '('")
     values: list[str] = []
     value = ""
-    while (token := tokens.take()) not in (")", ""):
-        if token == ",":
+    while (found := tokens.take()) not in (")", ""):
+        if found == ",":
             values.append(value)
             value = ""
-        elif _is_identifier(token):
-            value = token
+        elif _is_identifier(found):
+            value = found
         else:
-            raise SelectorError(f"unable to parse requirement: found '{token}', expected: ',', or identifier")
-    if token == "":
+            raise SelectorError(f"unable to parse requirement: found '{found}', expected: ',', or identifier")
+    if found == "":
         raise SelectorError("unable to parse requirement: found '', expected: ',' or ')'")
     return (*values, value)
 

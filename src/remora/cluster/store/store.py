@@ -133,7 +133,7 @@ class Store:
         return kept
 
     def remove(self, resource: str, obj: Object) -> Object:
-        """Removes a kept object; returned is its last state (`obj`), under the version of its removal, as its watchers see it."""
+        """Removes a kept object; returned is its last state (`obj`) under the version of its removal, as watchers see it."""
         metadata = obj["metadata"]
         version = self.version + 1
         last = {**obj, "metadata": {**metadata, "resourceVersion": str(version)}}

@@ -1,6 +1,6 @@
 """What Kubernetes refuses in an object beyond its shape, field by field and in its words (`Validate*`). Pure.
 
-The checks here are those that a person's mistakes meet; values that only another API client could get wrong are stored as given.
+The checks are those that a person's mistakes meet; what only another API client could get wrong is stored as given.
 """
 
 from collections.abc import Iterator

@@ -13,8 +13,8 @@ _REQUIRED_KEYS = {
 }
 _KEY = "[-._a-zA-Z0-9]+"
 _KEY_MESSAGE = (
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
-    f"regex used for validation is '{_KEY}')"
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
+    f"'key-name', regex used for validation is '{_KEY}')"
 )
 
 

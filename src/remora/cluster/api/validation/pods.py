@@ -121,7 +121,7 @@ def _check_mounts(container: Object, field: str, volumes: set[str | None]) -> It
 
 
 def check_pod_update(pod: Object, before: Object) -> Iterator[Cause]:
-    """Only a few fields of a pod's spec may change. Kubernetes adds a difference of its Go structs to the message; we do not."""
+    """Only a few fields of a pod's spec may change. Kubernetes adds the difference of its Go structs to the message."""
     if not before["spec"].get("nodeName") and pod["spec"].get("nodeName"):
         # The kubelet places a pod by an update: there is one node, and hence no scheduler that would bind it.
         before = {**before, "spec": {**before["spec"], "nodeName": pod["spec"]["nodeName"]}}

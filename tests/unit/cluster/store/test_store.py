@@ -1,0 +1,166 @@
+"""The store: versions, watches, compaction, and what a new process finds."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from remora.cluster.store import Store, TooOldError
+from remora.cluster.store.store import LOG_LENGTH
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    opened = Store(path)
+    yield opened
+    opened.close()
+
+
+def thing(name: str, namespace: str = "default", **fields: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace}, **fields}
+
+
+def names(objects: list[dict[str, Any]]) -> list[str]:
+    return [obj["metadata"]["name"] for obj in objects]
+
+
+def test_every_write_gets_the_next_version_whatever_the_resource(store: Store) -> None:
+    first, second = store.put("pods", thing("a")), store.put("services", thing("a"))
+    assert [int(obj["metadata"]["resourceVersion"]) for obj in (first, second)] == [1, 2]
+    assert store.version == 2
+
+
+def test_a_list_is_ordered_by_namespace_and_name(store: Store) -> None:
+    for namespace, name in (("b", "x"), ("a", "z"), ("a", "y")):
+        store.put("pods", thing(name, namespace))
+    assert names(store.list("pods")) == ["y", "z", "x"]
+    assert names(store.list("pods", "a")) == ["y", "z"]
+
+
+def test_a_written_object_is_not_the_callers(store: Store) -> None:
+    given_ = thing("a")
+    store.put("pods", given_)
+    assert "resourceVersion" not in given_["metadata"]
+
+
+async def test_a_subscription_tells_what_came_after_its_version_and_what_comes(store: Store) -> None:
+    store.put("pods", thing("a"))
+    store.put("pods", thing("a", spec=1))
+    subscription = store.subscribe("pods", since=1)
+    store.remove("pods", thing("a", spec=1))
+    changes = [await subscription.next(), await subscription.next()]
+    assert [(c.version, c.type) for c in changes] == [(2, "MODIFIED"), (3, "DELETED")]
+    assert changes[1].object["metadata"]["resourceVersion"] == "3"
+    assert not subscription.has_next()
+
+
+async def test_a_waiting_subscription_wakes_up_with_a_write(store: Store) -> None:
+    subscription = store.subscribe("pods", since=0)
+    waiting = asyncio.ensure_future(subscription.next())
+    await asyncio.sleep(0)
+    store.put("pods", thing("a"))
+    assert (await waiting).type == "ADDED"
+
+
+async def test_a_change_carries_the_state_before_it(store: Store) -> None:
+    store.put("pods", thing("a", spec=1))
+    subscription = store.subscribe("pods", since=1)
+    store.put("pods", thing("a", spec=2))
+    previous = (await subscription.next()).previous
+    assert previous is not None
+    assert previous["spec"] == 1
+
+
+def test_a_log_that_does_not_reach_back_refuses_to_be_followed(store: Store) -> None:
+    for number in range(LOG_LENGTH + 1):
+        store.put("pods", thing("a", spec=number))
+    with pytest.raises(TooOldError):
+        store.subscribe("pods", since=0)
+    store.subscribe("pods", since=1)
+
+
+def test_many_changes_of_one_resource_do_not_age_the_log_of_another(store: Store) -> None:
+    store.put("services", thing("a"))
+    for number in range(LOG_LENGTH + 1):
+        store.put("leases", thing("a", spec=number))
+    assert store.subscribe("services", since=0).has_next()
+
+
+async def test_a_reader_that_is_too_slow_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.cluster.store.store._LONGEST_QUEUE", 2)
+    subscription = store.subscribe("pods", since=0)
+    for number in range(4):
+        store.put("pods", thing("a", spec=number))
+    with pytest.raises(TooOldError):
+        await subscription.next()
+
+
+def test_a_new_process_finds_everything_that_was_acknowledged(path: Path) -> None:
+    first = Store(path)
+    first.put("pods", thing("a"))
+    first.put("pods", thing("b"))
+    first.remove("pods", thing("a"))
+    # Neither closed nor flushed: a killed process does neither.
+    second = Store(path)
+    assert names(second.list("pods")) == ["b"]
+    assert second.version == 3
+    second.close()
+    first.close()
+
+
+async def test_a_watch_goes_on_where_it_was_after_a_restart(path: Path) -> None:
+    first = Store(path)
+    first.put("pods", thing("a", spec=1))
+    first.put("pods", thing("a", spec=2))
+    first.close()
+    second = Store(path)
+    change = await second.subscribe("pods", since=1).next()
+    assert (change.version, change.type, change.object["spec"]) == (2, "MODIFIED", 2)
+    second.close()
+
+
+def test_compaction_on_disk_is_remembered_after_a_restart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.cluster.store.store.LOG_LENGTH", 10)
+    monkeypatch.setattr("remora.cluster.store.store._COMPACT_EVERY", 5)
+    first = Store(path)
+    for number in range(30):
+        first.put("pods", thing("a", spec=number))
+    first.close()
+    second = Store(path)
+    with pytest.raises(TooOldError):
+        second.subscribe("pods", since=5)
+    with pytest.raises(TooOldError):
+        second.subscribe("services", since=5)
+    assert second.subscribe("pods", since=20).has_next()
+    second.close()
+
+
+operations = st.lists(st.tuples(st.sampled_from(["put", "remove"]), st.sampled_from(["a", "b", "c"])), max_size=20)
+
+
+@given(operations)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+def test_what_is_read_again_is_what_was_in_memory(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("store") / "store.db"
+    store = Store(path)
+    for number, (step, name) in enumerate(steps):
+        if step == "put":
+            store.put("pods", thing(name, spec=number))
+        elif (found := store.find("pods", "default", name)) is not None:
+            store.remove("pods", found)
+    before = (store.version, store.list("pods"))
+    store.close()
+    again = Store(path)
+    assert (again.version, again.list("pods")) == before
+    again.close()
