@@ -66,7 +66,7 @@ def test_what_is_no_selector_is_refused(text: str) -> None:
 
 
 def test_the_refusal_is_in_the_words_of_kubernetes() -> None:
-    with pytest.raises(SelectorError, match="^unable to parse requirement: found '=', expected: identifier$"):
+    with pytest.raises(SelectorError, match=r"^unable to parse requirement: found '=', expected: identifier$"):
         parse_label_selector("x===1")
 
 
