@@ -97,7 +97,7 @@ def annotation(
     haproxy: tuple[str, ...] = (),
 ) -> T:
     """A field that an annotation fills; typed as its value, so that a parser or default that does not fit is a type error."""
-    columns = dict(locals())
+    columns = dict(locals())  # the parameters are the columns
     return cast(T, _field(Row(**columns)))
 
 
@@ -113,7 +113,7 @@ def planned(
     global_key: str = "",
 ) -> str:
     """A field for an annotation of ingress-nginx that is not honoured yet; it holds the text, "" when absent."""
-    columns = dict(locals())
+    columns = dict(locals())  # the parameters are the columns
     return cast(str, _field(Row(**columns, parse=text, default="", support=Support.NOT_YET)))
 
 

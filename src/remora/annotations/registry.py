@@ -240,10 +240,10 @@ def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdi
             return _ASKS_NOTHING
         if row.guards:
             message = f"{_called(row)} may keep somebody out and is not honoured yet"
-            return _closing(object, written.field, "AnnotationNotHonoured", message)
+            return _closing(object, written.field, code="AnnotationNotHonoured", message=message)
     if row.risk > highest_risk:
         message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest_risk.name.lower()} is the highest accepted"
-        return _closing(object, written.field, "AnnotationTooRisky", message)
+        return _closing(object, written.field, code="AnnotationTooRisky", message=message)
     if row.support is Support.NOT_YET:
         message = f"{_called(row)} is not honoured yet"
         problem = Problem(object, written.field, "AnnotationNotHonoured", message, "it has no effect")
@@ -257,13 +257,13 @@ def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdi
 def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
     message = f"the value is refused: {why}"
     if row.on_invalid is OnInvalid.DENY:
-        return _closing(object, field, "AnnotationRefused", message)
+        return _closing(object, field, code="AnnotationRefused", message=message)
     default = str(row.default).lower() if isinstance(row.default, bool) else row.default
     consequence = f"the default {default} is used" if default not in ("", None) else "it has no effect"
     return _Verdict(problem=Problem(object, field, "AnnotationRefused", message, consequence))
 
 
-def _closing(object: ObjectRef, field: str, code: str, message: str) -> _Verdict:
+def _closing(object: ObjectRef, field: str, *, code: str, message: str) -> _Verdict:
     consequence = _CLOSED if object.kind == "Ingress" else _ALL_CLOSED
     return _Verdict(problem=Problem(object, field, code, message, consequence, Severity.ERROR), closes=True)
 

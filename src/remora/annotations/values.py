@@ -55,7 +55,7 @@ def seconds_from_now(text: str) -> int:
 
 def text(value: str) -> str:
     """Any text without control characters."""
-    return _checked(trimmed(value), r"[^\x00-\x1f\x7f]*", "without control characters")
+    return _checked(trimmed(value), r"[^\x00-\x1f\x7f]*", what="without control characters")
 
 
 def choice(*words: str) -> Callable[[str], str]:
@@ -89,22 +89,22 @@ def comma_list(text: str) -> tuple[str, ...]:
 
 def basic(text: str) -> str:
     """Letters, digits and `- . _ ~ / :`; no blanks."""
-    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:]*", "of letters, digits and - . _ ~ / :")
+    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:]*", what="of letters, digits and - . _ ~ / :")
 
 
 def url(text: str) -> str:
     """What `basic` takes, and `, ? & =`."""
-    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:,?&=]*", "of letters, digits and - . _ ~ / : , ? & =")
+    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:,?&=]*", what="of letters, digits and - . _ ~ / : , ? & =")
 
 
 def spaced_url(text: str) -> str:
     """What `url` takes, with blanks in it."""
-    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:,?&= ]*", "of letters, digits, blanks and - . _ ~ / : , ? & =")
+    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:,?&= ]*", what="of letters, digits, blanks and - . _ ~ / : , ? & =")
 
 
 def path_with_groups(text: str) -> str:
     """What `basic` takes, and `$1` to `$9` for what the path's groups hold."""
-    value = _checked(trimmed(text), r"[A-Za-z0-9\-._~/:$]*", "of letters, digits and - . _ ~ / : $")
+    value = _checked(trimmed(text), r"[A-Za-z0-9\-._~/:$]*", what="of letters, digits and - . _ ~ / : $")
     if re.search(r"\$(?![1-9])", value):
         raise ValueRefused(f"{shown(value)} has a $ that is not one of $1 to $9; nginx variables are not known here")
     return value
@@ -123,7 +123,7 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
-def _checked(value: str, pattern: str, what: str) -> str:
+def _checked(value: str, pattern: str, *, what: str) -> str:
     if not re.fullmatch(pattern, value):
         raise ValueRefused(f"{shown(value)} is not a text {what}")
     return value

@@ -16,12 +16,10 @@ from remora.model import PathMatch, RegexPath, Route, VirtualHost
 from remora.translate.certificates import RefusalUnit
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
-from remora.translate.paths import asks_for_regex, find_pattern_fault, match_of
-from remora.translate.routes import app_root_route, route_of
+from remora.translate.paths import asks_for_regex, match_of
+from remora.translate.patterns import find_pattern_fault
+from remora.translate.routes import Claim, app_root_route, route_of
 from remora.translate.view import Unit, View
-
-Claim = tuple[Prepared, PathRule]
-"""A rule that wants a path of the host, and the Ingress that it stands in."""
 
 
 class HostOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -44,11 +42,11 @@ class HostUnit(Unit[HostOutcome], frozen=True):
         if not owners:
             return HostOutcome()
         problems: list[Problem] = []
-        routes = _routes(view, self.host, owners, problems)
-        return HostOutcome(VirtualHost(self.host, routes), _certificate(view, self.host, owners), tuple(problems))
+        routes = _routes(view, self.host, owners=owners, problems=problems)
+        return HostOutcome(VirtualHost(self.host, routes), _certificate(view, self.host, owners=owners), tuple(problems))
 
 
-def _certificate(view: View, host: Hostname, owners: list[Prepared]) -> NamespacedName | None:
+def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> NamespacedName | None:
     """The Secret of the first Ingress whose TLS sections cover the host, if it can be used.
 
     A host-less rule has no name under which a client could ask for its certificate; it is served with the default one.
@@ -61,7 +59,7 @@ def _certificate(view: View, host: Hostname, owners: list[Prepared]) -> Namespac
     return None
 
 
-def _routes(view: View, host: Hostname, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
+def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
     shares = [(owner, owner.hosts[host]) for owner in owners]
     has_tls = any(share.tls for _, share in shares)
     is_regex = any(_asks_for_regex(owner, rule) for owner, share in shares for rule in share.rules)
@@ -70,7 +68,7 @@ def _routes(view: View, host: Hostname, owners: list[Prepared], problems: list[P
         match = match_of(rule.path, rule.path_type, is_regex=is_regex)
         fault = find_pattern_fault(rule.path) if is_regex else None
         if fault:
-            problems.append(_broken_pattern(owner, rule, fault))
+            problems.append(_broken_pattern((owner, rule), fault))
         elif match in won:
             winner, winning_rule = won[match]
             tell = path_taken_by_default if winning_rule.is_default else path_taken
@@ -81,10 +79,9 @@ def _routes(view: View, host: Hostname, owners: list[Prepared], problems: list[P
     for owner, share in shares:
         if share.fallback:
             won.setdefault(match_of("/", "Prefix", is_regex=is_regex), (owner, share.fallback))
-    routes = {
-        match: route_of(view, owner, rule, host=host, match=match, has_tls=has_tls) for match, (owner, rule) in won.items()
-    }
-    return _with_app_root(routes, host, owners, is_regex=is_regex)
+    routes = {match: route_of(view, claim, host=host, match=match, has_tls=has_tls) for match, claim in won.items()}
+    roots = (app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root)
+    return _with_app_root(routes, next(roots, None), is_regex=is_regex)
 
 
 def _claims(shares: list[tuple[Prepared, HostShare]]) -> Iterator[Claim]:
@@ -98,19 +95,18 @@ def _asks_for_regex(owner: Prepared, rule: PathRule) -> bool:
     return not rule.is_default and asks_for_regex(rule.path, target=rewrite.target, use_regex=rewrite.use_regex)
 
 
-def _broken_pattern(owner: Prepared, rule: PathRule, fault: str) -> Problem:
+def _broken_pattern(claim: Claim, fault: str) -> Problem:
+    owner, rule = claim
     message = f"{rule.path!r} is no regular expression: {fault}"
     return Problem(owner.ref, rule.field, "PatternInvalid", message, "this path is left out", Severity.ERROR)
 
 
-def _with_app_root(
-    routes: dict[PathMatch, Route], host: Hostname, owners: list[Prepared], *, is_regex: bool
-) -> tuple[Route, ...]:
-    """The routes in their order, the `app-root` of the first Ingress that has one before all others."""
-    roots = [app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root]
+def _with_app_root(routes: dict[PathMatch, Route], root: Route | None, *, is_regex: bool) -> tuple[Route, ...]:
+    """The routes in their order, that of an `app-root` before all others."""
     if is_regex:
-        return tuple(roots[:1]) + tuple(sorted(routes.values(), key=_trial_order, reverse=True))
-    merged = routes | {root.match: root for root in roots[:1]}
+        tried = tuple(sorted(routes.values(), key=_trial_order, reverse=True))
+        return (root, *tried) if root else tried
+    merged = routes | {root.match: root} if root else routes
     return tuple(sorted(merged.values(), key=lambda route: (type(route.match).__name__, _text(route.match))))
 
 

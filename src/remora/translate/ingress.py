@@ -126,30 +126,32 @@ def _hosts(ingress: Ingress, problems: list[Problem]) -> dict[Hostname, HostShar
         host = normal_host(rule.host)
         field = f"spec.rules[{number}]"
         if host != ANY_HOST and not _HOST.fullmatch(host):
-            problems.append(_rule_left_out(ingress.ref, f"{field}.host", "HostInvalid", f"{rule.host!r} is no host name"))
+            problems.append(
+                _rule_left_out(ingress.ref, f"{field}.host", code="HostInvalid", message=f"{rule.host!r} is no host name")
+            )
             continue
         paths = rule.http.paths if rule.http else ()
-        rules_of.setdefault(host, []).extend(_path_rules(ingress, paths, f"{field}.http", problems))
+        rules_of.setdefault(host, []).extend(_path_rules(ingress, paths, field=f"{field}.http", problems=problems))
     return {host: HostShare(tuple(rules), fallback, _tls_section(ingress, host)) for host, rules in rules_of.items()}
 
 
 def _path_rules(
-    ingress: Ingress, paths: tuple[HTTPIngressPath, ...], field: str, problems: list[Problem]
+    ingress: Ingress, paths: tuple[HTTPIngressPath, ...], *, field: str, problems: list[Problem]
 ) -> Iterator[PathRule]:
     for number, path in enumerate(paths):
         where = f"{field}.paths[{number}]"
         backend = _backend_ref(ingress, path.backend)
         if backend is None:
             message = "a backend that is no Service is not known here"
-            problems.append(_rule_left_out(ingress.ref, f"{where}.backend", "BackendUnknown", message))
+            problems.append(_rule_left_out(ingress.ref, f"{where}.backend", code="BackendUnknown", message=message))
         elif (path.path and not path.path.startswith("/")) or _CONTROL.search(path.path):
             message = f"{path.path!r} does not begin with a slash or holds control characters"
-            problems.append(_rule_left_out(ingress.ref, f"{where}.path", "PathInvalid", message))
+            problems.append(_rule_left_out(ingress.ref, f"{where}.path", code="PathInvalid", message=message))
         else:
             yield PathRule(path.path or "/", path.path, path.path_type, backend, f"{where}.path")
 
 
-def _rule_left_out(ref: ObjectRef, field: str, code: str, message: str) -> Problem:
+def _rule_left_out(ref: ObjectRef, field: str, *, code: str, message: str) -> Problem:
     return Problem(ref, field, code, message, "this rule is left out", Severity.ERROR)
 
 

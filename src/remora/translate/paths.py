@@ -1,10 +1,9 @@
 """How the path of a rule is matched, and what becomes of it (behaviour reference, part A, sections 4 and 5)."""
 
 import re
-import warnings
-from functools import lru_cache
 
 from remora.model import ConstantPath, ExactPath, PathMatch, PathRewrite, PrefixPath, RegexPath, ReplacePath, StripPrefix
+from remora.translate.patterns import group_count
 
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~%@:!&=,;-]*")
 _LITERAL = r"(?P<prefix>(?:/(?:[A-Za-z0-9_~-]|\\[.~_-])+)+)"
@@ -15,15 +14,6 @@ _STRIPPING = (
 """The shapes that people write for "strip the prefix", and their targets."""
 _KEEPING = {("/(.*)", "/$1"), ("/()(.*)", "/$2"), ("/(/|$)(.*)", "/$2")}
 """Patterns and targets that leave the path as it is."""
-
-_BROKEN = re.compile(
-    "missing \\)|unbalanced parenthesis|unterminated|nothing to repeat|multiple repeat|bad character range|"
-    "min repeat greater|bad escape \\(end of pattern\\)|unexpected end"
-)
-"""What Python's `re` says of patterns that no PCRE takes; of others it complains because it knows less."""
-
-LONGEST_PATTERN = 2048
-"""Characters. No path needs more, and compiling takes time and stack."""
 
 
 def match_of(path: str, path_type: str, *, is_regex: bool) -> PathMatch:
@@ -45,22 +35,6 @@ def asks_for_regex(path: str, *, target: str, use_regex: bool) -> bool:
     return bool(target) and target != path and ("$" in target or not _PLAIN.fullmatch(path))
 
 
-@lru_cache(maxsize=4096)
-def find_pattern_fault(pattern: str) -> str | None:
-    """Why a pattern cannot be a PCRE, as far as that can be said here."""
-    if len(pattern) > LONGEST_PATTERN:
-        return f"it is longer than {LONGEST_PATTERN} characters"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except re.error as error:
-        return error.msg if _BROKEN.search(error.msg) else None
-    except (OverflowError, RecursionError):
-        return "it is too large"
-    return None
-
-
 def find_rewrite(path: str, target: str, *, is_regex: bool) -> PathRewrite | None:
     """What becomes of a request's path under a rule; None if it stays as it is.
 
@@ -69,7 +43,7 @@ def find_rewrite(path: str, target: str, *, is_regex: bool) -> PathRewrite | Non
     """
     if not target or target == path or (path, target) in _KEEPING:
         return None
-    count = _group_count(path) if is_regex else 0
+    count = group_count(path) if is_regex else 0
     replacement = re.sub(r"\$([1-9])", lambda group: group[0] if int(group[1]) <= count else "", target)
     if "$" not in replacement:
         return ConstantPath(replacement or "/")
@@ -78,13 +52,3 @@ def find_rewrite(path: str, target: str, *, is_regex: bool) -> PathRewrite | Non
         if found and target == stripping_target:
             return StripPrefix(re.sub(r"\\(.)", r"\1", found["prefix"]))
     return ReplacePath(path, replacement)
-
-
-def _group_count(pattern: str) -> int:
-    """How many groups a pattern has; all nine where Python cannot read it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return re.compile(pattern).groups
-    except re.error:
-        return 9

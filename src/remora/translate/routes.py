@@ -12,12 +12,16 @@ from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import find_rewrite
 from remora.translate.view import View
 
+Claim = tuple[Prepared, PathRule]
+"""A rule that wants a path of a host, and the Ingress that it stands in."""
 
-def route_of(view: View, owner: Prepared, rule: PathRule, *, host: Hostname, match: PathMatch, has_tls: bool) -> Route:
+
+def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_tls: bool) -> Route:
     """The route of a rule. Redirects of the Ingress's own go before the one to https, as in ingress-nginx."""
-    action = _action(view, owner, rule, is_regex=isinstance(match, RegexPath))
+    owner, rule = claim
+    action = _action(view, claim, is_regex=isinstance(match, RegexPath))
     https = _https_redirect(owner, rule, has_tls=has_tls) if isinstance(action, ForwardTo) else None
-    return Route(_route_id(owner, host, rule.path_type, rule.written), match, action, owner.name, https)
+    return Route(_route_id(owner, host, path_type=rule.path_type, path=rule.written), match, action, owner.name, https)
 
 
 def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
@@ -25,19 +29,20 @@ def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
     match: PathMatch = RegexPath("/$") if is_regex else ExactPath("/")
     closed = owner.parsed.is_closed
     action = Unavailable() if closed else RedirectTo(owner.parsed.of(Rewrite).app_root, 302)
-    return Route(_route_id(owner, host, "AppRoot", "/"), match, action, owner.name)
+    return Route(_route_id(owner, host, path_type="AppRoot", path="/"), match, action, owner.name)
 
 
-def _route_id(owner: Prepared, host: Hostname, path_type: str, path: str) -> RouteId:
+def _route_id(owner: Prepared, host: Hostname, *, path_type: str, path: str) -> RouteId:
     parts = "\0".join((owner.name.namespace, owner.name.name, host, path_type, path))
     return RouteId(hashlib.sha256(parts.encode()).hexdigest()[:16])
 
 
-def _action(view: View, owner: Prepared, rule: PathRule, *, is_regex: bool) -> RouteAction:
+def _action(view: View, claim: Claim, *, is_regex: bool) -> RouteAction:
+    owner, rule = claim
     if owner.parsed.is_closed:
         return Unavailable()
     if rule.is_default:
-        return _forward(view, owner, rule, is_regex=is_regex)
+        return _forward(view, claim, is_regex=is_regex)
     redirect = owner.parsed.of(Redirect)
     if redirect.temporal:
         return RedirectTo(redirect.temporal, redirect.temporal_code)
@@ -46,11 +51,12 @@ def _action(view: View, owner: Prepared, rule: PathRule, *, is_regex: bool) -> R
     target = owner.parsed.of(Rewrite).target
     if target.startswith(("http://", "https://")):
         return RedirectTo(target, 302)
-    return _forward(view, owner, rule, is_regex=is_regex)
+    return _forward(view, claim, is_regex=is_regex)
 
 
-def _forward(view: View, owner: Prepared, rule: PathRule, *, is_regex: bool) -> ForwardTo:
+def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
     """To the rule's backend, which the translation then needs. A default backend has neither sessions nor rewriting."""
+    owner, rule = claim
     affinity = rewrite = None
     if not rule.is_default:
         affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex)

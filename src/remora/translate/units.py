@@ -76,7 +76,7 @@ class Units:
         return self._outcomes[unit]
 
     def _run(self, unit: AnyUnit) -> None:
-        view = View(self._snapshot, self._settings, self._outcome_of)
+        view = View(self._snapshot, self._settings, outcome_of=self._outcome_of)
         outcome = unit.run(view)
         self._note(unit, view)
         if unit not in self._outcomes or self._outcomes[unit] != outcome:
@@ -92,16 +92,16 @@ class Units:
         for key in view.reads.keys() - old_reads.keys():
             self._readers.setdefault(key, {})[unit] = None
         for key in old_reads.keys() - view.reads.keys():
-            self._forget(self._readers, key, unit)
+            self._forget(self._readers, key, unit=unit)
         old_needs = self._needs.get(unit, {})
         for needed in view.needs.keys() - old_needs.keys():
             self._needers.setdefault(needed, {})[unit] = None
         for needed in old_needs.keys() - view.needs.keys():
-            self._forget(self._needers, needed, unit)
+            self._forget(self._needers, needed, unit=unit)
         self._reads[unit] = view.reads
         self._needs[unit] = view.needs
 
-    def _forget(self, holders: dict[Any, dict[AnyUnit, None]], key: ReadKey, unit: AnyUnit) -> None:
+    def _forget(self, holders: dict[Any, dict[AnyUnit, None]], key: ReadKey, *, unit: AnyUnit) -> None:
         del holders[key][unit]
         if not holders[key]:
             del holders[key]
@@ -114,7 +114,7 @@ class Units:
             if unit in self._outcomes and not (unit in self._roots or unit in self._readers or unit in self._needers):
                 del self._outcomes[unit]
                 for key in self._reads.pop(unit):
-                    self._forget(self._readers, key, unit)
+                    self._forget(self._readers, key, unit=unit)
                 for needed in self._needs.pop(unit):
-                    self._forget(self._needers, needed, unit)
+                    self._forget(self._needers, needed, unit=unit)
                 self._changed[unit] = GONE

@@ -40,7 +40,7 @@ class View:
 
     __slots__ = ("_outcome_of", "_snapshot", "needs", "reads", "settings")
 
-    def __init__(self, snapshot: Snapshot, settings: RoutingSettings, outcome_of: Callable[[Unit[Any]], Any]) -> None:
+    def __init__(self, snapshot: Snapshot, settings: RoutingSettings, *, outcome_of: Callable[[Unit[Any]], Any]) -> None:
         self.settings = settings
         self.reads: dict[ReadKey, None] = {}
         self.needs: dict[Unit[Any], None] = {}

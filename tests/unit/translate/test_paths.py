@@ -2,7 +2,7 @@ import pytest
 
 from remora.model import ConstantPath, ExactPath, PathMatch, PathRewrite, PrefixPath, RegexPath, ReplacePath, StripPrefix
 from remora.translate.affinity import literal_beginning, sendable_beginning
-from remora.translate.paths import LONGEST_PATTERN, asks_for_regex, find_pattern_fault, find_rewrite, match_of
+from remora.translate.paths import asks_for_regex, find_rewrite, match_of
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,6 @@ def test_rewriting_on_a_host_with_regular_expressions(path: str, target: str, re
 
 def test_a_literal_path_has_no_groups() -> None:
     assert find_rewrite("/a(b)", "/x", is_regex=False) == ConstantPath("/x")
-
-
-@pytest.mark.parametrize("pattern", ["/foo", "/[a-z]{3}", r"/\h+\R", "/(?i)x", "/(?|a|b)", "/[[:alpha:]]", "/a++", r"/\Qx\E"])
-def test_what_may_be_a_pcre_has_no_fault(pattern: str) -> None:
-    assert find_pattern_fault(pattern) is None
-
-
-@pytest.mark.parametrize("pattern", ["/(a", "/a)", "/[a", "/(?:*a)", "/a**", "/[z-a]", "/a{3,2}", "/\\", "/" + "(" * 1500])
-def test_what_no_pcre_takes_has_a_fault(pattern: str) -> None:
-    assert find_pattern_fault(pattern)
-
-
-@pytest.mark.parametrize("pattern", ["/" + "a" * LONGEST_PATTERN, "/a{99999999999999999999}", "/" + "(a" * 500 + ")" * 500])
-def test_what_is_too_large_has_a_fault_or_compiles(pattern: str) -> None:
-    assert find_pattern_fault(pattern) in (None, "it is too large", f"it is longer than {LONGEST_PATTERN} characters")
 
 
 @pytest.mark.parametrize(

@@ -108,4 +108,4 @@ def test_route_ids_survive_every_change_of_the_settings(store: Store) -> None:
 
 def test_a_unit_says_what_it_is_by_running() -> None:
     with pytest.raises(NotImplementedError):
-        Unit().run(View(Store().snapshot, SETTINGS, lambda unit: unit))
+        Unit().run(View(Store().snapshot, SETTINGS, outcome_of=lambda unit: unit))
