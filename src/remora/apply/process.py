@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import signal
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -137,21 +138,24 @@ async def wait_for_exit(pid: int) -> None:
 
 
 async def _check_output(command: Sequence[str], *, timeout: float) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        _, words = await asyncio.wait_for(process.communicate(), timeout)
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
-        raise HAProxyError(f"{command[0]} did not come up within {timeout:.0f} s") from error
-    if process.returncode != 0:
-        raise HAProxyRefused(_complaints(words.decode(errors="replace")))
+    # A file, no pipe: under uvloop the daemon inherits the pipe's other end, and its end would never come.
+    with tempfile.TemporaryFile() as words:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=words,
+            start_new_session=True,
+        )
+        try:
+            status = await asyncio.wait_for(process.wait(), timeout)
+        except TimeoutError as error:
+            process.kill()
+            await process.wait()
+            raise HAProxyError(f"{command[0]} did not come up within {timeout:.0f} s") from error
+        words.seek(0)
+        if status != 0:
+            raise HAProxyRefused(_complaints(words.read().decode(errors="replace")))
 
 
 def _complaints(text: str) -> str:
