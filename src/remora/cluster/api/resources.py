@@ -93,7 +93,7 @@ _CORE = _rows(
     "v1",
     ("configmaps", "ConfigMap", {"short_names": ("cm",)}),
     ("endpoints", "Endpoints", {"short_names": ("ep",)}),
-    ("events", "Event", {"short_names": ("ev",)}),
+    ("events", "Event", {"short_names": ("ev",), "name_rule": "path"}),
     ("limitranges", "LimitRange", {"short_names": ("limits",)}),
     (
         "namespaces",
@@ -206,7 +206,11 @@ _OTHERS = (
     ),
     _rows("coordination.k8s.io", "v1", ("leases", "Lease", {})),
     _rows("discovery.k8s.io", "v1", ("endpointslices", "EndpointSlice", {"has_generation": True})),
-    _rows("events.k8s.io", "v1", ("events", "Event", {"short_names": ("ev",), "storage": "events", "is_stored": False})),
+    _rows(
+        "events.k8s.io",
+        "v1",
+        ("events", "Event", {"short_names": ("ev",), "storage": "events", "is_stored": False, "name_rule": "path"}),
+    ),
     _rows("extensions", "v1beta1", ("ingresses", "Ingress", _old_ingress("extensions/v1beta1"))),
     _rows(
         "networking.k8s.io",

@@ -4,17 +4,29 @@ from remora.cluster.api.defaults.values import Object, fill, part, parts
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _RW_R_R = 0o644
+_LOST_NODE = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_PATIENCE = 300
 
 
 def default_pod(pod: Object) -> None:
-    """Defaults of a pod, and what Kubernetes' ServiceAccount admission adds: the account it runs as."""
+    """Defaults of a pod, and what Kubernetes' admission adds: account, priority, patience with a lost node."""
     spec = part(pod, "spec")
     fill(spec, serviceAccountName="default")
     default_pod_spec(spec)
-    fill(spec, enableServiceLinks=True)
+    fill(spec, enableServiceLinks=True, priority=0, preemptionPolicy="PreemptLowerPriority")
+    _default_tolerations(spec)
     for container in _containers(spec):
         _default_requests(container)
     fill(part(pod, "status"), phase="Pending", qosClass=quality_of_service(spec))
+
+
+def _default_tolerations(spec: Object) -> None:
+    """Five minutes on a node that is lost (admission plug-in DefaultTolerationSeconds)."""
+    given = parts(spec, "tolerations")
+    for key in _LOST_NODE:
+        if not any(toleration.get("key") in (key, None, "") for toleration in given):
+            toleration = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _PATIENCE}
+            spec["tolerations"] = [*(spec.get("tolerations") or ()), toleration]
 
 
 def default_template(template: Object) -> None:
@@ -61,7 +73,7 @@ def _default_container(container: Object) -> None:
         if "fieldRef" in source:
             fill(source["fieldRef"], apiVersion="v1")
     for name in _PROBES:
-        if container.get(name):
+        if isinstance(container.get(name), dict):
             _default_probe(container[name])
     for hook in (container.get("lifecycle") or {}).values():
         if isinstance(hook, dict):

@@ -70,7 +70,7 @@ def _check_container(container: Object, field: str, names: set[str]) -> Iterator
     yield from _check_ports(container, field)
     yield from _check_environment(container, field)
     for probe in _PROBES:
-        if container.get(probe):
+        if container.get(probe) is not None:
             yield from _check_handler(container[probe], f"{field}.{probe}")
     if container.get("imagePullPolicy") not in _PULL_POLICIES:
         yield unsupported(f"{field}.imagePullPolicy", container.get("imagePullPolicy"), _PULL_POLICIES)
