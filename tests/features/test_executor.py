@@ -141,6 +141,11 @@ async def test_a_pool_that_runs_out_is_enlarged_by_a_reload_that_fails_no_reques
     assert load.count > 20
 
 
+def certificate_der(pem: bytes) -> bytes:
+    end = "-----END CERTIFICATE-----"
+    return ssl.PEM_cert_to_DER_cert(pem.decode().partition(end)[0] + end)
+
+
 async def served_certificate(settings: ProxySettings, name: str) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -158,19 +163,25 @@ async def test_certificates_come_change_and_go_without_a_reload(executor: Execut
     def with_certificate(pem: bytes | None) -> Model:
         return model([host(route())], [backend()], [Certificate("default/web", names, pem)] if pem else [])
 
-    def der(pem: bytes) -> bytes:
-        return ssl.PEM_cert_to_DER_cert(pem.decode().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----")
-
     first, second = self_signed("web.example"), self_signed("web.example")
     await executor.apply(configurator.configure(with_certificate(None)))
     default = await served_certificate(proxy_settings, "web.example")
     for pem in (first, second):
         assert (await executor.apply(configurator.configure(with_certificate(pem)))).kind is OutcomeKind.RUNTIME
-        assert await served_certificate(proxy_settings, "web.example") == der(pem)
-        assert await served_certificate(proxy_settings, "a.web.example") == der(pem)
+        assert await served_certificate(proxy_settings, "web.example") == certificate_der(pem)
+        assert await served_certificate(proxy_settings, "a.web.example") == certificate_der(pem)
         assert await served_certificate(proxy_settings, "other.example") == default
     assert (await executor.apply(configurator.configure(with_certificate(None)))).kind is OutcomeKind.RUNTIME
     assert await served_certificate(proxy_settings, "web.example") == default
+
+
+async def test_the_default_certificate_can_be_given_and_replaced(executor: Executor, proxy_settings: ProxySettings) -> None:
+    configurator = Configurator(proxy_settings)
+    await executor.apply(configurator.configure(model()))
+    for pem in (self_signed("one.example"), self_signed("two.example")):
+        outcome = await executor.apply(configurator.configure(model(certificates=[Certificate("default", (), pem)])))
+        assert outcome.kind is OutcomeKind.RUNTIME, outcome
+        assert await served_certificate(proxy_settings, "any.example") == certificate_der(pem)
 
 
 async def test_requests_are_counted_by_route_and_status_across_reloads(

@@ -4,15 +4,21 @@ import re
 from collections.abc import Iterator, Mapping
 
 from remora.apply.runtime import RuntimeSocket
-from remora.haproxy.configuration import Server, ServerName
+from remora.core.names import ANY_HOST, Hostname
+from remora.haproxy.configuration import FIXED, Server, ServerName
+from remora.haproxy.features.counting import UNROUTED
+from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import Map, RouteRecord
+from remora.haproxy.maps import ANY_HOST_KEY, Map, RouteRecord, host_of_key, host_of_pattern
 from remora.haproxy.pool import CLASSES, BackendClass, Slot
 from remora.plan.running import LoadedCertificate, Running
 
 _FORCED_MAINTENANCE = 0x01
 _FORCED_DRAIN = 0x08
 """Bits of `srv_admin_state` in `show servers state` (management guide, section 9.3)."""
+
+Entries = list[tuple[str, str]]
+Servers = dict[Slot, tuple[Server, ...]]
 
 
 async def read_running(socket: RuntimeSocket, layout: Layout) -> Running:
@@ -22,22 +28,17 @@ async def read_running(socket: RuntimeSocket, layout: Layout) -> Running:
         HAProxyUnreachable: it does not answer.
     """
     maps = {name: parse_map(await socket.read(f"show map {layout.map(name)}")) for name in Map}
-    slots = {backend: Slot(slot) for slot, backend in maps[Map.SLOTS]}
-    backends = {slot: backend for backend, slot in slots.items()}
+    names = {Slot(slot): backend for slot, backend in maps[Map.SLOTS]}
     servers, leaving = parse_servers(await socket.read("show servers state"))
-    pool, dedicated = parse_pools((await socket.read("show backend")).splitlines(), backends)
-    records = {Map.ROUTES, Map.FOLDED_ROUTES, Map.REGEX_ROUTES}
+    pool, dedicated = parse_pools((await socket.read("show backend")).splitlines(), names)
     return Running(
         digest=parse_digest(await socket.read("get var proc.program")),
         pool=pool,
         dedicated=dedicated,
-        slots=slots,
-        servers=servers,
+        slots={backend: slot for slot, backend in names.items()},
+        servers={backend: servers.get(slot, ()) for slot, backend in names.items()},
         leaving=leaving,
-        routes={key: parse_record(value, backends) for key, value in maps[Map.ROUTES]},
-        folded_routes={key: parse_record(value, backends) for key, value in maps[Map.FOLDED_ROUTES]},
-        regex_routes=tuple((key, parse_record(value, backends)) for key, value in maps[Map.REGEX_ROUTES]),
-        texts={name: dict(entries) for name, entries in maps.items() if name not in records},
+        hosts=parse_hosts(maps, names),
         certificates={name: LoadedCertificate.parse(text) for name, text in maps[Map.CERTIFICATES]},
     )
 
@@ -48,7 +49,7 @@ def parse_digest(reply: str) -> str:
     return match[1] if match else ""
 
 
-def parse_map(reply: str) -> list[tuple[str, str]]:
+def parse_map(reply: str) -> Entries:
     """Keys and values, in their order, from `show map`: an address, the key, the value."""
     entries = []
     for line in reply.splitlines():
@@ -66,20 +67,58 @@ def parse_record(value: str, backends: Mapping[Slot, str]) -> RouteRecord:
     return RouteRecord(over_tls, over_http, route, cookie_name, bool(agent))
 
 
-def parse_servers(
-    reply: str,
-) -> tuple[dict[Slot, dict[ServerName, Server]], dict[Slot, dict[ServerName, Server]]]:
-    """Servers in use, and servers in maintenance, by slot."""
-    used: dict[Slot, dict[ServerName, Server]] = {}
-    leaving: dict[Slot, dict[ServerName, Server]] = {}
-    for row in _rows(reply):
+def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> dict[Hostname, HostPart]:
+    """The maps' entries, put together by host as `haproxy.hosts` made them."""
+    routes: dict[Hostname, dict[str, RouteRecord]] = {}
+    folded: dict[Hostname, dict[str, RouteRecord]] = {}
+    regexes: dict[Hostname, list[tuple[str, RouteRecord]]] = {}
+    owners: dict[str, Hostname] = {}
+    for key, value in maps[Map.ROUTES]:
+        record = parse_record(value, backends)
+        host = FIXED if record.route == UNROUTED else host_of_key(key)
+        routes.setdefault(host, {})[key] = record
+        owners[record.route] = host
+    for key, value in maps[Map.FOLDED_ROUTES]:
+        record = parse_record(value, backends)
+        folded.setdefault(host_of_key(key), {})[key] = record
+        owners[record.route] = host_of_key(key)
+    for key, value in maps[Map.REGEX_ROUTES]:
+        record = parse_record(value, backends)
+        regexes.setdefault(host_of_pattern(key), []).append((key, record))
+        owners[record.route] = host_of_pattern(key)
+    texts = _texts_by_host(maps, owners)
+    known = {*routes, *folded, *regexes, *texts}
+    return {
+        host: HostPart(routes.get(host, {}), folded.get(host, {}), tuple(regexes.get(host, ())), texts.get(host, {}))
+        for host in known
+    }
+
+
+def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) -> dict[Hostname, dict[Map, dict[str, str]]]:
+    texts: dict[Hostname, dict[Map, dict[str, str]]] = {}
+    for key, value in maps[Map.HOSTS]:
+        has_routes = ANY_HOST in owners.values() if key == ANY_HOST_KEY else True
+        host = FIXED if not has_routes else ANY_HOST if key == ANY_HOST_KEY else Hostname(key)
+        texts.setdefault(host, {}).setdefault(Map.HOSTS, {})[key] = value
+    for name in (Map.REDIRECTS, Map.COOKIES, Map.REWRITES):
+        for key, value in maps[name]:
+            # An entry whose route is gone belongs to nobody, and goes with the first update.
+            texts.setdefault(owners.get(key, FIXED), {}).setdefault(name, {})[key] = value
+    return texts
+
+
+def parse_servers(reply: str) -> tuple[Servers, Servers]:
+    """Servers in use, and servers in maintenance, by slot and ordered by name."""
+    used: Servers = {}
+    leaving: Servers = {}
+    for row in sorted(_rows(reply), key=lambda row: row["srv_name"]):
         state = int(row["srv_admin_state"])
         draining = bool(state & _FORCED_DRAIN) or row["srv_uweight"] == "0"
-        server = Server(
-            ServerName(row["srv_name"]), row["srv_addr"], int(row["srv_port"]), int(row["srv_id"]), draining=draining
-        )
+        name = ServerName(row["srv_name"])
+        server = Server(name, row["srv_addr"], int(row["srv_port"]), int(row["srv_id"]), draining=draining)
         group = leaving if state & _FORCED_MAINTENANCE else used
-        group.setdefault(Slot(row["be_name"]), {})[server.name] = server
+        slot = Slot(row["be_name"])
+        group[slot] = (*group.get(slot, ()), server)
     return used, leaving
 
 
@@ -87,8 +126,7 @@ def parse_pools(names: list[str], backends: Mapping[Slot, str]) -> tuple[dict[Ba
     """How many backends of each class are declared, and which are declared by name."""
     declared = set(names)
     pool = {kind: sum(1 for name in declared if re.fullmatch(f"{kind.name}-[0-9]+", name)) for kind in CLASSES}
-    dedicated = frozenset(backend for slot, backend in backends.items() if slot in declared and ":" in slot)
-    return pool, dedicated
+    return pool, frozenset(backend for slot, backend in backends.items() if slot in declared and ":" in slot)
 
 
 def _rows(reply: str) -> Iterator[dict[str, str]]:

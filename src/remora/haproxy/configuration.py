@@ -5,23 +5,18 @@ Which slot of the pool serves a backend is not decided here but in `plan`, which
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import NewType, TypeVar
+from typing import NewType
 
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
 from remora.core.settings import ProxySettings
-from remora.haproxy.features import counting
-from remora.haproxy.features.affinity import SERVER_STATES
 from remora.haproxy.grammar import Directive
-from remora.haproxy.hosts import HostPart, configure_host, dedicated_directives
-from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, HostKind, Map, RouteRecord, prefix_key
+from remora.haproxy.hosts import NOTHING, HostPart, configure_host, dedicated_directives, fixed_part, targets
 from remora.haproxy.pool import Algorithm, BackendClass
-from remora.haproxy.program import HEALTHZ_BACKEND, program_digest, render_program
+from remora.haproxy.program import program_digest, render_program
 from remora.haproxy.target import Target
 from remora.model import Backend, BackendName, Certificate, Endpoint, EndpointState, Model, VirtualHost
-
-V = TypeVar("V")
 
 ServerName = NewType("ServerName", str)
 """A server's name in HAProxy is its endpoint's session key."""
@@ -50,20 +45,20 @@ class ProxyBackend(msgspec.Struct, frozen=True):
     dedicated: tuple[Directive, ...] = ()
 
 
+FIXED = Hostname("!")
+"""Stands among the hosts for what is there without any; no host is called so."""
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """Everything that HAProxy is to run. Mappings are not to be changed.
 
-    `routes` and `folded_routes` hold the two maps whose values name backends; `regex_routes` has an order. `texts` holds the
-    maps whose values are plain text.
+    Parts that a change did not touch are the identical objects as before, so what follows need not look into them.
     """
 
     program: str
     digest: str
+    hosts: Mapping[Hostname, HostPart]
     backends: Mapping[str, ProxyBackend]
-    routes: Mapping[str, RouteRecord]
-    folded_routes: Mapping[str, RouteRecord]
-    regex_routes: tuple[tuple[str, RouteRecord], ...]
-    texts: Mapping[Map, Mapping[str, str]]
     certificates: Mapping[str, Certificate]
 
 
@@ -77,43 +72,51 @@ class Configurator:
     def __init__(self, settings: ProxySettings) -> None:
         self._program = render_program(settings)
         self._digest = program_digest(settings)
-        self._hosts: dict[Hostname, tuple[VirtualHost, HostPart]] = {}
+        self._model = Model()
+        self._hosts: dict[Hostname, tuple[VirtualHost, HostPart, frozenset[Target]]] = {}
         self._servers: dict[BackendName, tuple[Backend, tuple[Server, ...]]] = {}
+        self._targets: tuple[Target, ...] = ()
+        self._parts: Mapping[Hostname, HostPart] = {}
+        self._backends: dict[str, ProxyBackend] = {}
 
     def configure(self, model: Model) -> Configuration:
         """The Configuration that does what the Model says."""
-        self._hosts = {host.host: self._host(host) for host in model.virtual_hosts}
-        self._servers = {backend.name: self._backend(backend) for backend in model.backends}
-        parts = [part for _, part in self._hosts.values()]
-        targets = {target for part in parts for target in part.targets}
-        default = Target(model.default_backend, BackendClass(Algorithm.SPREAD)) if model.default_backend else None
-        if default is not None:
-            targets.add(default)
-        servers = {name: made for name, (_, made) in self._servers.items()}
+        if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _default_changed(model, self._model):
+            self._configure_hosts(model)
+        self._servers = {backend.name: self._configure_backend(backend) for backend in model.backends}
+        self._backends = {target.name: self._proxy_backend(target) for target in self._targets}
+        self._model = model
         return Configuration(
             program=self._program,
             digest=self._digest,
-            backends=_backends(targets, servers),
-            routes=_routes(parts, default),
-            folded_routes=_merge(part.folded_routes for part in parts),
-            regex_routes=tuple(entry for part in parts for entry in part.regex_routes),
-            texts={
-                Map.HOSTS: {ANY_HOST_KEY: HostKind.PLAIN.value} | {_host_key(part.host): part.kind.value for part in parts},
-                Map.REDIRECTS: _merge(part.redirects for part in parts),
-                Map.COOKIES: _merge(part.cookies for part in parts),
-                Map.REWRITES: _merge(part.rewrites for part in parts),
-                Map.SERVERS: _server_states(model.backends),
-            },
+            hosts=self._parts,
+            backends=self._backends,
             certificates={certificate.name: certificate for certificate in model.certificates},
         )
 
-    def _host(self, host: VirtualHost) -> tuple[VirtualHost, HostPart]:
-        known = self._hosts.get(host.host)
-        return known if known is not None and known[0] is host else (host, configure_host(host))
+    def _configure_hosts(self, model: Model) -> None:
+        self._hosts = {host.host: self._configure_host(host) for host in model.virtual_hosts}
+        wanted = frozenset[Target]().union(*(found for _, _, found in self._hosts.values()))
+        default = Target(model.default_backend, BackendClass(Algorithm.SPREAD)) if model.default_backend else None
+        self._targets = tuple(sorted(wanted | ({default} if default else set()), key=lambda target: target.name))
+        parts = {name: part for name, (_, part, _) in self._hosts.items()}
+        parts[FIXED] = fixed_part(parts.get(ANY_HOST, NOTHING), default.name if default else None)
+        self._parts = parts
 
-    def _backend(self, backend: Backend) -> tuple[Backend, tuple[Server, ...]]:
+    def _configure_host(self, host: VirtualHost) -> tuple[VirtualHost, HostPart, frozenset[Target]]:
+        known = self._hosts.get(host.host)
+        return known if known is not None and known[0] is host else (host, configure_host(host), targets(host))
+
+    def _configure_backend(self, backend: Backend) -> tuple[Backend, tuple[Server, ...]]:
         known = self._servers.get(backend.name)
         return known if known is not None and known[0] is backend else (backend, _servers(backend.endpoints))
+
+    def _proxy_backend(self, target: Target) -> ProxyBackend:
+        _, servers = self._servers.get(target.backend, (None, ()))
+        known = self._backends.get(target.name)
+        if known is not None and known.servers is servers:
+            return known
+        return ProxyBackend(target.name, target.kind, servers, dedicated_directives(target))
 
 
 def configure(model: Model, settings: ProxySettings) -> Configuration:
@@ -129,32 +132,8 @@ def without(configuration: Configuration, refused: Iterable[str]) -> Configurati
     return msgspec.structs.replace(configuration, backends=emptied)
 
 
-def _host_key(host: Hostname) -> str:
-    return host or ANY_HOST_KEY
-
-
-def _merge(mappings: Iterable[Mapping[str, V]]) -> dict[str, V]:
-    merged: dict[str, V] = {}
-    for mapping in mappings:
-        merged.update(mapping)
-    return merged
-
-
-def _routes(parts: Iterable[HostPart], default: Target | None) -> dict[str, RouteRecord]:
-    healthz = RouteRecord(HEALTHZ_BACKEND, HEALTHZ_BACKEND, counting.UNROUTED)
-    routes = {prefix_key(ANY_HOST, "/healthz"): healthz}
-    for part in parts:
-        routes.update(part.routes)
-    if default is not None:
-        routes[DEFAULT_ROUTE_KEY] = RouteRecord(default.name, default.name, counting.UNROUTED)
-    return routes
-
-
-def _backends(targets: Iterable[Target], servers: Mapping[BackendName, tuple[Server, ...]]) -> dict[str, ProxyBackend]:
-    return {
-        target.name: ProxyBackend(target.name, target.kind, servers.get(target.backend, ()), dedicated_directives(target))
-        for target in sorted(targets, key=lambda target: target.name)
-    }
+def _default_changed(model: Model, before: Model) -> bool:
+    return model.default_backend != before.default_backend
 
 
 def _servers(endpoints: Iterable[Endpoint]) -> tuple[Server, ...]:
@@ -173,7 +152,3 @@ def _servers(endpoints: Iterable[Endpoint]) -> tuple[Server, ...]:
 def server_id(key: str) -> int:
     """A server's `id` from its session key: 1 to 2^30, as good as unique among the servers of one backend."""
     return 1 + int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % (1 << 30)
-
-
-def _server_states(backends: Iterable[Backend]) -> dict[str, str]:
-    return {endpoint.key: SERVER_STATES[endpoint.state] for backend in backends for endpoint in backend.endpoints}

@@ -6,13 +6,23 @@ from typing import assert_never
 
 import msgspec
 
-from remora.core.names import Hostname
+from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.features import redirect, rewrite
 from remora.haproxy.features.affinity import cookie_policy
+from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.grammar import Directive
-from remora.haproxy.maps import HostKind, RouteRecord, exact_key, prefix_key, regex_key
+from remora.haproxy.maps import (
+    ANY_HOST_KEY,
+    DEFAULT_ROUTE_KEY,
+    HostKind,
+    Map,
+    RouteRecord,
+    exact_key,
+    prefix_key,
+    regex_key,
+)
 from remora.haproxy.pool import Algorithm, BackendClass
-from remora.haproxy.program import UNAVAILABLE_BACKEND
+from remora.haproxy.program import HEALTHZ_BACKEND, UNAVAILABLE_BACKEND
 from remora.haproxy.target import Target
 from remora.model import (
     Affinity,
@@ -34,17 +44,19 @@ _BELOW = "(/|$)(.*)"
 
 
 class HostPart(msgspec.Struct, frozen=True):
-    """The map entries of one host, and the backends that they need."""
+    """The map entries of one host. No two hosts have a key in common.
 
-    host: Hostname
-    kind: HostKind
-    routes: Mapping[str, RouteRecord]
-    folded_routes: Mapping[str, RouteRecord]
-    regex_routes: tuple[tuple[str, RouteRecord], ...]
-    redirects: Mapping[str, str]
-    cookies: Mapping[str, str]
-    rewrites: Mapping[str, str]
-    targets: frozenset[Target]
+    `texts` holds the maps whose values are plain text; `regex_routes` has an order.
+    """
+
+    routes: Mapping[str, RouteRecord] = {}
+    folded_routes: Mapping[str, RouteRecord] = {}
+    regex_routes: tuple[tuple[str, RouteRecord], ...] = ()
+    texts: Mapping[Map, Mapping[str, str]] = {}
+
+
+NOTHING = HostPart()
+"""The part of a host that there is not."""
 
 
 def configure_host(host: VirtualHost) -> HostPart:
@@ -53,23 +65,40 @@ def configure_host(host: VirtualHost) -> HostPart:
     plain = [route for route in host.routes if not isinstance(route.match, RegexPath)]
     patterns = [(route.match.pattern, records[route.id]) for route in host.routes if isinstance(route.match, RegexPath)]
     folded = folded_keys(host.host, [pattern for pattern, _ in patterns])
-    by_pattern = HostKind.REGEX if folded is None else HostKind.FOLDED
+    kind = HostKind.PLAIN if not patterns else HostKind.REGEX if folded is None else HostKind.FOLDED
     forwards = [(route, route.action) for route in host.routes if isinstance(route.action, ForwardTo)]
-    return HostPart(
-        host=host.host,
-        kind=by_pattern if patterns else HostKind.PLAIN,
-        routes={_plain_key(host.host, route.match): records[route.id] for route in plain},
-        folded_routes=dict(zip(folded, (record for _, record in patterns), strict=True)) if folded is not None else {},
-        regex_routes=tuple((regex_key(host.host, text), record) for text, record in patterns) if folded is None else (),
-        redirects={route.id: route.action.location for route in host.routes if isinstance(route.action, RedirectTo)},
-        cookies={route.id: cookie_policy(action.affinity) for route, action in forwards if action.affinity},
-        rewrites={
+    texts: dict[Map, dict[str, str]] = {
+        Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
+        Map.REDIRECTS: {route.id: route.action.location for route in host.routes if isinstance(route.action, RedirectTo)},
+        Map.COOKIES: {route.id: cookie_policy(action.affinity) for route, action in forwards if action.affinity},
+        Map.REWRITES: {
             route.id: rewrite.rewrite_entry(action.rewrite)
             for route, action in forwards
             if action.rewrite and not isinstance(action.rewrite, ReplacePath)
         },
-        targets=frozenset(_target(action) for _, action in forwards),
+    }
+    return HostPart(
+        routes={_plain_key(host.host, route.match): records[route.id] for route in plain},
+        folded_routes=dict(zip(folded, (record for _, record in patterns), strict=True)) if folded is not None else {},
+        regex_routes=tuple((regex_key(host.host, text), record) for text, record in patterns) if folded is None else (),
+        texts={name: entries for name, entries in texts.items() if entries},
     )
+
+
+def targets(host: VirtualHost) -> frozenset[Target]:
+    """The backends that the host's routes need."""
+    return frozenset(_target(route.action) for route in host.routes if isinstance(route.action, ForwardTo))
+
+
+def fixed_part(any_host: HostPart, default_backend: str | None) -> HostPart:
+    """What is there without any host: the health check of unknown hosts, unless an Ingress for any host takes it, and the
+    default backend."""
+    healthz = {prefix_key(ANY_HOST, "/healthz"): RouteRecord(HEALTHZ_BACKEND, HEALTHZ_BACKEND, UNROUTED)}
+    routes = {key: record for key, record in healthz.items() if key not in any_host.routes}
+    if default_backend is not None:
+        routes[DEFAULT_ROUTE_KEY] = RouteRecord(default_backend, default_backend, UNROUTED)
+    hosts = {} if any_host.texts.get(Map.HOSTS) else {ANY_HOST_KEY: HostKind.PLAIN.value}
+    return HostPart(routes=routes, texts={Map.HOSTS: hosts} if hosts else {})
 
 
 def folded_keys(host: Hostname, patterns: Sequence[str]) -> tuple[str, ...] | None:

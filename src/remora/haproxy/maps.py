@@ -10,6 +10,7 @@ from enum import Enum
 
 import msgspec
 
+from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.pool import Slot
 
 ANY_HOST_KEY = "*"
@@ -18,6 +19,8 @@ ANY_HOST_KEY = "*"
 EXACT_END = "//!"
 """What a request's key ends with. A merged path has no `//`, so a key of a prefix ends before it, and one of an exact path
 with it; the longest match then prefers Exact to Prefix of the same text."""
+
+_PATTERN_START = "(?i)^"
 
 DEFAULT_ROUTE_KEY = "!"
 """The entry of `routes` for requests that no route takes; no host begins with it."""
@@ -41,7 +44,7 @@ class Map(Enum):
     REWRITES = "rewrites"
     """Route id to what becomes of the path; see `features.rewrite`."""
     SERVERS = "servers"
-    """A server's name to its state; see `features.affinity`."""
+    """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
     """Slot to backend name. Never looked up: it tells a controller that finds HAProxy running what serves what."""
     CERTIFICATES = "certificates"
@@ -105,4 +108,17 @@ def prefix_key(host: str, path: str) -> str:
 def regex_key(host: str, pattern: str) -> str:
     """A PCRE over host + decoded path for a pattern that is anchored at the path's start, without regard to case."""
     spaceless = re.sub(r"\s", lambda match: f"\\x{ord(match[0]):02x}", pattern)
-    return f"(?i)^{re.escape(host or ANY_HOST_KEY)}(?:{spaceless.removeprefix('^')})"
+    return f"{_PATTERN_START}{re.escape(host or ANY_HOST_KEY)}(?:{spaceless.removeprefix('^')})"
+
+
+def host_of_key(key: str) -> Hostname:
+    """The host that a key of `routes` or `folded-routes` begins with."""
+    host = key.partition("/")[0]
+    return ANY_HOST if host == ANY_HOST_KEY else Hostname(host)
+
+
+def host_of_pattern(pattern: str) -> Hostname:
+    """The host that a key of `regex-routes` begins with."""
+    escaped = pattern.removeprefix(_PATTERN_START).partition("(?:")[0]
+    host = re.sub(r"\\(.)", r"\1", escaped)
+    return ANY_HOST if host == ANY_HOST_KEY else Hostname(host)

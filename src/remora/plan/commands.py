@@ -25,6 +25,21 @@ def add_entries(path: str, entries: Mapping[str, str], *, version: str = "") -> 
         yield Command(f"add map {version}{path}", payload)
 
 
+def change_entries(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Command]:
+    """Brings in what is new in a map, and gives entries their new values."""
+    yield from add_entries(path, {key: value for key, value in after.items() if key not in before})
+    for key, value in after.items():
+        if key in before and before[key] != value:
+            yield set_entry(path, key, value)
+
+
+def remove_entries(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Command]:
+    """Takes out what a map is to have no more."""
+    for key in before:
+        if key not in after:
+            yield delete_entry(path, key)
+
+
 def set_entry(path: str, key: str, value: str) -> Command:
     """`set map` for a key that the map has."""
     return Command(f"set map {path} {escape(key)} {escape(value)}")
@@ -57,9 +72,10 @@ def set_server_state(slot: Slot, name: str, state: str) -> Command:
     return Command(f"set server {slot}/{name} state {state}")
 
 
-def set_server_weight(slot: Slot, name: str) -> Command:
-    """The weight of every server; one that came out of a file while draining has none."""
-    return Command(f"set server {slot}/{name} weight {WEIGHT}")
+def take_back(slot: Slot, server: Server) -> Iterator[Command]:
+    """A server that was draining or leaving is used again; one that came out of a file while draining has no weight."""
+    yield Command(f"set server {slot}/{server.name} weight {WEIGHT}")
+    yield set_server_state(slot, server.name, "drain" if server.draining else "ready")
 
 
 def delete_server(slot: Slot, name: str) -> Command:

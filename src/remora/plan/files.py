@@ -6,15 +6,17 @@ from remora.haproxy.configuration import WEIGHT, Configuration, Server
 from remora.haproxy.features.affinity import choosing_rules
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import Map, encode_record
+from remora.haproxy.maps import Map
 from remora.haproxy.pool import BackendClass, Slot
+from remora.plan.entries import all_entries
 from remora.plan.running import Running
+from remora.plan.servers import server_entries
 from remora.plan.slots import dedicated_slot
 
 
 def render_files(wanted: Configuration, running: Running, layout: Layout) -> dict[str, bytes]:
     """Path to content, for `running` as `decide.started` foresees it. The default certificate's file is not among them."""
-    maps = {layout.map(name): "".join(f"{key} {value}\n" for key, value in _entries(name, running)) for name in Map}
+    maps = {layout.map(name): "".join(f"{key} {value}\n" for key, value in _entries(running, name)) for name in Map}
     certificates = {layout.certificate(name): certificate.pem for name, certificate in wanted.certificates.items()}
     texts = {
         layout.program: wanted.program,
@@ -32,29 +34,28 @@ def render_check(wanted: Configuration, name: str, layout: Layout) -> bytes:
     return render_sections([_backend_section(slot, backend.kind, layout, (), backend.dedicated)]).encode()
 
 
-def _entries(name: Map, running: Running) -> Iterator[tuple[str, str]]:
-    match name:
-        case Map.ROUTES | Map.FOLDED_ROUTES:
-            routes = running.routes if name is Map.ROUTES else running.folded_routes
-            yield from ((key, encode_record(record, running.slots)) for key, record in routes.items())
-        case Map.REGEX_ROUTES:
-            yield from ((key, encode_record(record, running.slots)) for key, record in running.regex_routes)
-        case _:
-            yield from running.texts.get(name, {}).items()
+def _entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
+    if name is Map.SERVERS:
+        for backend, slot in running.slots.items():
+            yield from server_entries(slot, running.servers[backend]).items()
+    else:
+        yield from all_entries(running, name)
 
 
 def _crt_list(running: Running, layout: Layout) -> Iterator[str]:
     """The first line is served to clients that name no host, or one that has no certificate."""
     yield layout.certificate("default")
     for name, certificate in running.certificates.items():
-        yield " ".join((layout.certificate(name), *certificate.hosts))
+        if certificate.hosts:
+            yield " ".join((layout.certificate(name), *certificate.hosts))
 
 
 def _backend_sections(wanted: Configuration, running: Running, layout: Layout) -> Iterator[Section]:
+    servers = {slot: running.servers[name] for name, slot in running.slots.items()}
     for kind, size in running.pool.items():
         for number in range(1, size + 1):
             slot = kind.slot(number)
-            yield _backend_section(slot, kind, layout, running.servers.get(slot, {}).values())
+            yield _backend_section(slot, kind, layout, servers.get(slot, ()))
     for name, backend in wanted.backends.items():
         if backend.dedicated:
             yield _backend_section(dedicated_slot(name), backend.kind, layout, backend.servers, backend.dedicated)

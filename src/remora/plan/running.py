@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from remora.core.names import Hostname
-from remora.haproxy.configuration import Server, ServerName
-from remora.haproxy.maps import Map, RouteRecord
+from remora.haproxy.configuration import Server
+from remora.haproxy.hosts import HostPart
 from remora.haproxy.pool import BackendClass, Slot
 
 
@@ -32,18 +32,15 @@ class Running(msgspec.Struct, frozen=True):
     """The state of one HAProxy worker. Mappings are not to be changed.
 
     `pool` is how many backends of each class are declared; `dedicated` names the backends that are declared by name.
-    `slots` is which slot serves a backend (a dedicated one is its own slot). `servers` holds what each slot may use,
-    `leaving` the servers that are in maintenance until nothing is connected to them any more.
+    `slots` is which slot serves a backend (a dedicated one is its own slot). `servers` are those that a backend may use, by
+    backend; `leaving` are the servers that are in maintenance until nothing is connected to them any more, by slot.
     """
 
     digest: str
     pool: Mapping[BackendClass, int] = {}
     dedicated: frozenset[str] = frozenset()
     slots: Mapping[str, Slot] = {}
-    servers: Mapping[Slot, Mapping[ServerName, Server]] = {}
-    leaving: Mapping[Slot, Mapping[ServerName, Server]] = {}
-    routes: Mapping[str, RouteRecord] = {}
-    folded_routes: Mapping[str, RouteRecord] = {}
-    regex_routes: tuple[tuple[str, RouteRecord], ...] = ()
-    texts: Mapping[Map, Mapping[str, str]] = {}
+    servers: Mapping[str, tuple[Server, ...]] = {}
+    leaving: Mapping[Slot, tuple[Server, ...]] = {}
+    hosts: Mapping[Hostname, HostPart] = {}
     certificates: Mapping[str, LoadedCertificate] = {}

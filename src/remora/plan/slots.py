@@ -24,8 +24,9 @@ def dedicated_slot(name: str) -> Slot:
 
 def assign(running: Running, wanted: Mapping[str, ProxyBackend]) -> Assignment:
     """A backend keeps its slot for as long as it is wanted; a new one takes the first that is free and empty."""
-    kept = {name: slot for name, slot in running.slots.items() if name in wanted}
-    slots = dict(kept)
+    if running.slots.keys() == wanted.keys():
+        return Assignment(running.slots)
+    slots = {name: slot for name, slot in running.slots.items() if name in wanted}
     missing = []
     free = {kind: _free_slots(running, kind) for kind in {backend.kind for backend in wanted.values()}}
     for name, backend in wanted.items():
@@ -57,9 +58,9 @@ def assign_afresh(wanted: Mapping[str, ProxyBackend]) -> tuple[Mapping[str, Slot
 
 def _free_slots(running: Running, kind: BackendClass) -> list[Slot]:
     """Last first, so that `pop` gives the lowest number. One with a server in it is not free, be it only leaving."""
-    taken = set(running.slots.values())
+    taken = {*running.slots.values(), *running.leaving}
     slots = (kind.slot(number) for number in range(running.pool.get(kind, 0), 0, -1))
-    return [slot for slot in slots if slot not in taken and not running.servers.get(slot) and not running.leaving.get(slot)]
+    return [slot for slot in slots if slot not in taken]
 
 
 def _low_pools(running: Running, wanted: Iterable[ProxyBackend]) -> Iterable[str]:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.core.names import Hostname
-from remora.haproxy.hosts import configure_host, folded_keys
-from remora.haproxy.maps import HostKind
+from remora.haproxy.hosts import NOTHING, configure_host, fixed_part, folded_keys, targets
+from remora.haproxy.maps import HostKind, Map
 from remora.model import ExactPath, ForwardTo, PrefixPath, RegexPath, ReplacePath
 from tests.support.models import NAME, host, route, sticky
 
@@ -54,12 +54,19 @@ def test_a_host_says_which_map_knows_its_paths() -> None:
     plain = configure_host(host(route(PrefixPath("/a")), route(ExactPath("/b"))))
     folded = configure_host(host(route(RegexPath("/a(/|$)(.*)"))))
     regex = configure_host(host(route(RegexPath("/a[0-9]"))))
-    assert [part.kind for part in (plain, folded, regex)] == [HostKind.PLAIN, HostKind.FOLDED, HostKind.REGEX]
+    kinds = [part.texts[Map.HOSTS]["web.example"] for part in (plain, folded, regex)]
+    assert kinds == [HostKind.PLAIN.value, HostKind.FOLDED.value, HostKind.REGEX.value]
     assert (len(plain.routes), len(folded.folded_routes), len(regex.regex_routes)) == (2, 1, 1)
 
 
 def test_only_a_rewrite_with_captures_needs_directives_of_its_own() -> None:
     rewriting = route(RegexPath("/a(.)"), ForwardTo(NAME, rewrite=ReplacePath("/a(.)", "/$1")))
-    part = configure_host(host(rewriting, route(RegexPath("/b"), ForwardTo(NAME, sticky()))))
-    assert {target.rewrite is not None for target in part.targets} == {True, False}
-    assert len({target.name for target in part.targets}) == 2
+    found = targets(host(rewriting, route(RegexPath("/b"), ForwardTo(NAME, sticky()))))
+    assert {target.rewrite is not None for target in found} == {True, False}
+    assert len({target.name for target in found}) == 2
+
+
+def test_the_health_check_of_unknown_hosts_gives_way_to_an_ingress() -> None:
+    taken = configure_host(host(route(PrefixPath("/healthz")), name=""))
+    assert fixed_part(taken, None) == NOTHING
+    assert list(fixed_part(NOTHING, None).routes) == ["*/healthz/"]

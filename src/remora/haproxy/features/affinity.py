@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
-from remora.model import Affinity, CookieAttributes, EndpointState
+from remora.model import Affinity, CookieAttributes
 
-SERVER_STATES = {EndpointState.ACTIVE: "active", EndpointState.DRAINING: "draining"}
-"""Values of the map `servers`."""
+ACTIVE = "active"
+DRAINING = "draining"
+"""Values of the map `servers`, whose keys are `slot/server`."""
 
 _FIND_COOKIE = (
     "var(txn.record),field(4,|),concat(;,txn.cookies),"
@@ -56,7 +57,7 @@ def choosing_rules(algorithm: Algorithm, servers_map: str) -> Iterator[Directive
     if algorithm is Algorithm.PERSISTENT:
         yield rule("use-server", "%[var(txn.session)]", when="{ var(txn.session) -m found }")
     if algorithm is Algorithm.BALANCED:
-        is_draining = f"{{ var(txn.session),map_str({servers_map}) -m str {SERVER_STATES[EndpointState.DRAINING]} }}"
+        is_draining = f"{{ be_name,concat(/,txn.session),map_str({servers_map}) -m str {DRAINING} }}"
         yield rule("use-server", "%[var(txn.session)]", when=is_draining)
 
 
@@ -69,7 +70,8 @@ def response_rules(algorithm: Algorithm, *, cookies_map: str, servers_map: str) 
     yield rule("http-after-response set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
     if algorithm is Algorithm.PERSISTENT:
         # The session's pod lives and only this request had to go elsewhere: the session stays its own.
-        keeps = f"{{ var(txn.session),map_str({servers_map}) -m str active }} !{{ var(txn.policy),field(6,|) -m sub f }}"
+        lives = f"{{ be_name,concat(/,txn.session),map_str({servers_map}) -m str {ACTIVE} }}"
+        keeps = f"{lives} !{{ var(txn.policy),field(6,|) -m sub f }}"
         yield rule("http-after-response allow", when=keeps)
         value = "%[srv_name]"
     else:

@@ -1,0 +1,129 @@
+"""Map entries that come, change and go, host by host.
+
+Hosts whose part is the identical object before and after are passed over, so with ten thousand of them a change still costs
+what it touches.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from remora.core.names import Hostname
+from remora.haproxy.command import PREPARED_VERSION, Command
+from remora.haproxy.hosts import NOTHING, HostPart
+from remora.haproxy.layout import Layout
+from remora.haproxy.maps import Map, encode_record
+from remora.plan import commands
+from remora.plan.running import Running
+
+Entries = Mapping[str, str]
+
+TEXTS = (Map.REDIRECTS, Map.COOKIES, Map.REWRITES)
+"""What a route's policies say; before the route is there, and until after it is gone."""
+
+ROUTES = (Map.ROUTES, Map.FOLDED_ROUTES, Map.HOSTS)
+
+
+def all_entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
+    """Every entry of one map, in the order in which it stands in its file."""
+    match name:
+        case Map.SLOTS:
+            yield from _slots(running).items()
+        case Map.CERTIFICATES:
+            yield from _certificates(running).items()
+        case Map.REGEX_ROUTES:
+            yield from _regexes(running)
+        case _:
+            for part in running.hosts.values():
+                yield from _part_entries(running, part, name).items()
+
+
+def entries_in(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+    """New entries and new values."""
+    for name, before, wanted in _bookkeeping(running, after):
+        yield from commands.change_entries(layout.map(name), before, wanted)
+    yield from _by_host(running, after, layout, names=(*TEXTS, *ROUTES), write=commands.change_entries)
+    if running.hosts is not after.hosts and list(_regexes(running)) != (wanted_regexes := list(_regexes(after))):
+        yield from _replace_regexes(layout.map(Map.REGEX_ROUTES), dict(wanted_regexes))
+
+
+def entries_out(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+    """Entries that are there no more."""
+    yield from _by_host(running, after, layout, names=(*ROUTES, *TEXTS), write=commands.remove_entries)
+    for name, before, wanted in _bookkeeping(running, after):
+        yield from commands.remove_entries(layout.map(name), before, wanted)
+
+
+def _by_host(
+    running: Running,
+    after: Running,
+    layout: Layout,
+    *,
+    names: tuple[Map, ...],
+    write: Callable[[str, Entries, Entries], Iterator[Command]],
+) -> Iterator[Command]:
+    changed = list(_changed_hosts(running, after))
+    for name in names:
+        before: dict[str, str] = {}
+        wanted: dict[str, str] = {}
+        for old, new in changed:
+            before.update(_part_entries(running, old, name))
+            wanted.update(_part_entries(after, new, name))
+        yield from write(layout.map(name), before, wanted)
+
+
+def _changed_hosts(running: Running, after: Running) -> Iterator[tuple[HostPart, HostPart]]:
+    if running.hosts is after.hosts and running.slots is after.slots:
+        return
+    moved = {name for name, slot in running.slots.items() if after.slots.get(name, slot) != slot}
+    for host, part in after.hosts.items():
+        known = running.hosts.get(host, NOTHING)
+        if known is not part or (moved and _names_any(part, moved)):
+            yield known, part
+    yield from ((running.hosts[host], NOTHING) for host in _gone(running, after))
+
+
+def _gone(running: Running, after: Running) -> Iterator[Hostname]:
+    return (host for host in running.hosts if host not in after.hosts)
+
+
+def _names_any(part: HostPart, backends: set[str]) -> bool:
+    records = [*part.routes.values(), *part.folded_routes.values(), *(record for _, record in part.regex_routes)]
+    return any(record.over_tls in backends or record.over_http in backends for record in records)
+
+
+def _part_entries(running: Running, part: HostPart, name: Map) -> Entries:
+    match name:
+        case Map.ROUTES:
+            return {key: encode_record(record, running.slots) for key, record in part.routes.items()}
+        case Map.FOLDED_ROUTES:
+            return {key: encode_record(record, running.slots) for key, record in part.folded_routes.items()}
+        case _:
+            return part.texts.get(name, {})
+
+
+def _regexes(running: Running) -> Iterator[tuple[str, str]]:
+    for part in running.hosts.values():
+        for pattern, record in part.regex_routes:
+            yield pattern, encode_record(record, running.slots)
+
+
+def _replace_regexes(path: str, wanted: Entries) -> Iterator[Command]:
+    """The order of a map of regular expressions decides, and an entry can only be added at its end: so all are replaced, in
+    a new version of the map that takes effect at once."""
+    yield commands.prepare_map(path)
+    yield from commands.add_entries(path, wanted, version=PREPARED_VERSION)
+    yield commands.commit_map(path)
+
+
+def _bookkeeping(running: Running, after: Running) -> Iterator[tuple[Map, Entries, Entries]]:
+    if running.slots is not after.slots:
+        yield Map.SLOTS, _slots(running), _slots(after)
+    if running.certificates != after.certificates:
+        yield Map.CERTIFICATES, _certificates(running), _certificates(after)
+
+
+def _slots(running: Running) -> Entries:
+    return {slot: name for name, slot in running.slots.items()}
+
+
+def _certificates(running: Running) -> Entries:
+    return {name: certificate.text for name, certificate in running.certificates.items()}

@@ -1,0 +1,86 @@
+"""Servers that come and go: the commands, and the entries of the map `servers` that say how each is."""
+
+from collections.abc import Iterator, Mapping
+
+from remora.haproxy.command import Command
+from remora.haproxy.configuration import Server
+from remora.haproxy.features.affinity import ACTIVE, DRAINING
+from remora.haproxy.layout import Layout
+from remora.haproxy.maps import Map
+from remora.haproxy.pool import Slot
+from remora.plan import commands
+from remora.plan.running import Running
+
+Named = Mapping[str, Server]
+
+
+def server_entries(slot: Slot, servers: tuple[Server, ...]) -> dict[str, str]:
+    """The slot's entries of the map `servers`."""
+    return {f"{slot}/{server.name}": DRAINING if server.draining else ACTIVE for server in servers}
+
+
+def servers_in(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+    """New servers, and those that are taken back."""
+    path = layout.map(Map.SERVERS)
+    for slot, before, wanted in _changes(running, after):
+        yield from commands.change_entries(path, server_entries(slot, before), server_entries(slot, wanted))
+        present = _by_name(before)
+        leaving = _by_name(running.leaving.get(slot, ()))
+        for server in wanted:
+            known = present.get(server.name)
+            if server.name in leaving:
+                yield from commands.take_back(slot, server)
+            elif known is None:
+                yield from commands.add_server(slot, server)
+            elif known.draining and not server.draining:
+                yield from commands.take_back(slot, server)
+
+
+def servers_out(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+    """Servers that drain, and those that go: into maintenance now, deleted when nothing is connected any more."""
+    path = layout.map(Map.SERVERS)
+    for slot, before, wanted in _changes(running, after):
+        kept = _by_name(wanted)
+        for server in before:
+            if server.name not in kept:
+                yield commands.set_server_state(slot, server.name, "maint")
+            elif kept[server.name].draining and not server.draining:
+                yield commands.set_server_state(slot, server.name, "drain")
+        yield from commands.remove_entries(path, server_entries(slot, before), server_entries(slot, wanted))
+
+
+def leaving_after(
+    before: Running, servers: Mapping[str, tuple[Server, ...]], slots: Mapping[str, Slot]
+) -> Mapping[Slot, tuple[Server, ...]]:
+    """Who is on the way out, by slot, when `servers` is what backends may use."""
+    leaving = dict(before.leaving)
+    for name, slot in slots.items():
+        if slot in leaving:
+            leaving[slot] = _missing(leaving[slot], servers[name])
+    for name, old in before.servers.items():
+        slot = before.slots[name]
+        kept = servers.get(name, ()) if slots.get(name) == slot else ()
+        if old is not kept and (gone := _missing(old, kept)):
+            leaving[slot] = (*leaving.get(slot, ()), *gone)
+    return {slot: gone for slot, gone in leaving.items() if gone}
+
+
+def _missing(servers: tuple[Server, ...], kept: tuple[Server, ...]) -> tuple[Server, ...]:
+    names = {server.name for server in kept}
+    return tuple(server for server in servers if server.name not in names)
+
+
+def _changes(running: Running, after: Running) -> Iterator[tuple[Slot, tuple[Server, ...], tuple[Server, ...]]]:
+    """Slots whose servers differ: what they have, and what they are to have."""
+    for name, slot in after.slots.items():
+        before = running.servers.get(name, ())
+        wanted = after.servers[name]
+        if before is not wanted and before != wanted:
+            yield slot, before, wanted
+    for name, slot in running.slots.items():
+        if name not in after.slots and running.servers.get(name):
+            yield slot, running.servers[name], ()
+
+
+def _by_name(servers: tuple[Server, ...]) -> Named:
+    return {server.name: server for server in servers}
