@@ -6,10 +6,11 @@ import time
 
 from remora.cli.api import Api
 from remora.cli.render import say
-from remora.cli.render.started import Started, show_started
+from remora.cli.render.started import Started, entry_of, show_started
 from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, controller_obstacle
 from remora.cluster.lock import claimed_indexes, find_runner
 from remora.cluster.profile import Profile, find_profile, make_profile
+from remora.cluster.reach import find_fault
 from remora.cluster.start import Ports
 from remora.core.errors import RemoraError, UsageError
 
@@ -66,7 +67,8 @@ def _look(profile: Profile, *, wait_controller: bool) -> tuple[bool, str]:
             return False, "the API server is not ready"
         if not wait_controller:
             return True, ""
-        return True, controller_obstacle(api.read(f"/api/v1/namespaces/{CONTROLLER_NAMESPACE}/pods")["items"])
+        obstacle = controller_obstacle(api.read(f"/api/v1/namespaces/{CONTROLLER_NAMESPACE}/pods")["items"])
+        return True, obstacle or find_fault(entry_of(_again(profile.name)))
     except RemoraError as error:
         return False, str(error)
 

@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import uvloop
 
@@ -11,6 +15,7 @@ from remora.cli.render import say
 from remora.cli.render.started import Started, show_started
 from remora.cluster.cluster import Cluster
 from remora.cluster.start import Ports, Start, starting
+from remora.core.errors import RemoraError
 
 
 def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
@@ -20,11 +25,33 @@ def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> Non
         UsageError: the profile runs already, or a port that was asked for cannot be had.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    _find_own_programs_first()
     with starting(name, ports) as start:
         for note in start.notes:
             say(f"note: {note}")
-        uvloop.run(_run(start, wait=wait, timeout=timeout))
+        _raise_alone(lambda: uvloop.run(_run(start, wait=wait, timeout=timeout)))
     say(f"Profile {name} is down; its state stays in {start.profile.directory}.")
+
+
+def _raise_alone(run: Callable[[], None]) -> None:
+    """Calls `run`; of a group of errors, the first that is meant for people is raised by itself."""
+    try:
+        run()
+    except BaseExceptionGroup as group:
+        raise _first_for_people(group) or group from None
+
+
+def _first_for_people(error: BaseException) -> RemoraError | None:
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_first_for_people, error.exceptions)), None)
+    return error if isinstance(error, RemoraError) else None
+
+
+def _find_own_programs_first() -> None:
+    """Lets pods find what is installed beside Remora, uvicorn for one, although its virtual environment is not activated."""
+    own = str(Path(sys.executable).parent)
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder != own]
+    os.environ["PATH"] = os.pathsep.join([own, *folders])
 
 
 async def _run(start: Start, *, wait: bool, timeout: float) -> None:

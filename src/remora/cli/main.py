@@ -31,7 +31,7 @@ app.command()(clusters.kubeconfig)
 app.command()(service.service)
 app.add_typer(image.app, name="image")
 app.command()(up.demo)
-app.command()(controller.controller)
+app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,21 +20,25 @@ from remora.cluster.objects import Object, annotations_of, is_ready, is_terminat
 from remora.core.errors import ConfigurationError
 
 CONTROLLER_NAMESPACE = "ingress-remora"
-CONTROLLER_SERVICE = "remora-controller"
 PACKAGED = "remora.io/packaged"
 """Annotation: the digest of the object as this package brought it."""
 
+_HIGH_PORTS = {"http": 8080, "https": 8443}
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
-async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_port: int) -> None:
+async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_port: int, may_bind_low_ports: bool) -> None:
     """Brings everything into the registry.
 
     Raises:
         ApiError: the registry refuses one of the packaged objects.
         ConfigurationError: it does not know the kind of one.
     """
-    for obj in (*namespaces(), *kubernetes_service(network, api_port), *controller_objects(entry)):
+    for obj in (
+        *namespaces(),
+        *kubernetes_service(network, api_port),
+        *controller_objects(entry, may_bind_low_ports=may_bind_low_ports),
+    ):
         await _apply(registry, obj)
 
 
@@ -65,19 +69,43 @@ def kubernetes_service(network: Network, api_port: int) -> Iterator[Object]:
     }
 
 
-def controller_objects(entry: Entry) -> list[Object]:
+def controller_objects(entry: Entry, *, may_bind_low_ports: bool) -> list[Object]:
     """The Ingress controller as a real cluster gets it, with what is different here."""
     manifest = files("remora.cluster").joinpath("manifests/remora.yaml").read_text()
-    return [adjusted(obj, entry) for obj in yaml.safe_load_all(manifest) if obj]
+    objects = [obj for obj in yaml.safe_load_all(manifest) if obj]
+    return [adjusted(obj, entry, may_bind_low_ports=may_bind_low_ports) for obj in objects]
 
 
-def adjusted(obj: Object, entry: Entry) -> Object:
-    """The one place where the packaged manifest is changed for this machine: where the entry can be reached."""
-    if (obj["kind"], obj["metadata"]["name"]) != ("Service", CONTROLLER_SERVICE):
-        return obj
+def adjusted(obj: Object, entry: Entry, *, may_bind_low_ports: bool) -> Object:
+    """The one place where the packaged manifest is changed for this machine.
+
+    The Service answers at the entry; and a user who may not listen below 1024 may not do so on a pod's address either.
+    """
+    match obj["kind"], obj["metadata"]["name"]:
+        case "Service", "remora-controller":
+            return _at_entry(obj, entry)
+        case "Deployment", "remora-controller" if not may_bind_low_ports:
+            return _on_high_ports(obj)
+    return obj
+
+
+def _at_entry(service: Object, entry: Entry) -> Object:
     numbers = {"http": entry.http_port, "https": entry.https_port}
-    ports = [{**port, "port": numbers.get(port.get("name", ""), port["port"])} for port in obj["spec"]["ports"]]
-    return {**obj, "spec": {**obj["spec"], "type": "LoadBalancer", "loadBalancerIP": entry.address, "ports": ports}}
+    ports = [{**port, "port": numbers.get(port.get("name", ""), port["port"])} for port in service["spec"]["ports"]]
+    return {**service, "spec": {**service["spec"], "type": "LoadBalancer", "loadBalancerIP": entry.address, "ports": ports}}
+
+
+def _on_high_ports(deployment: Object) -> Object:
+    template = deployment["spec"]["template"]
+    containers = [_container_on_high_ports(container) for container in template["spec"]["containers"]]
+    changed = {**template, "spec": {**template["spec"], "containers": containers}}
+    return {**deployment, "spec": {**deployment["spec"], "template": changed}}
+
+
+def _container_on_high_ports(container: Object) -> Object:
+    ports = [{**port, "containerPort": _HIGH_PORTS.get(port["name"], port["containerPort"])} for port in container["ports"]]
+    flags = [f"--{name}-port={number}" for name, number in _HIGH_PORTS.items()]
+    return {**container, "args": [*(container.get("args") or ()), *flags], "ports": ports}
 
 
 def controller_obstacle(pods: Iterable[Mapping[str, Any]]) -> str:
@@ -92,7 +120,7 @@ def controller_obstacle(pods: Iterable[Mapping[str, Any]]) -> str:
 
 def upgraded(existing: Object, packaged: Object) -> Object:
     """The existing object with what the package says, keeping what the cluster or a person added."""
-    merged = _merge(existing, packaged)
+    merged: Object = _merge(existing, packaged)
     if packaged["kind"] == "Service":
         merged["spec"]["ports"] = [
             _keep_node_port(port, existing["spec"].get("ports") or ()) for port in packaged["spec"]["ports"]

@@ -29,6 +29,8 @@ class Start(msgspec.Struct, frozen=True):
 
     profile: Profile
     entry: Entry
+    may_bind_low_ports: bool
+    """This user may listen on ports below 1024."""
     notes: tuple[str, ...]
     """What the person should know about the choice of ports."""
 
@@ -68,7 +70,13 @@ def decide_start(profile: Profile, ports: Ports) -> Start:
     choices = msgspec.structs.replace(
         before, api_port=api_port, http_port=entry.http_port, https_port=entry.https_port, entry_address=address
     )
-    return Start(msgspec.structs.replace(profile, choices=choices), entry, notes + entry.notes)
+    obstacle = find_obstacle(Network(profile.index).node, 80)
+    return Start(
+        profile=msgspec.structs.replace(profile, choices=choices),
+        entry=entry,
+        may_bind_low_ports=obstacle is None or obstacle.in_use,
+        notes=notes + entry.notes,
+    )
 
 
 def entry_address(profile: Profile, ports: Ports) -> str:

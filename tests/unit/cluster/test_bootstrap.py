@@ -22,14 +22,23 @@ def pod(*conditions: tuple[str, str], waiting: dict[str, str] | None = None) -> 
 
 def test_the_controllers_service_answers_at_the_entry() -> None:
     packaged = service({"name": "http", "port": 80}, {"name": "https", "port": 443}, {"name": "metrics", "port": 10254})
-    spec = adjusted(packaged, ENTRY)["spec"]
+    spec = adjusted(packaged, ENTRY, may_bind_low_ports=True)["spec"]
     assert spec["loadBalancerIP"] == "127.0.0.1"
     assert [port["port"] for port in spec["ports"]] == [8080, 8443, 10254]
 
 
 def test_nothing_else_of_the_manifest_is_changed() -> None:
     deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}}
-    assert adjusted(deployment, ENTRY) is deployment
+    assert adjusted(deployment, ENTRY, may_bind_low_ports=True) is deployment
+
+
+def test_an_ordinary_users_controller_listens_on_high_ports() -> None:
+    container = {"args": ["--x"], "ports": [{"name": "http", "containerPort": 80}, {"name": "metrics", "containerPort": 10254}]}
+    spec = {"template": {"spec": {"containers": [container]}}}
+    deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}, "spec": spec}
+    found = adjusted(deployment, ENTRY, may_bind_low_ports=False)["spec"]["template"]["spec"]["containers"][0]
+    assert found["args"] == ["--x", "--http-port=8080", "--https-port=8443"]
+    assert [port["containerPort"] for port in found["ports"]] == [8080, 10254]
 
 
 def test_the_kubernetes_service_leads_to_the_api_server() -> None:

@@ -28,14 +28,17 @@ class Started(msgspec.Struct, frozen=True):
     @classmethod
     def read(cls, profile: Profile) -> "Started":
         """From a profile that another process runs."""
-        choices = profile.choices
-        entry = Entry(choices.entry_address, choices.http_port, choices.https_port)
-        return cls._from(profile, entry, f"https://127.0.0.1:{choices.api_port}")
+        return cls._from(profile, entry_of(profile), f"https://127.0.0.1:{profile.choices.api_port}")
 
     @classmethod
     def _from(cls, profile: Profile, entry: Entry, server: str) -> "Started":
         option = "" if profile.is_default else f" --profile {profile.name}"
         return cls(profile.name, option, str(profile.kubeconfig), server, entry.url)
+
+
+def entry_of(profile: Profile) -> Entry:
+    """The entry that was chosen when the profile was started."""
+    return Entry(profile.choices.entry_address, profile.choices.http_port, profile.choices.https_port)
 
 
 def show_started(started: Started, *, detached: bool) -> None:

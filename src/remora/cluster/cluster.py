@@ -1,0 +1,140 @@
+"""The local cluster's composition root: builds the parts, owns their task groups, starts and ends them in order.
+
+Order matters twice. At the start the API server listens before anything runs that wants to talk to it. At the end pods stop
+first, while everything that they may still need serves on; the store closes last.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from typing import Any
+
+from remora.apply.binary import find_binary
+from remora.cluster.addresses import Network
+from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
+from remora.cluster.api.registry import Registry
+from remora.cluster.api.server import ApiServer
+from remora.cluster.api.tokens import Tokens
+from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, bootstrap, controller_obstacle
+from remora.cluster.builtin import add_builtin_images
+from remora.cluster.controllers.controllers import Controllers
+from remora.cluster.entry import LOCALHOST
+from remora.cluster.events import Events
+from remora.cluster.kubelet.images import ImageCatalog
+from remora.cluster.kubelet.kubelet import Kubelet
+from remora.cluster.reach import find_fault
+from remora.cluster.services.allocation import ServiceAllocator
+from remora.cluster.services.proxy import ServiceProxy
+from remora.cluster.services.report import Report
+from remora.cluster.start import Start
+from remora.cluster.store import Store
+
+_POLL = 0.05
+
+
+class Cluster:
+    """One cluster in this process. The profile's lock is the caller's business (`start.starting`)."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._profile = start.profile
+        self._network = Network(start.profile.index)
+        self._registry: Registry | None = None
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return f"https://{LOCALHOST}:{self._profile.choices.api_port}"
+
+    async def run(self, stop: asyncio.Event, started: Callable[["Cluster"], Coroutine[Any, Any, None]]) -> None:
+        """Runs until `stop` is set; calls `started` once the API server answers, which may take its time.
+
+        Raises:
+            RemoraError: a part cannot start.
+        """
+        binary = find_binary(None)
+        pki = read_pki(self._profile.pki, [self._network.kubernetes_service, self._network.node])
+        with closing(Store(self._profile.store)) as store:
+            self._registry = registry = self._open_registry(store)
+            events = Events(registry=registry)
+            kubelet = self._kubelet(registry, events, pki)
+            server = self._api_server(registry, pki, kubelet)
+            proxy = ServiceProxy(
+                registry=registry,
+                report=Report(registry=registry, events=events),
+                node_addresses=(self._network.node, LOCALHOST),
+                directory=self._profile.services,
+                binary=binary,
+            )
+            controllers = Controllers(registry=registry, events=events, ca_certificate=pki.ca.decode())
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(server.run()), group.create_task(events.run())]
+                await server.listening.wait()
+                await bootstrap(
+                    registry,
+                    network=self._network,
+                    entry=self._start.entry,
+                    api_port=self._profile.choices.api_port,
+                    may_bind_low_ports=self._start.may_bind_low_ports,
+                )
+                parts += [group.create_task(part.run()) for part in (controllers, proxy, kubelet)]
+                write_kubeconfig(self._profile.kubeconfig, server=self.server, name=self._context, pki=pki)
+                parts.append(group.create_task(started(self)))
+                await stop.wait()
+                await kubelet.stop_all()
+                for part in parts:
+                    part.cancel()
+
+    async def wait_controller(self, timeout: float) -> str:
+        """Waits for the Ingress controller; why it is not ready after `timeout` seconds, "" if it is."""
+        why = "the cluster does not run"
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while self._registry is not None and loop.time() < deadline:
+            why = controller_obstacle(self._registry.list("pods", CONTROLLER_NAMESPACE)[0])
+            # What the store says of a pod may date from the last run.
+            why = why or await asyncio.to_thread(find_fault, self._start.entry)
+            if not why:
+                return ""
+            await asyncio.sleep(_POLL)
+        return why
+
+    @property
+    def _context(self) -> str:
+        return "remora" if self._profile.is_default else f"remora-{self._profile.name}"
+
+    def _open_registry(self, store: Store) -> Registry:
+        """The registry, giving addresses to Services as it admits them."""
+        registry = Registry(store=store)
+        allocator = ServiceAllocator(
+            network=self._network,
+            services=registry.list("services")[0],
+            find=lambda key: registry.find("services", key.namespace, key.name),
+        )
+        registry.add_admission("services", allocator.admit)
+        return registry
+
+    def _kubelet(self, registry: Registry, events: Events, pki: Pki) -> Kubelet:
+        images = ImageCatalog(self._profile.images)
+        add_builtin_images(images)
+        return Kubelet(
+            registry=registry,
+            network=self._network,
+            directory=self._profile.pods,
+            images=images,
+            tokens=Tokens(pki.token_key),
+            api_host=LOCALHOST,
+            api_port=self._profile.choices.api_port,
+            ca_certificate=pki.ca.decode(),
+            events=events,
+        )
+
+    def _api_server(self, registry: Registry, pki: Pki, kubelet: Kubelet) -> ApiServer:
+        return ApiServer(
+            registry=registry,
+            pki=pki,
+            tokens=Tokens(pki.token_key),
+            node=kubelet,
+            host=LOCALHOST,
+            port=self._profile.choices.api_port,
+        )
