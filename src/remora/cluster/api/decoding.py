@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
+import yaml
+
 from remora.cluster.api.errors import ApiError, bad_request
 from remora.cluster.api.schemas import Schema, find_name, resolved, schema_of
 
@@ -52,6 +54,30 @@ def parse_json(body: bytes, kind: str) -> Any:
             f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why}"
         )
         raise bad_request(f"{message} ({shown[:1000]})") from None
+
+
+class _YamlLoader(yaml.SafeLoader):
+    """YAML as JSON can say it: a timestamp stays text."""
+
+
+_YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(body: bytes, kind: str) -> Any:
+    """YAML or JSON; `kind` is what is expected.
+
+    Raises:
+        ApiError: BadRequest; it is neither.
+    """
+    if body.lstrip().startswith(b"{"):
+        return parse_json(body, kind)
+    try:
+        return yaml.load(body, Loader=_YamlLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise bad_request(f"error converting YAML to JSON: {error}") from None
 
 
 def _from_pairs(pairs: list[tuple[str, Any]]) -> Object:

@@ -93,6 +93,9 @@ class Registry:
         """The newest resourceVersion given."""
         return self._store.version
 
+    def now(self) -> datetime:
+        return self._now()
+
     def add_admission(self, resource: str, hook: AdmissionHook) -> None:
         """For a hook that itself reads the registry and so cannot exist before it."""
         self._admission[resource] = hook
@@ -232,6 +235,8 @@ class Registry:
         if before["metadata"].get("deletionTimestamp"):
             deletion.check_finalizers(row, metadata, before["metadata"])
         metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
+        if "managedFields" in before["metadata"]:
+            metadata.setdefault("managedFields", before["metadata"]["managedFields"])
         new = obj | {"metadata": metadata, "apiVersion": row.api_version, "kind": row.kind}
         return _with(new, "status", before.get("status")) if row.has_status else new
 
@@ -268,6 +273,19 @@ class Registry:
             return self._store.remove(resource, decision.object), True
         return self._store.put(resource, decision.object), False
 
+    def delete_collection(
+        self,
+        resource: str,
+        namespace: str,
+        options: deletion.Options,
+        *,
+        labels: Selector | None = None,
+        fields: Selector | None = None,
+    ) -> tuple[Object, ...]:
+        """Deletes what is selected, as `remove` does each; returned are the objects' (last) states."""
+        found, _ = self.list(resource, namespace, labels=labels, fields=fields)
+        return tuple(self.remove(resource, *_place(obj), options)[0] for obj in found)
+
 
 def copy_of(obj: Object) -> Object:
     """A deep copy; going through JSON is the quickest way and leaves nothing in it that cannot be stored."""
@@ -279,14 +297,20 @@ def render_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _place(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
 def _with(obj: Object, key: str, value: Any) -> Object:
     rest = {name: part for name, part in obj.items() if name != key}
     return rest if value is None else rest | {key: value}
 
 
 def _status_metadata(given: Object, before: Object) -> Object:
-    """A status update may note annotations (the Deployment controller's revision), and nothing else outside the status."""
-    return _with(before, "annotations", given.get("annotations", before.get("annotations")))
+    """Outside the status a status update may note annotations (the Deployment controller's revision) and fields' owners."""
+    for key in ("annotations", "managedFields"):
+        before = _with(before, key, given.get(key, before.get(key)))
+    return before
 
 
 def _content(obj: Object) -> Object:

@@ -1,0 +1,183 @@
+"""Server-side apply: an object's fields have owners, and who applies a manifest changes only what is theirs. Pure.
+
+Owners are those who applied (operation `Apply`). Kubernetes also notes who updated fields by other means and lets an apply
+conflict with them; here an apply wins over such changes, as `kubectl apply` without `--server-side` does.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from remora.cluster.api.errors import ApiError, Cause, bad_request, invalid_options, required
+from remora.cluster.api.patch.ownership import (
+    MISSING,
+    Path,
+    fields_from_wire,
+    fields_to_wire,
+    find_value,
+    is_granular,
+    items_of,
+    key_step,
+    list_type,
+    paths_of,
+    render_path,
+    without,
+)
+from remora.cluster.api.schemas import Schema, field_of, schema_of
+
+Object = dict[str, Any]
+
+_IDENTITY = frozenset(
+    {("f:apiVersion",), ("f:kind",)}
+    | {
+        ("f:metadata", f"f:{name}")
+        for name in (
+            "name",
+            "namespace",
+            "uid",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+        )
+    }
+    | {("f:metadata",)}
+)
+"""What says which object is meant, and so has no owner."""
+
+
+class Applier(msgspec.Struct, frozen=True, kw_only=True):
+    """Who applies: `manager` from the query's `fieldManager`, `force` to take fields from others, `time` as RFC 3339."""
+
+    manager: str
+    time: str
+    force: bool = False
+    subresource: str = ""
+
+
+def check_manager(manager: str) -> None:
+    """Refuses an apply that does not say whose it is.
+
+    Raises:
+        ApiError: Invalid.
+    """
+    if not manager:
+        raise invalid_options("PatchOptions", required("fieldManager", "is required for apply patch"))
+
+
+def applied(live: Object | None, config: Object, applier: Applier) -> Object:
+    """The live object (None: a new one) with a manifest applied, and `metadata.managedFields` that say so.
+
+    Raises:
+        ApiError: Conflict, naming the fields that others applied with other values.
+    """
+    if (config.get("metadata") or {}).get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    schema = schema_of(config["apiVersion"], config["kind"])
+    wanted = frozenset(paths_of(config, schema)) - _IDENTITY
+    entries = list(((live or {}).get("metadata") or {}).get("managedFields") or ())
+    mine = next((entry for entry in entries if _is_by(entry, applier)), None)
+    others = [entry for entry in entries if entry is not mine]
+    if live is not None:
+        contested = _contested(live, config, others, wanted, schema)
+        if contested and not applier.force:
+            raise conflict(contested)
+        others = [_reduced(entry, frozenset(path for name, path in contested if name == _name(entry))) for entry in others]
+    merged = _merged(live or {}, config, schema)
+    if mine is not None:
+        lost = frozenset(fields_from_wire(mine["fieldsV1"])) - wanted
+        merged = _without_lost(merged, lost, others, wanted, schema)
+    return _with_entries(merged, [*others, _entry(mine, wanted, config["apiVersion"], applier)])
+
+
+def _is_by(entry: Object, applier: Applier) -> bool:
+    found = (entry.get("manager"), entry.get("operation"), entry.get("subresource", ""))
+    return found == (applier.manager, "Apply", applier.subresource)
+
+
+def _name(entry: Object) -> str:
+    return str(entry.get("manager", ""))
+
+
+def _paths(entry: Object) -> frozenset[Path]:
+    return frozenset(fields_from_wire(entry.get("fieldsV1") or {}))
+
+
+def _contested(
+    live: Object, config: Object, others: Iterable[Object], wanted: frozenset[Path], schema: Schema
+) -> list[tuple[str, Path]]:
+    """Fields that others own and that the manifest would change, with their owners."""
+    changed = [path for path in sorted(wanted) if _differs(live, config, path, schema)]
+    return [(_name(entry), path) for entry in others for paths in (_paths(entry),) for path in changed if path in paths]
+
+
+def _differs(live: Object, config: Object, path: Path, schema: Schema) -> bool:
+    if path[-1][0] != "f":
+        return False  # an element exists or not; its fields are compared one by one
+    found = find_value(live, path, schema)
+    return found is not MISSING and found != find_value(config, path, schema)
+
+
+def conflict(contested: list[tuple[str, Path]]) -> ApiError:
+    causes = [Cause(render_path(path), "FieldManagerConflict", f'conflict with "{name}"') for name, path in contested]
+    texts = []
+    for name in dict.fromkeys(name for name, _ in contested):
+        fields = [render_path(path) for owner, path in contested if owner == name]
+        listed = "".join(f"\n- {field}" for field in fields)
+        texts.append(f'conflict with "{name}": {fields[0]}' if len(fields) == 1 else f'conflicts with "{name}":{listed}')
+    count = f"{len(contested)} conflict{'s' if len(contested) != 1 else ''}"
+    return ApiError(409, "Conflict", f"Apply failed with {count}: " + "\n".join(texts), causes=causes)
+
+
+def _reduced(entry: Object, taken: frozenset[Path]) -> Object:
+    return {**entry, "fieldsV1": fields_to_wire(_paths(entry) - taken)} if taken else entry
+
+
+def _merged(live: Any, config: Any, schema: Schema | None) -> Any:
+    if isinstance(live, dict) and isinstance(config, dict) and is_granular(schema):
+        return {**live, **{key: _merged(live.get(key), value, field_of(schema, key)) for key, value in config.items()}}
+    if isinstance(live, list) and isinstance(config, list) and schema is not None:
+        if list_type(schema) == "set":
+            return [*live, *(item for item in config if item not in live)]
+        if list_type(schema) == "map":
+            return _merged_list(live, config, schema)
+    return config
+
+
+def _merged_list(live: list[Any], config: list[Any], schema: Schema) -> list[Any]:
+    wanted = {key_step(item, schema): item for item in config}
+    merged = []
+    for item in live:
+        step = key_step(item, schema)
+        merged.append(_merged(item, wanted.pop(step), items_of(schema)) if step in wanted else item)
+    return [*merged, *wanted.values()]
+
+
+def _without_lost(
+    merged: Object, lost: frozenset[Path], others: list[Object], wanted: frozenset[Path], schema: Schema
+) -> Object:
+    """Without what this applier had set, sets no longer, and nobody else does."""
+    owned = frozenset().union(wanted, *(_paths(entry) for entry in others))
+    for path in sorted(lost, key=len):
+        if not any(found[: len(path)] == path for found in owned):
+            merged = without(merged, path, schema)
+    return merged
+
+
+def _entry(mine: Object | None, wanted: frozenset[Path], api_version: str, applier: Applier) -> Object:
+    fields = fields_to_wire(wanted)
+    if mine is not None and mine.get("fieldsV1") == fields and mine.get("apiVersion") == api_version:
+        return mine
+    entry: Object = {"manager": applier.manager, "operation": "Apply", "apiVersion": api_version, "time": applier.time}
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
+    return entry | ({"subresource": applier.subresource} if applier.subresource else {})
+
+
+def _with_entries(obj: Object, entries: Iterable[Object]) -> Object:
+    kept = [entry for entry in entries if entry.get("fieldsV1")]
+    kept.sort(key=lambda entry: (entry.get("time", ""), entry.get("manager", "")))
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "managedFields"}
+    return {**obj, "metadata": metadata | ({"managedFields": kept} if kept else {})}
