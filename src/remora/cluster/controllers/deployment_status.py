@@ -24,7 +24,7 @@ def status(
         "unavailableReplicas": max(0, sum(map(replicas_of, replicasets)) - available),
     }
     before = deployment.get("status") or {}
-    wanted = [_available(bounds, available, now)]
+    wanted = [_unless_same(condition(deployment, "Available"), _available(bounds, available, now))]
     progressing = _progressing(deployment, new, counts, bounds=bounds, now=now)
     if progressing is not None:
         wanted.append(progressing)

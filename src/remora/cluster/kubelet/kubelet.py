@@ -100,6 +100,10 @@ class Kubelet:
         if self._directory.is_dir():
             await end_leftovers(self._known_uids(), grace=1.0)
 
+    def find_pod(self, uid: str) -> Pod | None:
+        """The supervisor of the pod with this uid."""
+        return self._pods.get(uid)
+
     async def log(
         self,
         pod: Object,

@@ -1,0 +1,117 @@
+"""From Services and pods to EndpointSlices and Endpoints."""
+
+from itertools import count
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remora.cluster.controllers import endpoints, endpointslice
+from remora.cluster.controllers.actions import Action, Create, Delete, Update
+from remora.cluster.objects import Object
+from tests.unit.cluster.controllers.workloads import pod
+
+
+def _service(**spec: Any) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "default", "uid": "s", "labels": {"team": "a"}},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http", "name": "web"}], **spec},
+    }
+
+
+_numbers = count()
+
+
+def _apply(slices: list[Object], actions: tuple[Action, ...]) -> list[Object]:
+    """The slices after the actions, as the registry would have them."""
+    by_name = {slice_["metadata"]["name"]: slice_ for slice_ in slices}
+    for action in actions:
+        if isinstance(action, Create):
+            name = f"web-{next(_numbers)}"
+            by_name[name] = {**action.object, "metadata": {**action.object["metadata"], "name": name}}
+        elif isinstance(action, Update):
+            by_name[action.object["metadata"]["name"]] = action.object
+        elif isinstance(action, Delete):
+            del by_name[action.name]
+    return list(by_name.values())
+
+
+def _uids(slices: list[Object]) -> list[str]:
+    return sorted(endpoint["targetRef"]["uid"] for slice_ in slices for endpoint in slice_["endpoints"])
+
+
+def test_named_port_is_resolved_and_the_pod_is_named() -> None:
+    (create,) = endpointslice.decide(_service(), [pod("a")], [])
+    assert isinstance(create, Create)
+    assert create.object["ports"] == [{"name": "web", "port": 8080, "protocol": "TCP"}]
+    (endpoint,) = create.object["endpoints"]
+    assert endpoint["targetRef"] == {"kind": "Pod", "namespace": "default", "name": "a", "uid": "uid-a"}
+    assert endpoint["nodeName"] == "remora"
+    assert endpoint["conditions"] == {"ready": True, "serving": True, "terminating": False}
+    assert create.object["metadata"]["labels"]["kubernetes.io/service-name"] == "web"
+
+
+def test_service_without_pods_has_one_empty_slice() -> None:
+    (create,) = endpointslice.decide(_service(), [], [])
+    assert isinstance(create, Create)
+    assert (create.object["endpoints"], create.object["ports"]) == ([], [])
+
+
+def test_unready_addresses_are_published_if_asked_for() -> None:
+    service = _service(publishNotReadyAddresses=True)
+    (create,) = endpointslice.decide(service, [pod("a", ready=False)], [])
+    assert isinstance(create, Create)
+    assert create.object["endpoints"][0]["conditions"] == {"ready": True, "serving": False, "terminating": False}
+    assert endpoints.subsets(service, [pod("a", ready=False)])[0].keys() == {"addresses", "ports"}
+
+
+def test_pods_with_other_port_numbers_get_a_slice_of_their_own() -> None:
+    other = pod("b")
+    other["spec"] = {"containers": [{"name": "main", "ports": [{"name": "http", "containerPort": 9090}]}]}
+    slices = _apply([], endpointslice.decide(_service(), [pod("a"), other], []))
+    assert sorted(slice_["ports"][0]["port"] for slice_ in slices) == [8080, 9090]
+    assert len(endpoints.subsets(_service(), [pod("a"), other])) == 2
+
+
+def test_headless_slices_are_marked() -> None:
+    (create,) = endpointslice.decide(_service(clusterIP="None"), [pod("a")], [])
+    assert isinstance(create, Create)
+    assert create.object["metadata"]["labels"]["service.kubernetes.io/headless"] == ""
+
+
+def test_service_without_selector_is_left_alone() -> None:
+    service = _service(selector=None)
+    assert endpointslice.decide(service, [pod("a")], []) == ()
+    assert endpoints.decide(service, [pod("a")], None) == ()
+
+
+def test_endpoints_leave_out_the_terminating_and_set_the_unready_apart() -> None:
+    leaving = pod("gone", deletionTimestamp="2026-05-01T12:00:00Z")
+    (subset,) = endpoints.subsets(_service(), [pod("a"), pod("b", ready=False), leaving])
+    assert [address["targetRef"]["name"] for address in subset["addresses"]] == ["a"]
+    assert [address["targetRef"]["name"] for address in subset["notReadyAddresses"]] == ["b"]
+
+
+def test_pod_that_comes_changes_one_slice_of_many() -> None:
+    pods = [pod(f"p{n:03}") for n in range(250)]
+    slices = _apply([], endpointslice.decide(_service(), pods, []))
+    assert sorted(len(slice_["endpoints"]) for slice_ in slices) == [50, 100, 100]
+    changes = endpointslice.decide(_service(), [*pods, pod("new")], slices)
+    assert len(changes) == 1
+
+
+@given(
+    rounds=st.lists(st.sets(st.integers(0, 260), max_size=230), min_size=1, max_size=4),
+    unready=st.sets(st.integers(0, 260)),
+)
+def test_slices_always_hold_exactly_the_pods_and_then_rest(rounds: list[set[int]], unready: set[int]) -> None:
+    slices: list[Object] = []
+    for wanted in rounds:
+        pods = [pod(f"p{n}", ready=n not in unready) for n in sorted(wanted)]
+        slices = _apply(slices, endpointslice.decide(_service(), pods, slices))
+        assert _uids(slices) == sorted(f"uid-p{n}" for n in wanted)
+        assert all(len(slice_["endpoints"]) <= endpointslice.MAXIMUM for slice_ in slices)
+        assert slices
+        assert endpointslice.decide(_service(), pods, slices) == ()
