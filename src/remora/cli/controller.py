@@ -1,0 +1,113 @@
+"""`remora controller`: the Ingress controller, with the flags of ingress-nginx."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from remora.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from remora.cli.flags import Given
+    from remora.controller.settings import ControllerSettings
+
+CONTEXT_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help-of-typer"]}
+"""For the registration of the command: its arguments come to it as they were typed."""
+
+
+def controller(context: typer.Context) -> None:
+    """Run the Ingress controller against a Kubernetes API; its flags are those of ingress-nginx."""
+    run(context.args, os.environ)
+
+
+def run(arguments: list[str], environ: Mapping[str, str]) -> None:
+    """Runs the controller until it is told to stop.
+
+    Raises:
+        UsageError: a flag is unknown or has a value that it cannot have.
+    """
+    from remora.cli.controller_flags import FLAGS
+    from remora.cli.flags import parse_flags, render_help
+
+    if {"--help", "-h"} & set(arguments):
+        print(render_help(FLAGS))
+        return
+    given = parse_flags(arguments, FLAGS)
+    if given["version"]:
+        from importlib.metadata import version
+
+        print(f"remora {version('remora')}")
+        return
+    settings = settings_of(given, environ)
+
+    from remora.controller.run import run_controller
+    from remora.observe.logs import LogFormat, configure_logging
+
+    configure_logging(LogFormat(given["log-format"]), verbose=given["v"] >= 2)
+    if silent := sorted(flag.name for flag in FLAGS if flag.name in given.names and not flag.effect):
+        logging.getLogger(__name__).warning("accepted without effect: %s", ", ".join(f"--{name}" for name in silent))
+    run_controller(settings)
+
+
+def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettings":
+    """What flags and environment say, checked against one another.
+
+    Raises:
+        UsageError: two flags exclude each other.
+    """
+    from remora.controller.settings import ControllerSettings, HealthSettings
+    from remora.controller.state import state_directory
+    from remora.core.settings import ProxySettings, RoutingSettings
+    from remora.status.addresses import PublishSettings
+
+    if given["publish-service"] and given["publish-status-address"]:
+        raise UsageError("--publish-service and --publish-status-address exclude each other; give one of them")
+    if given["watch-namespace-selector"]:
+        raise UsageError(
+            "--watch-namespace-selector is not supported; give --watch-namespace=NAME or neither for all namespaces"
+        )
+    addresses = given["bind-address"]
+    hosts = (given["healthz-host"],) if given["healthz-host"] else addresses
+    return ControllerSettings(
+        routing=RoutingSettings(session_key=b"", **_routing(given)),
+        proxy=ProxySettings(
+            state_directory=str(state_directory(given["state-dir"], environ)),
+            bind_addresses=addresses,
+            http_port=given["http-port"],
+            https_port=given["https-port"],
+            threads=given["threads"],
+        ),
+        publish=PublishSettings(given["publish-status-address"], given["publish-service"], given["update-status"]),
+        health=HealthSettings(hosts=hosts, port=given["healthz-port"], path=given["health-check-path"]),
+        kubeconfig=given["kubeconfig"],
+        context=given["context"],
+        watch_namespace=given["watch-namespace"],
+        session_key_secret=given["session-key-secret"],
+        haproxy=given["haproxy"] or None,
+        instance=environ.get("POD_NAME") or os.uname().nodename,
+        status_interval=given["status-update-interval"],
+        sync_events=not given["disable-sync-events"],
+        shutdown_grace_period=given["shutdown-grace-period"],
+    )
+
+
+def _routing(given: "Given") -> dict[str, Any]:
+    from remora.core.settings import RoutingSettings
+
+    names = {
+        "ingress_class": "ingress-class",
+        "controller_class": "controller-class",
+        "ingress_class_by_name": "ingress-class-by-name",
+        "watch_ingress_without_class": "watch-ingress-without-class",
+        "disable_catch_all": "disable-catch-all",
+        "default_backend_service": "default-backend-service",
+        "default_ssl_certificate": "default-ssl-certificate",
+        "configmap": "configmap",
+    }
+    values = {field: given[name] for field, name in names.items()}
+    if "annotations-prefix" in given.names:
+        usual = RoutingSettings(session_key=b"").annotations_prefixes
+        values["annotations_prefixes"] = tuple(dict.fromkeys((given["annotations-prefix"], *usual[1:])))
+    return values

@@ -1,0 +1,156 @@
+"""The flags of `remora controller`: those of ingress-nginx by its names, and a few of our own."""
+
+import ipaddress
+from typing import Any
+
+from remora.cli.flags import Flag, Parse, one_of, parse_seconds, whole_number
+from remora.core.names import NamespacedName
+from remora.core.settings import INGRESS_NGINX_CONTROLLER
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _namespaced_name(text: str) -> NamespacedName | None:
+    if not text:
+        return None
+    try:
+        return NamespacedName.parse(text)
+    except ValueError as error:
+        raise ValueError("namespace/name") from error
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    try:
+        found = tuple(str(ipaddress.ip_address(part.strip().strip("[]"))) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError("IP addresses with commas between them") from error
+    return tuple(dict.fromkeys(found))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or "{" in text:
+        raise ValueError("a path that begins with a slash")
+    return text
+
+
+_port = whole_number(1, 65535)
+_any_port = whole_number(0, 65535)
+
+
+def _flag(name: str, default: Any, parse: Parse | None, help_text: str) -> Flag:
+    return Flag(name, default, parse, help_text)
+
+
+def _silent(*names: str, boolean: bool = False) -> tuple[Flag, ...]:
+    return tuple(Flag(name, False if boolean else "", None if boolean else _text, effect=False) for name in names)
+
+
+FLAGS: tuple[Flag, ...] = (
+    _flag("ingress-class", "nginx", _text, "Value of the annotation kubernetes.io/ingress.class that is ours."),
+    _flag("controller-class", INGRESS_NGINX_CONTROLLER, _text, "spec.controller of the IngressClasses that are ours."),
+    _flag("ingress-class-by-name", False, None, "Also serve the IngressClass whose name is that of --ingress-class."),
+    _flag("watch-ingress-without-class", False, None, "Also serve Ingresses that name no class."),
+    _flag("watch-namespace", "", _text, "Serve Ingresses of this namespace only; by default of all."),
+    _flag("watch-namespace-selector", "", _text, "Not supported: refused with what to do instead."),
+    _flag("configmap", None, _namespaced_name, "namespace/name of the ConfigMap with settings for all Ingresses."),
+    _flag(
+        "annotations-prefix", "nginx.ingress.kubernetes.io", _text, "Prefix of annotations, read before ingress.kubernetes.io."
+    ),
+    _flag("disable-catch-all", False, None, "Ignore Ingresses with spec.defaultBackend."),
+    _flag("default-backend-service", None, _namespaced_name, "namespace/name of the Service that answers what no route takes."),
+    _flag(
+        "default-ssl-certificate", None, _namespaced_name, "namespace/name of the Secret with the certificate for other hosts."
+    ),
+    _flag("bind-address", ("0.0.0.0", "::"), _addresses, "IP addresses to listen on, with commas between them."),  # noqa: S104
+    _flag("http-port", 80, _port, "Port for HTTP."),
+    _flag("https-port", 443, _port, "Port for HTTPS."),
+    _flag("publish-service", None, _namespaced_name, "namespace/name of the Service whose addresses Ingresses are to show."),
+    _flag("publish-status-address", (), _words, "Addresses that Ingresses are to show, with commas between them."),
+    _flag("update-status", True, None, "Write addresses to the status of Ingresses."),
+    _flag("status-update-interval", 60.0, parse_seconds, "Seconds after which statuses are looked at again."),
+    _flag("disable-sync-events", False, None, "Record no Event when an Ingress is first served."),
+    _flag("healthz-port", 10254, _any_port, "Port of /healthz, /readyz and /metrics."),
+    _flag("healthz-host", "", _text, "Address of the health port; by default those of --bind-address."),
+    _flag("health-check-path", "/healthz", _path, "Path of the health check."),
+    _flag("shutdown-grace-period", 0.0, parse_seconds, "Seconds to serve on after SIGTERM, with a failing health check."),
+    _flag("kubeconfig", "", _text, "Kubeconfig file; by default the pod's own account, else $KUBECONFIG or ~/.kube/config."),
+    _flag("context", "", _text, "Context of the kubeconfig; by default the current one."),
+    _flag("session-key-secret", None, _namespaced_name, "namespace/name of the Secret with the key of session cookies."),
+    _flag("state-dir", "", _text, "Where HAProxy's files are kept; by default $REMORA_STATE_DIR or /var/lib/remora."),
+    _flag("haproxy", "", _text, "HAProxy to run, 2.8 or newer; by default the packaged one, else the one on PATH."),
+    _flag("threads", 0, whole_number(0, 64), "Threads of HAProxy; 0 for one per processor."),
+    _flag("log-format", "text", one_of("text", "json"), "text or json."),
+    _flag("v", 0, whole_number(0, 10), "Verbosity of the log; 2 and more is for debugging."),
+    _flag("version", False, None, "Print the version and exit."),
+    *_silent(
+        "enable-ssl-passthrough",
+        "enable-ssl-chain-completion",
+        "disable-svc-external-name",
+        "update-status-on-shutdown",
+        "report-node-internal-ip-address",
+        "disable-leader-election",
+        "disable-full-test",
+        "deep-inspect",
+        "enable-annotation-validation",
+        "enable-topology-aware-routing",
+        "enable-metrics",
+        "metrics-per-host",
+        "metrics-per-undefined-host",
+        "report-status-classes",
+        "profiling",
+        "logtostderr",
+        "alsologtostderr",
+        "add_dir_header",
+        "skip_headers",
+        "skip_log_headers",
+        "one_output",
+        boolean=True,
+    ),
+    *_silent(
+        "apiserver-host",
+        "certificate-authority",
+        "default-server-port",
+        "ssl-passthrough-proxy-port",
+        "tcp-services-configmap",
+        "udp-services-configmap",
+        "election-id",
+        "election-ttl",
+        "validating-webhook",
+        "validating-webhook-certificate",
+        "validating-webhook-key",
+        "sync-period",
+        "sync-rate-limit",
+        "dynamic-configuration-retries",
+        "health-check-timeout",
+        "post-shutdown-grace-period",
+        "exclude-socket-metrics",
+        "time-buckets",
+        "length-buckets",
+        "size-buckets",
+        "bucket-factor",
+        "max-buckets",
+        "monitor-max-batch-size",
+        "profiler-port",
+        "profiler-address",
+        "status-port",
+        "stream-port",
+        "internal-logger-address",
+        "maxmind-license-key",
+        "maxmind-mirror",
+        "maxmind-edition-ids",
+        "maxmind-retries-count",
+        "maxmind-retries-timeout",
+        "vmodule",
+        "stderrthreshold",
+        "log_dir",
+        "log_file",
+        "log_file_max_size",
+        "log_backtrace_at",
+    ),
+)

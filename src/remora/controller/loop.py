@@ -1,0 +1,175 @@
+"""The controller's one loop. It alone owns the cache, the translation and what was applied last.
+
+What can happen to it:
+- a reflector tells of a list or a change: the cache takes it, and a burst begins or grows;
+- the last kind was listed for the first time: everything is translated and applied, and HAProxy started or adopted;
+- a burst is due: what changed is translated and applied;
+- an application failed, and it is time to try again;
+- an error of our own: it is logged and counted, and everything is translated anew after a wait.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from remora.controller.cache import Cache
+from remora.controller.refused import refused_problems
+from remora.core.names import ObjectRef
+from remora.core.problem import Problem
+from remora.haproxy.configuration import Configuration, Configurator
+from remora.kube.reflector import Relisted, Told
+from remora.model import Model
+from remora.plan.outcome import Outcome, OutcomeKind
+from remora.translate import Translation, Translator
+from remora.watch.debounce import Burst, Debounce, due_time, grown
+from remora.watch.snapshot import Change
+
+INBOX = 1000
+"""Things told that wait at most; a reflector that is faster waits itself."""
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class DataPlane(Protocol):
+    """What the loop needs of the executor."""
+
+    async def apply(self, wanted: Configuration) -> Outcome: ...
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What was wanted, and what came of it. `published` are the Ingresses that are served."""
+
+    model: Model
+    problems: tuple[Problem, ...]
+    published: tuple[ObjectRef, ...]
+    outcome: Outcome
+
+
+class ControlLoop:
+    """Turns what `inbox` brings into what HAProxy runs, and tells `tell` of it."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        translator: Translator,
+        configurator: Configurator,
+        data_plane: DataPlane,
+        *,
+        tell: Callable[[Applied], None],
+        tell_failure: Callable[[], None],
+        rule: Debounce | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.inbox: asyncio.Queue[Relisted | Told] = asyncio.Queue(INBOX)
+        self._cache = cache
+        self._translator = translator
+        self._configurator = configurator
+        self._data_plane = data_plane
+        self._tell = tell
+        self._tell_failure = tell_failure
+        self._rule = rule or Debounce()
+        self._clock = clock
+        self._waiting: dict[Change, None] = {}
+        self._burst: Burst | None = None
+        self._is_anew = True
+        self._retry_at: float | None = None
+        self._failures = 0
+        self._published: tuple[ObjectRef, ...] = ()
+        self._refused: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Goes on for ever."""
+        while True:
+            try:
+                await self._take()
+                if self._is_due():
+                    await self._step()
+            except Exception:
+                _log.exception("an error of Remora itself; everything is translated anew")
+                self._tell_failure()
+                self._is_anew = True
+                self._put_off()
+
+    async def _take(self) -> None:
+        """Waits for what is told or until something is due, and takes all that there is."""
+        try:
+            async with asyncio.timeout(self._patience()):
+                told = await self.inbox.get()
+        except TimeoutError:
+            return
+        has_news = self._cache.take(told)
+        while not self.inbox.empty():
+            has_news |= self._cache.take(self.inbox.get_nowait())
+        changes = self._cache.take_changes()
+        self._waiting.update(dict.fromkeys(changes))
+        now = self._clock()
+        self._burst = grown(self._burst, changes, now)
+        if has_news and self._burst is None:
+            self._burst = Burst(first=now, last=now)
+
+    def _due_at(self) -> float | None:
+        """When to act; None if there is nothing to do."""
+        if not self._cache.has_synced:
+            return None
+        if self._retry_at is not None:
+            return self._retry_at
+        if self._is_anew:
+            return self._clock()
+        return due_time(self._burst, self._rule) if self._burst else None
+
+    def _patience(self) -> float | None:
+        due = self._due_at()
+        return None if due is None else max(0.0, due - self._clock())
+
+    def _is_due(self) -> bool:
+        due = self._due_at()
+        return due is not None and due <= self._clock()
+
+    async def _step(self) -> None:
+        changes = None if self._is_anew else tuple(self._waiting)
+        self._waiting.clear()
+        self._burst = None
+        self._retry_at = None
+        translation = self._translator.translate(self._cache.snapshot, changes)
+        self._is_anew = False
+        outcome = await self._data_plane.apply(self._configurator.configure(translation.model))
+        self._log(outcome)
+        if outcome.kind is OutcomeKind.FAILED:
+            self._put_off()
+        else:
+            self._failures = 0
+            self._published = translation.published
+        self._tell(self._applied(translation, outcome))
+
+    def _applied(self, translation: Translation, outcome: Outcome) -> Applied:
+        if outcome.kind in (OutcomeKind.RELOAD, OutcomeKind.START):
+            self._refused = outcome.refused
+        refused = refused_problems(translation.model, self._refused)
+        problems = (*translation.problems, *self._cache.problems, *refused)
+        return Applied(translation.model, problems, self._published, outcome)
+
+    def _put_off(self) -> None:
+        self._failures += 1
+        self._retry_at = self._clock() + min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
+
+    def _log(self, outcome: Outcome) -> None:
+        match outcome.kind:
+            case OutcomeKind.FAILED:
+                _log.error("HAProxy does not run what is wanted, the last state goes on being served: %s", outcome.error)
+            case OutcomeKind.RELOAD | OutcomeKind.START:
+                reasons = "; ".join(outcome.reasons)
+                _log.info("%s in %.0f ms, generation %d: %s", *_words(outcome), outcome.generation, reasons)
+            case OutcomeKind.RUNTIME:
+                _log.info("%s in %.1f ms, generation %d: %d commands", *_words(outcome), outcome.generation, outcome.commands)
+            case OutcomeKind.UNCHANGED:
+                _log.debug("nothing changes for HAProxy")
+
+
+def _words(outcome: Outcome) -> tuple[str, float]:
+    return outcome.kind.value, outcome.seconds * 1000

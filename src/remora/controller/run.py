@@ -1,0 +1,183 @@
+"""The composition root: puts the controller together, runs it until it is told to stop, and ends it in order."""
+
+import asyncio
+import logging
+import random
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from remora.apply.executor import Executor
+from remora.controller.cache import Cache
+from remora.controller.loop import Applied, ControlLoop
+from remora.controller.session_key import fetch_session_key
+from remora.controller.settings import ControllerSettings, scopes_of
+from remora.controller.state import locked, short_directory
+from remora.core.errors import RemoraError
+from remora.haproxy.configuration import Configurator
+from remora.kube.client import ApiClient
+from remora.kube.credentials import Connection, connect
+from remora.kube.reflector import Reflector
+from remora.observe.health import Health, listening, run_lag_meter
+from remora.observe.metrics import Metrics
+from remora.plan.outcome import OutcomeKind
+from remora.status.reporter import Report, Reporter
+from remora.translate import Translator
+
+SYNC_LOOK = 1.0
+COUNTERS_PAUSE = 10.0
+"""HAProxy's counters are read at least so often, so that what a reload might lose is little."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_controller(settings: ControllerSettings) -> None:
+    """Runs until SIGTERM or SIGINT.
+
+    Raises:
+        RemoraError: the surroundings are broken in a way that waiting does not mend.
+    """
+    import uvloop
+
+    with locked(Path(settings.proxy.state_directory)):
+        directory = short_directory(Path(settings.proxy.state_directory))
+        proxy = msgspec.structs.replace(settings.proxy, state_directory=str(directory))
+        try:
+            uvloop.run(Controller(msgspec.structs.replace(settings, proxy=proxy)).run())
+        except BaseExceptionGroup as group:
+            raise _cause(group) from None
+
+
+class Controller:
+    """One controller, from its start to its end."""
+
+    def __init__(self, settings: ControllerSettings) -> None:
+        self._settings = settings
+        self._health = Health()
+        self._metrics = Metrics()
+        self._executor = Executor(settings.proxy, binary=settings.haproxy)
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    def stop(self) -> None:
+        """Asks for the end; asked twice, the grace period is cut short."""
+        (self._hurry if self._stop.is_set() else self._stop).set()
+
+    async def run(self) -> None:
+        """Serves until it is stopped, then ends HAProxy. If this raises, HAProxy goes on as it is."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        health = self._settings.health
+        async with AsyncExitStack() as stack:
+            hosts = health.hosts
+            await stack.enter_async_context(
+                listening(self._health, self._render_metrics, hosts=hosts, port=health.port, health_path=health.path)
+            )
+            await self._executor.start()
+            if self._executor.is_serving:
+                _log.info("adopted the HAProxy that runs already")
+            async with asyncio.TaskGroup() as tasks:
+                work = tasks.create_task(self._work())
+                await self._stop.wait()
+                await self._say_goodbye()
+                work.cancel()
+            await self._executor.stop(grace=self._settings.proxy.old_worker_timeout)
+
+    async def _say_goodbye(self) -> None:
+        """Fails the health check at once and serves on for the grace period, until nobody sends new clients."""
+        self._health.is_stopping = True
+        grace = self._settings.shutdown_grace_period
+        _log.info("told to stop; serving on for %g s", grace)
+        try:
+            async with asyncio.timeout(grace):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+
+    async def _work(self) -> None:
+        settings = self._settings
+        connection = await connect(settings.kubeconfig, settings.context)
+        async with ApiClient.open(connection) as client:
+            key = await fetch_session_key(
+                client,
+                settings.session_key_secret,
+                own_namespace=connection.namespace or _own_namespace(),
+                jitter=random.random,
+            )
+            await self._follow(client, connection, key)
+
+    async def _follow(self, client: ApiClient, connection: Connection, key: bytes) -> None:
+        settings = self._settings
+        scopes = scopes_of(settings)
+        cache = Cache(scopes)
+        reporter = Reporter(
+            client,
+            settings.publish,
+            read_snapshot=lambda: cache.snapshot,
+            instance=settings.instance,
+            interval=settings.status_interval,
+            sync_events=settings.sync_events,
+        )
+        loop = ControlLoop(
+            cache,
+            Translator(msgspec.structs.replace(settings.routing, session_key=key)),
+            Configurator(settings.proxy),
+            self._executor,
+            tell=lambda applied: self._tell(applied, reporter),
+            tell_failure=self._metrics.tell_failure,
+        )
+        reflectors = [Reflector(client, scope, sink=loop.inbox.put, jitter=random.random) for scope in scopes]
+        _log.info("following %s", connection.server)
+        async with asyncio.TaskGroup() as tasks:
+            for reflector in reflectors:
+                tasks.create_task(reflector.run())
+            for part in (loop.run(), self._executor.run(), reporter.run(), run_lag_meter(self._metrics.tell_lag)):
+                tasks.create_task(part)
+            tasks.create_task(self._look_at_sync(cache, reflectors))
+            tasks.create_task(self._read_counters())
+
+    def _tell(self, applied: Applied, reporter: Reporter) -> None:
+        self._metrics.tell_outcome(applied.outcome)
+        self._metrics.tell_translation(applied.model, applied.problems)
+        if applied.outcome.kind is OutcomeKind.FAILED:
+            self._health.not_ready_because = applied.outcome.error
+        else:
+            self._health.is_serving = True
+        reporter.tell(Report(applied.problems, applied.published))
+
+    async def _look_at_sync(self, cache: Cache, reflectors: list[Reflector]) -> None:
+        while True:
+            current: dict[str, bool] = {}
+            for reflector in reflectors:
+                kind = reflector.scope.kind.__name__
+                current[kind] = current.get(kind, True) and reflector.is_current
+            self._metrics.tell_sync(has_synced=cache.has_synced, current=current)
+            await asyncio.sleep(SYNC_LOOK)
+
+    async def _read_counters(self) -> None:
+        while True:
+            self._metrics.tell_requests(await self._executor.read_counters())
+            await asyncio.sleep(COUNTERS_PAUSE)
+
+    async def _render_metrics(self) -> bytes:
+        self._metrics.tell_requests(await self._executor.read_counters())
+        return self._metrics.render()
+
+
+def _own_namespace() -> str:
+    import os
+
+    from remora.kube.credentials import read_namespace
+
+    return read_namespace(os.environ)
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception that says something to a person, else the group."""
+    for one in group.exceptions:
+        found = _cause(one) if isinstance(one, BaseExceptionGroup) else one
+        if isinstance(found, RemoraError):
+            return found
+    return group

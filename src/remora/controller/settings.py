@@ -1,0 +1,64 @@
+"""What the one who starts the controller decided, as a value."""
+
+import msgspec
+
+from remora.core.names import NamespacedName
+from remora.core.settings import ProxySettings, RoutingSettings
+from remora.kube.objects import ConfigMap, EndpointSlice, Secret, Service
+from remora.kube.objects.endpointslice import SERVICE_NAME_LABEL
+from remora.kube.resources import Scope, one
+from remora.status.addresses import PublishSettings
+from remora.watch.snapshot import KINDS
+
+
+class HealthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where health and metrics are served. `hosts` are addresses."""
+
+    hosts: tuple[str, ...]
+    port: int = 10254
+    path: str = "/healthz"
+
+
+class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that flags and environment say. Times are in seconds.
+
+    `routing` has no session key yet: it is fetched from `session_key_secret`, or where that is None from the Secret
+    `remora-session-key` of the controller's own namespace.
+    """
+
+    routing: RoutingSettings
+    proxy: ProxySettings
+    publish: PublishSettings
+    health: HealthSettings
+    kubeconfig: str = ""
+    context: str = ""
+    watch_namespace: str = ""
+    session_key_secret: NamespacedName | None = None
+    haproxy: str | None = None
+    instance: str = ""
+    """What Events call the reporting controller: the pod's name."""
+    status_interval: float = 60.0
+    sync_events: bool = True
+    shutdown_grace_period: float = 0.0
+
+
+def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:
+    """What to follow: every kind, and with `watch_namespace` also the single objects elsewhere that flags name."""
+    watched = settings.watch_namespace
+    scopes = [Scope(kind, watched) for kind in KINDS]
+    if not watched:
+        return tuple(scopes)
+    # IngressClasses have no namespace; `path` leaves it out, and `covers` must not ask for it.
+    scopes = [Scope(scope.kind) if scope.kind.__name__ == "IngressClass" else scope for scope in scopes]
+    routing = settings.routing
+    named = (
+        (ConfigMap, routing.configmap),
+        (Secret, routing.default_ssl_certificate),
+        (Service, routing.default_backend_service),
+        (Service, settings.publish.service),
+    )
+    extra = {one(kind, name): None for kind, name in named if name is not None and name.namespace != watched}
+    backend = routing.default_backend_service
+    if backend is not None and backend.namespace != watched:
+        extra[Scope(EndpointSlice, backend.namespace, label=(SERVICE_NAME_LABEL, backend.name))] = None
+    return (*scopes, *extra)
