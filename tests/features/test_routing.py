@@ -183,6 +183,8 @@ async def test_a_rewrite_that_haproxy_refuses_costs_only_its_own_route(
     outcome = await executor.apply(Configurator(proxy_settings).configure(wanted))
     assert outcome.kind is OutcomeKind.START
     assert len(outcome.refused) == 1
+    again = await executor.apply(Configurator(proxy_settings).configure(wanted))
+    assert (again.kind, again.refused) == (OutcomeKind.UNCHANGED, outcome.refused)
     assert (await client.get("web.example", "/ok/1"))[0] == 200
     assert (await client.get("web.example", "/x/1"))[0] == 503
 

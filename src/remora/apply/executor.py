@@ -52,6 +52,7 @@ class Executor:
         self._lock = asyncio.Lock()
         self._running: Running | None = None
         self._wanted: Configuration | None = None
+        self._refused: set[str] = set()
         self._generation = 0
         self._counters = CounterSum()
         self._changed = asyncio.Event()
@@ -103,10 +104,12 @@ class Executor:
     async def _apply(self, wanted: Configuration) -> Outcome:
         begun = time.monotonic()
         try:
-            outcome = await self._carry_out(wanted)
+            await self._judge(wanted)
+            refused = tuple(name for name in wanted.backends if name in self._refused)
+            outcome = await self._carry_out(without(wanted, refused) if refused else wanted)
         except HAProxyError as error:
-            outcome = Outcome(self._generation, OutcomeKind.FAILED, error=str(error))
-        return msgspec.structs.replace(outcome, seconds=time.monotonic() - begun)
+            return Outcome(self._generation, OutcomeKind.FAILED, error=str(error), seconds=time.monotonic() - begun)
+        return msgspec.structs.replace(outcome, refused=refused, seconds=time.monotonic() - begun)
 
     async def _carry_out(self, wanted: Configuration) -> Outcome:
         if self._running is None or not await self._process.is_running():
@@ -132,42 +135,38 @@ class Executor:
         return Outcome(self._generation, OutcomeKind.RUNTIME, commands=len(plan.commands))
 
     async def _start_afresh(self, wanted: Configuration) -> Outcome:
-        wanted, refused = await self._without_refused(wanted, known=frozenset())
-        running = await self._write(wanted)
+        running = self._write(wanted)
         await self._process.start()
         self._running = running
         self._generation += 1
         self._changed.set()
-        return Outcome(self._generation, OutcomeKind.START, ("HAProxy was not running",), refused=refused)
+        return Outcome(self._generation, OutcomeKind.START, ("HAProxy was not running",))
 
     async def _reload(self, wanted: Configuration, reasons: tuple[str, ...], *, commands: int = 0) -> Outcome:
-        assert self._running is not None
-        wanted, refused = await self._without_refused(wanted, known=self._running.dedicated)
-        running = await self._write(wanted)
+        running = self._write(wanted)
         await self.read_counters()
         await self._process.reload()
         self._running = running
         self._generation += 1
-        return Outcome(self._generation, OutcomeKind.RELOAD, reasons, commands=commands, refused=refused)
+        return Outcome(self._generation, OutcomeKind.RELOAD, reasons, commands=commands)
 
-    async def _write(self, wanted: Configuration) -> Running:
+    def _write(self, wanted: Configuration) -> Running:
         running = started(wanted)
         ensure_default_certificate(Path(self._layout.certificate("default")))
         write_all(render_files(wanted, running, self._layout))
         return running
 
-    async def _without_refused(self, wanted: Configuration, *, known: frozenset[str]) -> tuple[Configuration, tuple[str, ...]]:
-        """What HAProxy does not take of one backend's own directives costs that backend, not the reload."""
-        refused = []
+    async def _judge(self, wanted: Configuration) -> None:
+        """Asks HAProxy about directives of backends' own that it has not seen yet: what it does not take costs that backend
+        alone, not the reload."""
+        known = self._refused | (self._running.dedicated if self._running else frozenset())
         for name, backend in wanted.backends.items():
             if backend.dedicated and name not in known and not await self._is_accepted(wanted, name):
-                refused.append(name)
-        return (without(wanted, refused), tuple(refused)) if refused else (wanted, ())
+                self._refused.add(name)
 
     async def _is_accepted(self, wanted: Configuration, name: str) -> bool:
         check = Path(self._layout.directory) / "check.cfg"
-        write_all(render_files(without(wanted, wanted.backends), started(without(wanted, wanted.backends)), self._layout))
-        ensure_default_certificate(Path(self._layout.certificate("default")))
+        self._write(without(wanted, wanted.backends))  # the program does not load without its maps and certificates
         write_atomically(check, render_check(wanted, name, self._layout))
         try:
             await self._process.check([Path(self._layout.program), check])
