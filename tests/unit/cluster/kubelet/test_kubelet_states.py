@@ -1,0 +1,210 @@
+"""From containers' states to the pod's status, and the numbers behind restarts and probes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remora.cluster.addresses import NODE_NAME
+from remora.cluster.events import Happening, event, is_expired, repeated
+from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
+from remora.cluster.kubelet.node import why_not
+from remora.cluster.kubelet.probes import Count, Timing, Verdict, http_target, timing
+from remora.cluster.kubelet.scheduler import decide
+from remora.cluster.kubelet.states import (
+    ContainerState,
+    PodState,
+    Running,
+    Terminated,
+    Waiting,
+    lost,
+    parse_containers,
+    phase,
+    qos_class,
+    render_status,
+)
+from remora.cluster.objects import Object, condition
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+RUNNING = ContainerState(name="main", image="web", state=Running(NOW), ready=True, started=True, container_id="remora://1")
+DONE = Terminated(0, "Completed", NOW, NOW)
+FAILED = Terminated(3, "Error", NOW, NOW)
+
+
+def _pod(**spec: Any) -> Object:
+    return {"metadata": {"name": "web", "namespace": "default", "uid": "u"}, "spec": {"containers": [{"name": "main"}], **spec}}
+
+
+def _state(*containers: ContainerState, **fields: Any) -> PodState:
+    return PodState(pod_ip="127.64.0.1", host_ip="127.64.255.254", started_at=NOW, containers=containers, **fields)
+
+
+def _waiting(reason: str = "ContainerCreating", **fields: Any) -> ContainerState:
+    return ContainerState(name="main", image="web", state=Waiting(reason), **fields)
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted"),
+    [
+        (_state(_waiting()), "Pending"),
+        (_state(RUNNING), "Running"),
+        (_state(RUNNING, _waiting("ImagePullBackOff")), "Pending"),
+        (_state(_waiting("CrashLoopBackOff", last=FAILED)), "Running"),
+        (_state(_waiting(), init=(ContainerState(name="i", image="", state=Running(NOW)),)), "Pending"),
+        (_state(msgspec.structs.replace(RUNNING, state=DONE), is_over=True), "Succeeded"),
+        (_state(msgspec.structs.replace(RUNNING, state=FAILED), is_over=True), "Failed"),
+    ],
+)
+def test_phase_follows_from_the_containers(state: PodState, wanted: str) -> None:
+    assert phase(state) == wanted
+
+
+def test_ready_pod_says_so_in_every_condition() -> None:
+    status = render_status(_pod(), _state(RUNNING), now=NOW)
+    assert {found["type"]: found["status"] for found in status["conditions"]} == dict.fromkeys(
+        ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"), "True"
+    )
+    assert status["podIPs"] == [{"ip": "127.64.0.1"}]
+    assert status["containerStatuses"][0]["state"] == {"running": {"startedAt": "2026-05-01T12:00:00Z"}}
+
+
+def test_unready_containers_are_named() -> None:
+    status = render_status(_pod(), _state(_waiting("ErrImagePull")), now=NOW)
+    found = condition({"status": status}, "Ready") or {}
+    assert (found["status"], found["reason"]) == ("False", "ContainersNotReady")
+    assert found["message"] == "containers with unready status: [main]"
+
+
+def test_readiness_gate_holds_the_pod_back() -> None:
+    pod = _pod(readinessGates=[{"conditionType": "example.com/go"}])
+    assert (condition({"status": render_status(pod, _state(RUNNING), now=NOW)}, "Ready") or {})["status"] == "False"
+    pod["status"] = {"conditions": [{"type": "example.com/go", "status": "True"}]}
+    assert (condition({"status": render_status(pod, _state(RUNNING), now=NOW)}, "Ready") or {})["status"] == "True"
+
+
+def test_time_of_transition_stays_while_nothing_changes() -> None:
+    pod = {**_pod(), "status": render_status(_pod(), _state(RUNNING), now=NOW)}
+    assert render_status(pod, _state(RUNNING), now=NOW + timedelta(hours=1)) == pod["status"]
+
+
+STATES = st.one_of(
+    st.builds(Waiting, st.sampled_from(["ContainerCreating", "CrashLoopBackOff"]), st.sampled_from(["", "why"])),
+    st.just(Running(NOW)),
+    st.sampled_from([DONE, FAILED, Terminated(137, "Error", NOW, NOW, "m", "remora://0")]),
+)
+
+
+@given(STATES, st.sampled_from([None, DONE, FAILED]), st.integers(0, 9), st.booleans())
+def test_states_are_read_back_from_the_status(state: Any, last: Terminated | None, restarts: int, ready: bool) -> None:
+    before = ContainerState(
+        name="main", image="web", state=state, last=last, restarts=restarts, ready=ready, container_id="remora://1"
+    )
+    status = render_status(_pod(), _state(before), now=NOW)
+    assert parse_containers(status, is_init=False) == {"main": before}
+
+
+def test_container_without_its_process_has_ended_unknown() -> None:
+    ended = lost(RUNNING, now=NOW)
+    assert ended.state == Terminated(255, "Unknown", NOW, NOW, container_id="remora://1")
+    assert not ended.ready
+    assert lost(ended, now=NOW) == ended
+
+
+@pytest.mark.parametrize(
+    ("resources", "wanted"),
+    [
+        ({}, "BestEffort"),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Mi"}}, "Burstable"),
+        ({"requests": {"cpu": "1"}}, "Burstable"),
+    ],
+)
+def test_quality_of_service_follows_from_the_resources(resources: Object, wanted: str) -> None:
+    assert qos_class({"containers": [{"name": "main", "resources": resources}]}) == wanted
+
+
+def test_restarts_wait_ever_longer_and_forget_after_ten_minutes() -> None:
+    pauses: list[float] = []
+    pause: float | None = None
+    for _ in range(8):
+        pause = restart_pause(pause, ran_for=timedelta(seconds=1))
+        pauses.append(pause)
+    assert pauses == [0, 10, 20, 40, 80, 160, 300, 300]
+    assert restart_pause(300, ran_for=timedelta(minutes=10)) == 0
+    assert [image_pause(0), image_pause(10)] == [10, 20]
+    assert [render_duration(10), render_duration(160), render_duration(300)] == ["10s", "2m40s", "5m0s"]
+
+
+def test_probe_needs_its_thresholds() -> None:
+    numbers = Timing(success_threshold=2, failure_threshold=2)
+    count, results = Count(), []
+    for is_good in (True, True, False, True, False, False, True, True):
+        count = count.after(Verdict(is_good), numbers)
+        results.append(count.result)
+    assert results == [None, True, True, True, True, False, False, True]
+
+
+def test_probe_defaults_are_those_of_kubernetes() -> None:
+    assert timing({}) == Timing(0.0, 10.0, 1.0, 1, 3)
+
+
+def test_http_probe_goes_to_the_pod_unless_told_otherwise() -> None:
+    container = {"ports": [{"name": "web", "containerPort": 8081}]}
+    action = {"port": "web", "path": "health", "httpHeaders": [{"name": "Host", "value": "example.com"}]}
+    assert http_target(action, container, "127.64.0.1") == (
+        "http://127.64.0.1:8081/health",
+        {"User-Agent": "kube-probe/1.36", "Accept": "*/*", "Host": "example.com"},
+    )
+    other = http_target({"port": 8443, "scheme": "HTTPS", "host": "127.0.0.1"}, container, "127.64.0.1")
+    assert other is not None
+    assert other[0] == "https://127.0.0.1:8443/"
+    assert http_target({"port": "nobody"}, container, "127.64.0.1") is None
+
+
+NODE = {"metadata": {"name": NODE_NAME, "labels": {"kubernetes.io/os": "linux"}}, "spec": {}}
+
+
+def test_pod_is_bound_or_told_why_not() -> None:
+    (bind,) = decide(_pod(), NODE, now=NOW)
+    assert bind.object["spec"]["nodeName"] == NODE_NAME
+    status, note = decide(_pod(nodeSelector={"kubernetes.io/os": "plan9"}), NODE, now=NOW)
+    assert status.object["status"]["conditions"][0]["reason"] == "Unschedulable"
+    assert "didn't match Pod's node affinity/selector" in note.message  # type: ignore[union-attr]
+    (gated,) = decide(_pod(schedulingGates=[{"name": "g"}]), NODE, now=NOW)
+    assert gated.object["status"]["conditions"][0]["reason"] == "SchedulingGated"
+    assert decide(_pod(schedulerName="mine"), NODE, now=NOW) == ()
+    assert decide(_pod(nodeName="remora"), NODE, now=NOW) == ()
+
+
+def test_cordoned_node_takes_nothing() -> None:
+    assert "unschedulable" in why_not(_pod(), {**NODE, "spec": {"unschedulable": True}})
+
+
+def test_affinity_terms_are_alternatives() -> None:
+    def required(*values: str) -> Object:
+        terms = [{"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": [value]}]} for value in values]
+        affinity = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+        return _pod(affinity={"nodeAffinity": affinity})
+
+    assert not why_not(required("plan9", "linux"), NODE)
+    assert why_not(required("plan9"), NODE)
+
+
+def test_event_is_counted_and_expires() -> None:
+    happening = Happening(
+        "kubelet", "v1", "Pod", "", "web", "u", "spec.containers{main}", "Normal", "Started", "text", "remora"
+    )
+    first = event(happening, version="7", moment=NOW)
+    assert first["metadata"]["namespace"] == "default"
+    assert first["source"] == {"component": "kubelet", "host": "remora"}
+    again = repeated(first, moment=NOW + timedelta(minutes=1))
+    assert (again["count"], again["firstTimestamp"], again["lastTimestamp"]) == (
+        2,
+        "2026-05-01T12:00:00Z",
+        "2026-05-01T12:01:00Z",
+    )
+    assert not is_expired(again, moment=NOW + timedelta(minutes=60))
+    assert is_expired(again, moment=NOW + timedelta(minutes=62))
