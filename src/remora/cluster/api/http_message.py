@@ -97,20 +97,3 @@ def render_warning(text: str) -> str:
     """A Warning header's value (RFC 7234, section 5.5; 299 as Kubernetes uses it)."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'299 - "{escaped}"'
-
-
-def decode_options(request: Request, kind: str) -> Object:
-    """The options in a body, such as DeleteOptions; {} without a body.
-
-    Raises:
-        ApiError: BadRequest; the body is no JSON or YAML object.
-    """
-    if not request.body:
-        return {}
-    try:
-        found = yaml.safe_load(request.body) if "yaml" in request.content_type else msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
-    if not isinstance(found, dict):
-        raise bad_request(f"the object provided is unrecognized (must be of type {kind})")
-    return found

@@ -1,0 +1,162 @@
+"""Subresources that are not parts of their object: scale, a pod's log, its eviction, a service account's token."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from remora.cluster.api.decoding import decode, parse_json
+from remora.cluster.api.errors import Object, bad_request
+from remora.cluster.api.handlers import Call, success
+from remora.cluster.api.handlers_write import delete_options, patch_type
+from remora.cluster.api.http_body import read_options, read_value
+from remora.cluster.api.http_message import Response
+from remora.cluster.api.patch import patched
+from remora.cluster.api.table.columns import NONE, render_labels, render_selector
+
+_FIRST_WAIT = 0.2
+"""Seconds for which a log may be silent before the answer begins; an error can be told only until then."""
+_HOUR = 3600
+
+
+async def read_scale(call: Call) -> Response:
+    return call.raw(scale_of(call.find()))
+
+
+async def update_scale(call: Call) -> Response:
+    value = read_value(call.request, "Scale")
+    return await _rescale(call, call.find(), decode(value, api_version="autoscaling/v1", kind="Scale").object)
+
+
+async def patch_scale(call: Call) -> Response:
+    obj = call.find()
+    changed = patched(scale_of(obj), call.request.body, patch_type(call.request))
+    return await _rescale(call, obj, decode(changed, api_version="autoscaling/v1", kind="Scale").object)
+
+
+async def _rescale(call: Call, obj: Object, scale: Object) -> Response:
+    metadata = {**obj["metadata"], "resourceVersion": scale["metadata"].get("resourceVersion", "")}
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    wanted = {**obj, "metadata": metadata, "spec": {**obj["spec"], "replicas": replicas}}
+    dry_run = call.request.dry_run("UpdateOptions")
+    return call.raw(scale_of(await call.api.registry.update(call.storage, wanted, dry_run=dry_run)))
+
+
+def scale_of(obj: Object) -> Object:
+    """An object's `autoscaling/v1` Scale."""
+    metadata = {
+        key: obj["metadata"][key]
+        for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        if key in obj["metadata"]
+    }
+    replicas = obj["spec"].get("replicas", 0)
+    status: Object = {"replicas": (obj.get("status") or {}).get("replicas", 0)}
+    selector = _selector(obj["spec"].get("selector") or {})
+    if selector != NONE:
+        status["selector"] = selector
+    spec = {"replicas": replicas} if replicas else {}
+    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}
+
+
+def _selector(selector: Object) -> str:
+    if "matchLabels" in selector or "matchExpressions" in selector:
+        return render_selector(selector)
+    return render_labels(selector)
+
+
+async def read_log(call: Call) -> Response:
+    pod = call.find()
+    request = call.request
+    pieces = call.api.node.log(
+        pod,
+        _container(pod, request.query.get("container", "")),
+        follow=request.is_set("follow"),
+        previous=request.is_set("previous"),
+        tail_lines=request.integer("tailLines"),
+        since_seconds=_since(request.query.get("sinceTime", ""), request.integer("sinceSeconds")),
+        timestamps=request.is_set("timestamps"),
+        limit_bytes=request.integer("limitBytes"),
+    )
+    return Response(content_type="text/plain", body=await _begun(pieces))
+
+
+def _container(pod: Object, name: str) -> str:
+    """The container that is meant.
+
+    Raises:
+        ApiError: BadRequest; there is none of that name, or there are several and none was named.
+    """
+    spec, pod_name = pod["spec"], pod["metadata"]["name"]
+    containers = [container["name"] for container in spec.get("containers") or ()]
+    initial = [container["name"] for container in spec.get("initContainers") or ()]
+    if name in containers or name in initial:
+        return name
+    if name:
+        raise bad_request(f"container {name} is not valid for pod {pod_name}")
+    if len(containers) == 1:
+        return str(containers[0])
+    more = f" or one of the init containers: [{' '.join(initial)}]" if initial else ""
+    raise bad_request(f"a container name must be specified for pod {pod_name}, choose one of: [{' '.join(containers)}]{more}")
+
+
+def _since(moment: str, seconds: int | None) -> float | None:
+    if not moment:
+        return seconds
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    except ValueError:
+        raise bad_request(f'parsing time "{moment}" as RFC 3339: cannot parse it') from None
+
+
+async def _begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same pieces, after the first was given time to fail."""
+    first: asyncio.Future[bytes] = asyncio.ensure_future(_first(pieces))
+    done, _ = await asyncio.wait({first}, timeout=_FIRST_WAIT)
+    if done:
+        first.result()
+    return _from_first(first, pieces)
+
+
+async def _first(pieces: AsyncIterator[bytes]) -> bytes:
+    return await anext(pieces, b"")
+
+
+async def _from_first(first: asyncio.Future[bytes], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        yield await first
+        async for piece in pieces:
+            yield piece
+    finally:
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({first})
+        close: Any = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def evict(call: Call) -> Response:
+    eviction = read_options(call.request, "Eviction")
+    options = delete_options(call.request, eviction.get("deleteOptions") or {})
+    call.api.registry.remove(call.storage, call.namespace, call.name, options)
+    return call.raw(success(status=201), status=201)
+
+
+async def create_token(call: Call) -> Response:
+    account = call.find()
+    given = parse_json(call.request.body, "TokenRequest") if call.request.body else {}
+    spec = given.get("spec") or {}
+    lifetime = int(spec.get("expirationSeconds") or _HOUR)
+    bound = spec.get("boundObjectRef") or {}
+    pod_name = bound.get("name", "") if bound.get("kind") == "Pod" else ""
+    token = call.api.tokens.issue(call.namespace, call.name, pod_name, lifetime=lifetime)
+    expires = (datetime.now(UTC) + timedelta(seconds=lifetime)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = {
+        "kind": "TokenRequest",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"name": account["metadata"]["name"], "namespace": call.namespace},
+        "spec": {"audiences": [], **spec, "expirationSeconds": lifetime},
+        "status": {"token": token, "expirationTimestamp": expires},
+    }
+    return call.raw(answer, status=201)

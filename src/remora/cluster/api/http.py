@@ -1,0 +1,194 @@
+"""The API as an ASGI application: who asks, for what, which handler answers, and how the answer goes out."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from email.utils import formatdate
+from typing import Any
+
+from remora.cluster.api import handlers_read, handlers_subresources, handlers_write
+from remora.cluster.api.errors import ApiError, method_not_allowed, unauthorized, unknown_resource
+from remora.cluster.api.handlers import Api, Call, Handler
+from remora.cluster.api.http_message import MOST_BODY, Request, Response, object_response, parse_query
+from remora.cluster.api.http_meta import PUBLIC, answer_meta, not_found
+from remora.cluster.api.http_path import Address, parse_path
+from remora.cluster.api.negotiation import negotiate
+from remora.cluster.api.resources import Resource
+from remora.cluster.api.reviews import review
+from remora.cluster.api.tokens import Identity, TokenError
+
+PEER = "remora.peer"
+"""Extension of the ASGI scope: under `identity`, whom a verified client certificate names, or None."""
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+_ANONYMOUS = Identity("system:anonymous", ("system:unauthenticated",))
+
+_COLLECTION: Mapping[str, tuple[str, Handler]] = {
+    "GET": ("list", handlers_read.read_list),
+    "POST": ("create", handlers_write.create),
+    "DELETE": ("deletecollection", handlers_write.delete_collection),
+}
+_OBJECT: Mapping[str, tuple[str, Handler]] = {
+    "GET": ("get", handlers_read.read_one),
+    "PUT": ("update", handlers_write.update),
+    "PATCH": ("patch", handlers_write.patch_object),
+    "DELETE": ("delete", handlers_write.delete),
+}
+_SUBRESOURCES: Mapping[str, Mapping[str, Handler]] = {
+    "status": {
+        "GET": handlers_read.read_one,
+        "PUT": handlers_write.update_status,
+        "PATCH": handlers_write.patch_status,
+    },
+    "scale": {
+        "GET": handlers_subresources.read_scale,
+        "PUT": handlers_subresources.update_scale,
+        "PATCH": handlers_subresources.patch_scale,
+    },
+    "log": {"GET": handlers_subresources.read_log},
+    "eviction": {"POST": handlers_subresources.evict},
+    "token": {"POST": handlers_subresources.create_token},
+    "finalize": {"PUT": handlers_write.finalize},
+}
+
+
+class Application:
+    """Called by the HTTP server for every request."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            response = await self._answer(scope, receive)
+        except ApiError as error:
+            response = _error_response(error)
+        except Exception:  # a fault of ours must not look like a broken connection
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            response = _error_response(ApiError(500, "InternalError", "Internal error occurred: see the API server's log"))
+        await _send(response, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = scope["path"]
+        request = Request(
+            method=scope["method"],
+            path=path,
+            query=parse_query(scope["query_string"].decode("latin-1")),
+            headers=headers,
+            body=await _read_body(receive),
+            identity=self._identity(scope, headers, path),
+        )
+        address = parse_path(scope.get("raw_path", path.encode()).decode("latin-1"))
+        if address is None or not address.plural:
+            if request.method not in ("GET", "HEAD"):
+                raise method_not_allowed()
+            return answer_meta(request, self._api.registry.resources, self._api.address)
+        return await self._answer_resource(request, address)
+
+    async def _answer_resource(self, request: Request, address: Address) -> Response:
+        table = self._api.registry.resources
+        row = table.find_by_path(address.group, address.version, address.plural)
+        if row is None:
+            if not table.of(address.group, address.version):
+                return not_found()
+            raise unknown_resource()
+        handler = _find_handler(row, address, request.method)
+        form = negotiate(request.headers.get("accept", ""))
+        return await handler(Call(api=self._api, request=request, address=address, row=row, form=form))
+
+    def _identity(self, scope: Scope, headers: Mapping[str, str], path: str) -> Identity:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            try:
+                return self._api.tokens.verify(token.strip())
+            except TokenError:
+                raise unauthorized() from None
+        peer: Identity | None = scope.get("extensions", {}).get(PEER, {}).get("identity")
+        if peer is None and path not in PUBLIC:
+            raise unauthorized()
+        return peer or _ANONYMOUS
+
+
+def _find_handler(row: Resource, address: Address, method: str) -> Handler:
+    if bool(address.namespace) and not row.namespaced:
+        raise unknown_resource()
+    if address.name and row.namespaced and not address.namespace:
+        raise unknown_resource()
+    if address.subresource:
+        return _find_subresource(row, address.subresource, method)
+    verb, handler = (_OBJECT if address.name else _COLLECTION).get(method, ("", review))
+    if verb not in row.verbs:
+        raise method_not_allowed()
+    return review if row.is_review else handler
+
+
+def _find_subresource(row: Resource, name: str, method: str) -> Handler:
+    if name not in row.subresources:
+        raise unknown_resource()
+    handler = _SUBRESOURCES[name].get(method)
+    if handler is None:
+        raise method_not_allowed()
+    return handler
+
+
+def _error_response(error: ApiError) -> Response:
+    return object_response(error.to_wire(), status=error.status)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MOST_BODY:
+            message_text = f"Request entity too large: limit is {MOST_BODY}"
+            raise ApiError(413, "RequestEntityTooLarge", message_text, details={})
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _send(response: Response, receive: Receive, send: Send) -> None:
+    named = (("content-type", response.content_type), ("date", formatdate(usegmt=True)), *response.headers)
+    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in named]
+    start = {"type": "http.response.start", "status": response.status, "headers": headers}
+    if isinstance(response.body, bytes):
+        headers.append((b"content-length", str(len(response.body)).encode()))
+        await send(start)
+        await send({"type": "http.response.body", "body": response.body})
+        return
+    await send(start)
+    # Clients wait for the headers of a watch before anything has happened.
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    await _send_pieces(response.body, receive, send)
+
+
+async def _send_pieces(pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Sends until there is no more, or the client has gone."""
+    async with asyncio.TaskGroup() as group:
+        watcher = group.create_task(_until_disconnected(receive))
+        sender = group.create_task(_forward(pieces, send))
+        watcher.add_done_callback(lambda _: sender.cancel())
+        sender.add_done_callback(lambda _: watcher.cancel())
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _forward(pieces: AsyncIterator[bytes], send: Send) -> None:
+    try:
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()

@@ -1,0 +1,93 @@
+"""Everything that is not a resource: version, health, discovery and OpenAPI."""
+
+from remora.cluster.api import discovery, openapi
+from remora.cluster.api.errors import Object, not_acceptable, unknown_resource
+from remora.cluster.api.http_message import Request, Response, object_response, text_response
+from remora.cluster.api.negotiation import JSON, is_discovery_aggregated, parse_accept
+from remora.cluster.api.resources import ResourceTable
+
+PUBLIC = frozenset({"/version", "/healthz", "/livez", "/readyz"})
+"""What anybody may ask."""
+
+VERSION: Object = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.0+remora",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
+_AGGREGATED = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_V2_TYPES = ("application/json", "*/*", "application/*", "")
+
+
+def not_found() -> Response:
+    return text_response("404 page not found\n", 404)
+
+
+def answer_meta(request: Request, table: ResourceTable, address: str) -> Response:
+    """The answer to a GET that names no resource; `address` is host and port of this server."""
+    path = request.path.rstrip("/") or "/"
+    if path.startswith(("/healthz", "/livez", "/readyz")):
+        return text_response("ok")
+    if path == "/version":
+        return object_response(VERSION)
+    if path.startswith("/openapi/"):
+        return _openapi(request, table, path)
+    if path in ("/api", "/apis"):
+        return _groups(request, table, path, address)
+    if path == "/":
+        return object_response({"paths": sorted([*PUBLIC, "/api", "/apis", "/openapi/v2", "/openapi/v3"])})
+    return _described(table, path)
+
+
+def _groups(request: Request, table: ResourceTable, path: str, address: str) -> Response:
+    is_core = path == "/api"
+    if is_discovery_aggregated(request.headers.get("accept", "")):
+        found = object_response(discovery.aggregated(table, core=is_core))
+        return Response(content_type=_AGGREGATED, headers=(("vary", "Accept"),), body=found.body)
+    listed = discovery.api_versions(address) if is_core else discovery.group_list(table)
+    return object_response(listed)
+
+
+def _described(table: ResourceTable, path: str) -> Response:
+    parts = path.strip("/").split("/")
+    found: Object | None = None
+    if parts[0] == "api" and len(parts) == 2:
+        found = discovery.find_resource_list(table, "", parts[1])
+    elif parts[0] == "apis" and len(parts) == 2:
+        found = discovery.find_group(table, parts[1])
+    elif parts[0] == "apis" and len(parts) == 3:
+        found = discovery.find_resource_list(table, parts[1], parts[2])
+    return not_found() if found is None else object_response(found)
+
+
+def _openapi(request: Request, table: ResourceTable, path: str) -> Response:
+    if path == "/openapi/v3":
+        return object_response(openapi.index(table))
+    if path == "/openapi/v2":
+        _check_v2(request)
+        return _document(request, path, openapi.whole_document(table))
+    document = openapi.find_document(table, path.removeprefix("/openapi/v3/"))
+    if document is None:
+        raise unknown_resource()
+    return _document(request, path, document)
+
+
+def _check_v2(request: Request) -> None:
+    accepted = [media.name for media in parse_accept(request.headers.get("accept", ""))]
+    if accepted and not any(name in _V2_TYPES for name in accepted):
+        raise not_acceptable([JSON])
+
+
+def _document(request: Request, path: str, document: bytes) -> Response:
+    etag = openapi.etag(path)
+    headers = [("etag", etag), ("vary", "Accept")]
+    if "hash" in request.query:
+        headers.append(("cache-control", "public, immutable, max-age=31536000"))
+    if request.headers.get("if-none-match") == etag:
+        return Response(status=304, headers=tuple(headers))
+    return Response(headers=tuple(headers), body=document)

@@ -1,0 +1,105 @@
+"""The API server's socket: TLS, client certificates, and an end that does not wait for watches."""
+
+import asyncio
+import logging
+import ssl
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from remora.cluster.api.handlers import Api
+from remora.cluster.api.http import PEER, Application
+from remora.cluster.api.node import NodePort
+from remora.cluster.api.pki import Pki
+from remora.cluster.api.registry import Registry
+from remora.cluster.api.tokens import Identity, Tokens
+
+_KEEP_ALIVE = 180
+"""Seconds that an idle connection is kept; longer than the 90 of Go's clients, so that they are the ones to close it."""
+
+
+class ApiServer:
+    """Serves the registry over HTTPS on one address."""
+
+    def __init__(
+        self, *, registry: Registry, pki: Pki, tokens: Tokens, node: NodePort, host: str = "127.0.0.1", port: int
+    ) -> None:
+        self.listening = asyncio.Event()
+        self._host = host
+        self._port = port
+        self._pki = pki
+        self._application = Application(Api(registry=registry, node=node, tokens=tokens, address=f"{host}:{port}"))
+
+    @property
+    def url(self) -> str:
+        return f"https://{self._host}:{self._port}"
+
+    async def run(self) -> None:
+        """Serves until cancelled; then all connections end at once.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        # Its own loggers stay as they are: the program that embeds the server decides what is logged.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        config = uvicorn.Config(
+            self._application,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        context = self._pki.server_context()
+        server = await loop.create_server(
+            lambda: _Protocol(config, state, {}), self._host, self._port, ssl=context, reuse_address=True, backlog=512
+        )
+        self._port = server.sockets[0].getsockname()[1]
+        try:
+            self.listening.set()
+            await server.serve_forever()
+        finally:
+            self.listening.clear()
+            server.close()
+            await _end(state)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Tells the application whose certificate the client has shown."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._peer = identity_of(transport.get_extra_info("ssl_object"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {PEER: {"identity": self._peer}}
+
+
+def identity_of(connection: ssl.SSLObject | None) -> Identity | None:
+    """Whom a verified client certificate names: its common name, in the groups that are its organizations."""
+    certificate: Any = connection.getpeercert() if connection is not None else None
+    if not certificate:
+        return None
+    parts = [pair for name in certificate.get("subject", ()) for pair in name]
+    names = [value for key, value in parts if key == "commonName"]
+    groups = [value for key, value in parts if key == "organizationName"]
+    return Identity(names[0], (*groups, "system:authenticated")) if names else None
+
+
+async def _end(state: ServerState) -> None:
+    """Ends what is still going on. Watches never end by themselves, and their readers begin again anyway."""
+    for connection in list(state.connections):
+        connection.transport.abort()
+    tasks = list(state.tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
