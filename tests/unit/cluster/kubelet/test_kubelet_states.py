@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.cluster.addresses import NODE_NAME
+from remora.cluster.controllers.actions import Update
 from remora.cluster.events import Happening, event, is_expired, repeated
 from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
 from remora.cluster.kubelet.node import why_not
@@ -167,14 +168,22 @@ def test_http_probe_goes_to_the_pod_unless_told_otherwise() -> None:
 NODE = {"metadata": {"name": NODE_NAME, "labels": {"kubernetes.io/os": "linux"}}, "spec": {}}
 
 
+def _scheduled(**spec: Any) -> Object:
+    """The one object that the scheduler writes for such a pod."""
+    (written,) = [action.object for action in decide(_pod(**spec), NODE, now=NOW) if isinstance(action, Update)]
+    return written
+
+
 def test_pod_is_bound_or_told_why_not() -> None:
-    (bind,) = decide(_pod(), NODE, now=NOW)
-    assert bind.object["spec"]["nodeName"] == NODE_NAME
-    status, note = decide(_pod(nodeSelector={"kubernetes.io/os": "plan9"}), NODE, now=NOW)
-    assert status.object["status"]["conditions"][0]["reason"] == "Unschedulable"
-    assert "didn't match Pod's node affinity/selector" in note.message  # type: ignore[union-attr]
-    (gated,) = decide(_pod(schedulingGates=[{"name": "g"}]), NODE, now=NOW)
-    assert gated.object["status"]["conditions"][0]["reason"] == "SchedulingGated"
+    assert _scheduled()["spec"]["nodeName"] == NODE_NAME
+    unfit = condition(_scheduled(nodeSelector={"kubernetes.io/os": "plan9"}), "PodScheduled") or {}
+    assert unfit["reason"] == "Unschedulable"
+    assert "didn't match Pod's node affinity/selector" in unfit["message"]
+    gated = condition(_scheduled(schedulingGates=[{"name": "g"}]), "PodScheduled") or {}
+    assert gated["reason"] == "SchedulingGated"
+
+
+def test_pod_of_another_scheduler_or_already_bound_is_left_alone() -> None:
     assert decide(_pod(schedulerName="mine"), NODE, now=NOW) == ()
     assert decide(_pod(nodeName="remora"), NODE, now=NOW) == ()
 
