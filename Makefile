@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lint types imports unit features cluster golden clean
+.PHONY: help demo up test check format lint types imports unit features cluster golden docs clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ cluster: $(STAMP)  ## Run the tests of the local cluster, with kubectl where the
 
 golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the difference as code
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/golden
+
+docs: $(STAMP)  ## Write the pages that are made from tables
+	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/architecture/test_generated_pages.py
 
 clean:  ## Remove what was installed and cached
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

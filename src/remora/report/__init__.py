@@ -1,0 +1,1 @@
+"""What is generated from the tables: pages of the documentation. Pure."""

@@ -1,0 +1,15 @@
+"""Pages that are made from tables are as the tables are now; `make docs` writes them."""
+
+import os
+from pathlib import Path
+
+from remora.report.annotation_page import render_annotation_page
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_annotation_page_is_fresh() -> None:
+    page = DOCS / "annotations.md"
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(render_annotation_page())
+    assert page.read_text() == render_annotation_page()
