@@ -65,7 +65,7 @@ def decide(row: Resource, obj: Object, options: Options, *, now: datetime) -> De
     grace = _grace_period(row, obj, options)
     finalizers = _finalizers(metadata, options)
     if metadata.get("deletionTimestamp") and finalizers == (metadata.get("finalizers") or []):
-        return _decide_again(row, obj, grace, now=now)
+        return _decide_again(row, obj, grace)
     marked = _marked(row, obj, grace, now=now)
     if finalizers:
         marked["metadata"]["finalizers"] = finalizers
@@ -77,17 +77,24 @@ def decide(row: Resource, obj: Object, options: Options, *, now: datetime) -> De
     return Decision(marked, is_gone=False)
 
 
-def _decide_again(row: Resource, obj: Object, grace: int, *, now: datetime) -> Decision:
-    """A DELETE of what is being deleted: it can only come sooner."""
-    if grace < obj["metadata"].get("deletionGracePeriodSeconds", 0):
-        sooner = _marked(row, obj, grace, now=now)
-        return Decision(sooner, is_gone=is_done(row.storage, sooner))
-    return Decision(obj, is_gone=is_done(row.storage, obj))
+def _decide_again(row: Resource, obj: Object, grace: int) -> Decision:
+    """A DELETE of what is being deleted: the end can only come sooner, counted from the first one."""
+    metadata = obj["metadata"]
+    earlier_by = metadata.get("deletionGracePeriodSeconds", 0) - grace
+    if earlier_by <= 0:
+        return Decision(obj, is_gone=is_done(row.storage, obj))
+    end = datetime.fromisoformat(metadata["deletionTimestamp"]) - timedelta(seconds=earlier_by)
+    sooner = {**obj, "metadata": {**metadata, "deletionTimestamp": _time(end), "deletionGracePeriodSeconds": grace}}
+    return Decision(sooner, is_gone=is_done(row.storage, sooner))
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _marked(row: Resource, obj: Object, grace: int, *, now: datetime) -> Object:
     metadata = dict(obj["metadata"])
-    metadata["deletionTimestamp"] = (now + timedelta(seconds=grace)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    metadata["deletionTimestamp"] = _time(now + timedelta(seconds=grace))
     if row.storage != "namespaces":
         metadata["deletionGracePeriodSeconds"] = grace
     if row.has_generation:

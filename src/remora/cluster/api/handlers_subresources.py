@@ -139,8 +139,25 @@ async def _from_first(first: asyncio.Future[bytes], pieces: AsyncIterator[bytes]
 async def evict(call: Call) -> Response:
     eviction = read_options(call.request, "Eviction")
     options = delete_options(call.request, eviction.get("deleteOptions") or {})
+    if not options.dry_run:
+        pod = with_disruption(call.find(), now=datetime.now(UTC))
+        await call.api.registry.update(call.storage, pod, subresource="status")
     call.api.registry.remove(call.storage, call.namespace, call.name, options)
     return call.raw(success(status=201), status=201)
+
+
+def with_disruption(pod: Object, *, now: datetime) -> Object:
+    """The pod with the condition that says why it will go (Kubernetes' `DisruptionTarget`)."""
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
+    status = pod.get("status") or {}
+    others = [found for found in status.get("conditions") or () if found.get("type") != condition["type"]]
+    return {**pod, "status": {**status, "conditions": [*others, condition]}}
 
 
 async def create_token(call: Call) -> Response:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from remora.cluster.api import deletion, errors
-from remora.cluster.api.defaults import set_defaults
+from remora.cluster.api.defaults import set_defaults, set_status_defaults
 from remora.cluster.api.fields import matches_fields
 from remora.cluster.api.names import check_metadata
 from remora.cluster.api.resources import RESOURCES, Resource, ResourceTable
@@ -212,6 +212,8 @@ class Registry:
         if not subresource:
             new = self._admit(resource, new, before)
             self._refuse_invalid(row, new, before)
+        elif subresource == "status":
+            set_status_defaults(resource, new)
         if _content(new) == _content(before):
             return before
         if row.has_generation and not subresource and _specification(new) != _specification(before):

@@ -4,7 +4,7 @@ Every function changes the object that it is given, which is the registry's own 
 """
 
 from remora.cluster.api.defaults.others import OTHERS
-from remora.cluster.api.defaults.pods import default_pod
+from remora.cluster.api.defaults.pods import default_pod, default_pod_status
 from remora.cluster.api.defaults.services import default_service
 from remora.cluster.api.defaults.values import Default, Object
 from remora.cluster.api.defaults.workloads import WORKLOADS
@@ -19,4 +19,10 @@ def set_defaults(resource: str, obj: Object) -> None:
         default(obj)
 
 
-__all__ = ["set_defaults"]
+def set_status_defaults(resource: str, obj: Object) -> None:
+    """Fills in what follows from the rest of a status that is about to be stored."""
+    if resource == "pods":
+        default_pod_status(obj)
+
+
+__all__ = ["set_defaults", "set_status_defaults"]

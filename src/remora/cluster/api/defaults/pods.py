@@ -20,6 +20,15 @@ def default_pod(pod: Object) -> None:
     fill(part(pod, "status"), phase="Pending", qosClass=quality_of_service(spec))
 
 
+def default_pod_status(pod: Object) -> None:
+    """`podIPs` begins with `podIP`, whichever of the two was given."""
+    status = part(pod, "status")
+    if status.get("podIP"):
+        fill(status, podIPs=[{"ip": status["podIP"]}])
+    elif status.get("podIPs"):
+        status["podIP"] = status["podIPs"][0]["ip"]
+
+
 def _default_tolerations(spec: Object) -> None:
     """Five minutes on a node that is lost (admission plug-in DefaultTolerationSeconds)."""
     given = parts(spec, "tolerations")
