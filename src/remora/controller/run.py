@@ -83,7 +83,7 @@ class Controller:
                 await self._stop.wait()
                 await self._say_goodbye()
                 work.cancel()
-            await self._executor.stop(grace=self._settings.proxy.old_worker_timeout)
+            await self._end_proxy()
 
     async def _say_goodbye(self) -> None:
         """Fails the health check at once and serves on for the grace period, until nobody sends new clients."""
@@ -95,6 +95,16 @@ class Controller:
                 await self._hurry.wait()
         except TimeoutError:
             pass
+
+    async def _end_proxy(self) -> None:
+        """Lets requests finish, idle clients included, for as long as an old worker may; no longer if told to stop again."""
+        async with asyncio.TaskGroup() as tasks:
+            ending = tasks.create_task(self._executor.stop(grace=self._settings.proxy.old_worker_timeout))
+            impatience = tasks.create_task(self._hurry.wait())
+            await asyncio.wait((ending, impatience), return_when=asyncio.FIRST_COMPLETED)
+            ending.cancel()
+            impatience.cancel()
+        await self._executor.stop(grace=0.0)
 
     async def _work(self) -> None:
         settings = self._settings
