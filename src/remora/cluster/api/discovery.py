@@ -95,8 +95,8 @@ def _entries(row: Resource) -> Iterable[Object]:
         "kind": row.kind,
         "verbs": list(row.verbs),
     }
-    if row.short_names:
-        entry["shortNames"] = list(row.short_names)
+    if _short_names(row):
+        entry["shortNames"] = _short_names(row)
     if row.categories:
         entry["categories"] = list(row.categories)
     if not row.is_review:
@@ -115,6 +115,11 @@ def _entries(row: Resource) -> Iterable[Object]:
         }
 
 
+def _short_names(row: Resource) -> list[str]:
+    """A version that is given up has none, lest kubectl warn that `ing` may mean another."""
+    return [] if row.deprecation else list(row.short_names)
+
+
 def _storage_version_hash(row: Resource) -> str:
     """Kubernetes' `discovery.StorageVersionHash`."""
     digest = hashlib.sha256(f"{row.group}/{row.version}/{row.kind}".encode()).digest()
@@ -129,8 +134,8 @@ def _aggregated(row: Resource) -> Object:
         "singularResource": row.singular,
         "verbs": list(row.verbs),
     }
-    if row.short_names:
-        entry["shortNames"] = list(row.short_names)
+    if _short_names(row):
+        entry["shortNames"] = _short_names(row)
     if row.categories:
         entry["categories"] = list(row.categories)
     if row.subresources:

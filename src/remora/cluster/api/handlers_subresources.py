@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from remora.cluster.api.decoding import decode, parse_json
+from remora.cluster.api.decoding import decode
 from remora.cluster.api.errors import Object, bad_request
 from remora.cluster.api.handlers import Call, success
 from remora.cluster.api.handlers_write import delete_options, patch_type
@@ -162,7 +162,7 @@ def with_disruption(pod: Object, *, now: datetime) -> Object:
 
 async def create_token(call: Call) -> Response:
     account = call.find()
-    given = parse_json(call.request.body, "TokenRequest") if call.request.body else {}
+    given = read_options(call.request, "TokenRequest")
     spec = given.get("spec") or {}
     lifetime = int(spec.get("expirationSeconds") or _HOUR)
     bound = spec.get("boundObjectRef") or {}

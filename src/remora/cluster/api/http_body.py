@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON or YAML to an object of the resource's stored version, and what field validation says about it."""
+"""Bodies of requests: JSON, YAML or protobuf to objects of the stored version, and what field validation says about them."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from remora.cluster.api.conversion import to_stored
 from remora.cluster.api.decoding import decode, parse_json, strict_error
 from remora.cluster.api.errors import Object, bad_request, invalid_options, unsupported, unsupported_media_type
 from remora.cluster.api.http_message import Request
-from remora.cluster.api.negotiation import AVAILABLE, JSON, YAML, parse_media_type
+from remora.cluster.api.negotiation import AVAILABLE, JSON, PROTOBUF, YAML, parse_media_type
+from remora.cluster.api.protobuf import decode_protobuf
 from remora.cluster.api.resources import Resource
 
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
@@ -52,6 +53,8 @@ def read_value(request: Request, kind: str) -> Any:
     media = parse_media_type(request.content_type).name or JSON
     if media == JSON:
         return parse_json(request.body, kind)
+    if media == PROTOBUF:
+        return decode_protobuf(request.body)
     if media not in (YAML, "text/yaml"):
         raise unsupported_media_type(AVAILABLE)
     try:

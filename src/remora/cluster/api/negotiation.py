@@ -10,7 +10,7 @@ JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 AVAILABLE = (JSON, YAML, PROTOBUF)
-"""As Kubernetes lists them; in fact we have no protobuf, which clients only ask for with JSON as the alternative."""
+"""As Kubernetes lists them. We read protobuf and do not write it: clients only ask for it with JSON as the alternative."""
 
 DISCOVERY = "APIGroupDiscoveryList"
 TABLE = "Table"
