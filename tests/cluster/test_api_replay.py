@@ -1,4 +1,4 @@
-"""Requests to a real Kubernetes 1.36 API server, made again to ours: the same answers, as far as they do not differ from run to run.
+"""Requests to a real Kubernetes 1.36 API server, made again to ours: the same answers, save what differs from run to run.
 
 The recorded cluster had controllers and other kinds; ours here has neither. What differs for such a reason is listed with it.
 """
