@@ -190,3 +190,15 @@ async def test_pod_with_a_node_selector_that_nobody_has_stays_pending(tmp_path: 
         assert node is not None
         await cluster.registry.update("nodes", with_metadata(node, labels=node["metadata"]["labels"] | {"disk": "fast"}))
         await until(lambda: is_ready(cluster.pod("picky")))
+
+
+async def test_news_of_a_pod_that_is_gone_already_begin_nothing(tmp_path: Path) -> None:
+    async with small_cluster(tmp_path) as cluster:
+        for number in range(20):
+            spec = pod(f"short-{number}", image="python", args=["-c", ""])
+            await cluster.registry.create("pods", spec)
+        await until(lambda: all(found["spec"].get("nodeName") for found in cluster.pods()))
+        for number in range(20):
+            await cluster.registry.delete("pods", "default", f"short-{number}")
+        await until(lambda: not cluster.pods())
+        await until(lambda: not any((tmp_path / "pods").iterdir()))

@@ -169,13 +169,25 @@ class Kubelet:
             return
         if running is not None:
             running.update(pod)
-        elif pod["spec"].get("nodeName") == NODE_NAME and not _has_ended(pod) and not self._is_leaving:
+        elif self._is_to_begin(pod):
             self._begin(pod, group)
+
+    def _is_to_begin(self, pod: Object) -> bool:
+        """Asks the registry, since the event may be older than the pod's end."""
+        current = self._registry.find("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
+        if current is None or uid_of(current) != uid_of(pod) or self._is_leaving:
+            return False
+        return current["spec"].get("nodeName") == NODE_NAME and not _has_ended(current)
 
     def _begin(self, pod: Object, group: asyncio.TaskGroup) -> None:
         if self._shared is None:
             return
-        running = Pod(pod, shared=self._shared, address=self._address(pod))
+        try:
+            running = Pod(pod, shared=self._shared, address=self._address(pod))
+        except Exception:
+            # A full disk, no descriptors left: the other pods go on.
+            _log.exception("pod %s cannot be begun", key_of(pod))
+            return
         self._pods[uid_of(pod)] = running
         self._tasks[uid_of(pod)] = group.create_task(self._run_pod(running))
 

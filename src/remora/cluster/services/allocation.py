@@ -5,18 +5,19 @@ kept for speed and checked against the registry whenever it says "taken".
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import msgspec
 
-from remora.cluster.addresses import Network, is_assignable, next_address
+from remora.cluster.addresses import HIGHEST_INDEX, Network, is_assignable, next_address
 from remora.cluster.api.errors import invalid, invalid_value
 from remora.cluster.objects import Object, key_of
 from remora.core.names import NamespacedName
 
 NODE_PORTS = range(30000, 32768)
 LOCALHOST = "127.0.0.1"
+_NODE_PORT_STEP = len(NODE_PORTS) // (HIGHEST_INDEX + 1)
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -75,9 +76,9 @@ def _cluster_ip(spec: Object, before: Object | None, network: Network, taken: Ta
     elif asked and asked != old and (refusal := _refuse_cluster_ip(asked, network, taken)):
         return refusal
     else:
-        given = asked or next_address(
-            network.services, after=cursor.cluster_ip or str(network.services[9]), taken=taken.cluster_ips
-        )
+        # The first few are left for Services that ask for one, as `kubernetes` does.
+        after = max(IPv4Address(cursor.cluster_ip or 0), network.services[9])
+        given = asked or next_address(network.services, after=str(after), taken=taken.cluster_ips)
         if given is None:
             return Refusal("spec.clusterIPs", "", "failed to allocate a serviceIP: range is full")
         spec |= {"clusterIP": given, "clusterIPs": [given]}
@@ -195,7 +196,8 @@ class ServiceAllocator:
     ) -> None:
         self._network = network
         self._find = find
-        self._cursor = Cursor()
+        # Node ports listen on 127.0.0.1 too, where profiles meet: each begins somewhere else.
+        self._cursor = Cursor(node_port=NODE_PORTS.start + network.index * _NODE_PORT_STEP - 1)
         self._holders: dict[str | int, NamespacedName] = {}
         for service in services:
             self._note(service)

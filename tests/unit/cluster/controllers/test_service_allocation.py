@@ -111,3 +111,13 @@ def test_allocator_knows_what_was_stored_before(stored: Stored) -> None:
         later.admit(other, None)
     later.release(stored.services[NamespacedName("default", "one")])
     assert later.admit(other, None)["spec"]["clusterIP"] == address
+
+
+def test_profiles_side_by_side_begin_with_different_node_ports() -> None:
+    def first(index: int) -> int:
+        allocator = ServiceAllocator(network=Network(index), services=(), find=lambda _: None)
+        service = {"metadata": {"name": "one", "namespace": "default"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+        return int(allocator.admit(service, None)["spec"]["ports"][0]["nodePort"])
+
+    assert first(0) == 30000
+    assert len({first(index) for index in range(151)}) == 151
