@@ -309,7 +309,12 @@ def _with(obj: Object, key: str, value: Any) -> Object:
 
 
 def _status_metadata(given: Object, before: Object) -> Object:
-    """Outside the status a status update may note annotations (the Deployment controller's revision) and fields' owners."""
+    """Outside the status a status update may note annotations (the Deployment controller's revision) and fields' owners.
+
+    But only one that names the version it read: another may have read the object before somebody else changed these.
+    """
+    if not given.get("resourceVersion"):
+        return before
     for key in ("annotations", "managedFields"):
         before = _with(before, key, given.get(key, before.get(key)))
     return before

@@ -146,6 +146,17 @@ async def test_status_and_the_rest_are_written_apart(registry: Registry) -> None
     assert (reported["spec"]["replicas"], reported["status"]) == (2, {"replicas": 2})
 
 
+async def test_a_status_of_an_unknown_version_leaves_annotations_alone(registry: Registry) -> None:
+    made = await registry.create("deployments.apps", DEPLOYMENT)
+    metadata = made["metadata"] | {"annotations": {"a": "b"}}
+    await registry.update("deployments.apps", made | {"metadata": metadata})
+    stale = {key: value for key, value in made["metadata"].items() if key != "resourceVersion"} | {"annotations": {}}
+    reported = await registry.update(
+        "deployments.apps", made | {"metadata": stale, "status": {"replicas": 1}}, subresource="status"
+    )
+    assert reported["metadata"]["annotations"] == {"a": "b"}
+
+
 async def test_generation_counts_changes_of_the_specification_only(registry: Registry) -> None:
     made = await registry.create("deployments.apps", DEPLOYMENT)
     labelled = await registry.update("deployments.apps", made | {"metadata": made["metadata"] | {"labels": {"a": "b"}}})
