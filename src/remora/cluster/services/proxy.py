@@ -70,11 +70,13 @@ class ServiceProxy:
         # Somebody who can write here or talk to the socket commands the proxy.
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True, mode=0o700)
-        await self._start()
         try:
+            await self._start()
             yield
         finally:
             await self._process.stop(STOP_GRACE)
+            # While a reload is under way the master does not answer, and so cannot be told to stop.
+            await asyncio.to_thread(end_leftovers, self._directory)
 
     async def _follow(self, resource: str) -> None:
         while True:
