@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remora.cli.controller import run, settings_of
+from remora.cli.controller_flags import FLAGS
+from remora.cli.flags import parse_flags, parse_seconds
+from remora.controller.settings import ControllerSettings
+from remora.core.errors import UsageError
+from remora.core.names import NamespacedName
+
+
+def _settings(tmp_path: Path, *arguments: str) -> ControllerSettings:
+    return settings_of(parse_flags([f"--state-dir={tmp_path}", *arguments], FLAGS), {"POD_NAME": "pod-1"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        ([], True),
+        (["--update-status"], True),
+        (["--update-status=true"], True),
+        (["--update-status=false"], False),
+        (["-update-status=f"], False),
+        (["--update-status=false", "--update-status"], True),
+    ],
+)
+def test_booleans_are_read_as_go_does(arguments: list[str], value: bool) -> None:
+    assert parse_flags(arguments, FLAGS)["update-status"] is value
+
+
+def test_a_value_may_follow_the_flag_or_an_equals_sign() -> None:
+    for arguments in (["--http-port", "81"], ["--http-port=81"]):
+        assert parse_flags(arguments, FLAGS)["http-port"] == 81
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--http-port=http", r"--http-port: found 'http', needed a whole number from 1 to 65535"),
+        ("--http-port=0", r"--http-port"),
+        ("--http-port", r"--http-port needs a value"),
+        ("--update-status=maybe", r"--update-status: found 'maybe', needed true or false"),
+        ("--publish-service=web", r"--publish-service: found 'web', needed namespace/name"),
+        ("--bind-address=localhost", r"needed IP addresses"),
+        ("--log-format=xml", r"needed text or json"),
+        ("--shutdown-grace-period=soon", r"1m30s"),
+        ("--health-check-path=healthz", r"begins with a slash"),
+        ("--ingres-class=x", r"unknown flag --ingres-class; did you mean --ingress-class\?"),
+        ("nginx", r"'nginx' is not a flag"),
+    ],
+)
+def test_a_bad_value_is_answered_with_what_would_be_right(argument: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        parse_flags([argument], FLAGS)
+
+
+def test_arguments_of_the_helm_chart_are_taken(tmp_path: Path) -> None:
+    settings = _settings(
+        tmp_path,
+        "--publish-service=ingress-nginx/ingress-nginx-controller",
+        "--election-id=ingress-nginx-leader",
+        "--controller-class=k8s.io/ingress-nginx",
+        "--ingress-class=nginx",
+        "--configmap=ingress-nginx/ingress-nginx-controller",
+        "--validating-webhook=:8443",
+        "--validating-webhook-certificate=/usr/local/certificates/cert",
+        "--validating-webhook-key=/usr/local/certificates/key",
+        "--v=3",
+    )
+    assert settings.routing.configmap == NamespacedName("ingress-nginx", "ingress-nginx-controller")
+    assert settings.publish.service == NamespacedName("ingress-nginx", "ingress-nginx-controller")
+    assert settings.instance == "pod-1"
+
+
+def test_every_flag_of_the_manifest_is_known() -> None:
+    import yaml
+
+    documents = yaml.safe_load_all((Path(__file__).parents[3] / "deploy" / "remora.yaml").read_text())
+    (deployment,) = (one for one in documents if one["kind"] == "Deployment")
+    arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    values = [argument.replace("$(POD_NAMESPACE)", "n").replace("$(POD_IP)", "10.0.0.1") for argument in arguments]
+    assert parse_flags(values, FLAGS)["bind-address"] == ("10.0.0.1",)
+
+
+def test_health_is_served_where_traffic_is_unless_told_otherwise(tmp_path: Path) -> None:
+    assert _settings(tmp_path, "--bind-address=10.0.0.1,::1").health.hosts == ("10.0.0.1", "::1")
+    assert _settings(tmp_path, "--healthz-host=127.0.0.1").health.hosts == ("127.0.0.1",)
+
+
+def test_an_own_prefix_goes_before_the_historic_one(tmp_path: Path) -> None:
+    prefixes = _settings(tmp_path, "--annotations-prefix=my.test").routing.annotations_prefixes
+    assert prefixes == ("my.test", "ingress.kubernetes.io")
+
+
+@pytest.mark.parametrize("argument", ["--publish-status-address=1.1.1.1", "--watch-namespace-selector=a=b"])
+def test_what_excludes_each_other_or_is_not_supported_is_refused(tmp_path: Path, argument: str) -> None:
+    with pytest.raises(UsageError, match=r"exclude|not supported"):
+        _settings(tmp_path, "--publish-service=a/b", argument)
+
+
+def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["--help"], {})
+    shown = capsys.readouterr().out
+    assert all(f"--{flag.name}" in shown for flag in FLAGS)
+
+
+@given(st.integers(0, 99), st.integers(0, 59))
+def test_durations_are_read_as_go_does(minutes: int, seconds: int) -> None:
+    assert parse_seconds(f"{minutes}m{seconds}s") == minutes * 60 + seconds
+    assert parse_seconds(str(seconds)) == seconds

@@ -1,0 +1,178 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from remora.controller.cache import Cache
+from remora.controller.loop import Applied, ControlLoop
+from remora.core.settings import ProxySettings, RoutingSettings
+from remora.haproxy.configuration import Configuration, Configurator
+from remora.kube.objects import EndpointSlice, Ingress, IngressClass, KubernetesObject, Service
+from remora.kube.reflector import Relisted, Told
+from remora.kube.resources import Scope
+from remora.kube.wire import Decoder, Unreadable
+from remora.plan.outcome import Outcome, OutcomeKind
+from remora.translate import Translator
+from remora.watch.snapshot import KINDS
+
+SCOPES = {kind: Scope(kind) for kind in KINDS}
+
+
+class FakeProxy:
+    """Takes what is wanted, unless `failures` are left; `error` is raised once."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Configuration] = []
+        self.failures = 0
+        self.error: Exception | None = None
+
+    async def apply(self, wanted: Configuration) -> Outcome:
+        if error := self.error:
+            self.error = None
+            raise error
+        self.wanted.append(wanted)
+        if self.failures:
+            self.failures -= 1
+            return Outcome(0, OutcomeKind.FAILED, error="no")
+        return Outcome(len(self.wanted), OutcomeKind.RUNTIME)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.proxy = FakeProxy()
+        self.applied: list[Applied] = []
+        self.errors = 0
+        self.cache = Cache(SCOPES.values())
+        settings = ProxySettings(state_directory="/nowhere")
+        self.loop = ControlLoop(
+            self.cache,
+            Translator(RoutingSettings(session_key=b"k")),
+            Configurator(settings),
+            self.proxy,
+            tell=self.applied.append,
+            tell_failure=self._count,
+        )
+
+    def _count(self) -> None:
+        self.errors += 1
+
+    async def list_all(self, *objects: KubernetesObject, but: type[KubernetesObject] | None = None) -> None:
+        for kind in KINDS:
+            if kind is not but:
+                await self.loop.inbox.put(Relisted(SCOPES[kind], tuple(one for one in objects if isinstance(one, kind))))
+
+    async def change(self, obj: KubernetesObject, event: str = "MODIFIED") -> None:
+        await self.loop.inbox.put(Told(SCOPES[type(obj)], event, obj))
+
+    async def until(self, check: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not check():
+                await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def looping() -> AsyncIterator[Bench]:
+    bench = Bench()
+    task = asyncio.create_task(bench.loop.run())
+    try:
+        yield bench
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _make(kind: type[KubernetesObject], name: str, **fields: Any) -> KubernetesObject:
+    labels = {"kubernetes.io/service-name": "web"}
+    return msgspec.convert({"metadata": {"name": name, "namespace": "shop", "labels": labels}, **fields}, kind)
+
+
+def _ingress(name: str, host: str) -> KubernetesObject:
+    path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}
+    return _make(Ingress, name, spec={"ingressClassName": "nginx", "rules": [{"host": host, "http": {"paths": [path]}}]})
+
+
+def _slice(*addresses: str) -> KubernetesObject:
+    endpoints = [
+        {"addresses": [address], "targetRef": {"kind": "Pod", "name": address, "uid": address}} for address in addresses
+    ]
+    return _make(EndpointSlice, "web-1", ports=[{"name": "http", "port": 8080}], endpoints=endpoints)
+
+
+NGINX = msgspec.convert({"metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"}}, IngressClass)
+WEB = _make(Service, "web", spec={"ports": [{"port": 80, "name": "http"}]})
+
+
+async def test_nothing_is_applied_before_every_kind_was_listed() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"), but=Ingress)
+        await bench.until(bench.loop.inbox.empty)
+        await asyncio.sleep(0.05)
+        assert bench.proxy.wanted == []
+        await bench.loop.inbox.put(Relisted(SCOPES[Ingress], (_ingress("a", "a.test"),)))
+        await bench.until(lambda: len(bench.applied) == 1)
+        assert [host.host for host in bench.applied[0].model.virtual_hosts] == ["a.test"]
+        assert [ref.name.name for ref in bench.applied[0].published] == ["a"]
+
+
+async def test_a_cluster_without_anything_is_applied_as_well() -> None:
+    async with looping() as bench:
+        await bench.list_all()
+        await bench.until(lambda: len(bench.applied) == 1)
+
+
+async def test_a_burst_is_applied_once() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB)
+        await bench.until(lambda: len(bench.applied) == 1)
+        for number in range(50):
+            await bench.change(_ingress(f"i{number}", f"{number}.test"), "ADDED")
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert len(bench.applied[1].model.virtual_hosts) == 50
+
+
+async def test_what_does_not_matter_to_routing_is_not_applied() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        await bench.change(_ingress("a", "a.test"))
+        await bench.change(_slice("10.0.0.2"))
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert [one.address for one in bench.applied[1].model.backends[0].endpoints] == ["10.0.0.2"]
+
+
+async def test_a_failed_application_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.controller.loop.FIRST_RETRY", 0.01)
+    async with looping() as bench:
+        bench.proxy.failures = 2
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 3)
+        assert [one.outcome.kind.value for one in bench.applied] == ["failed", "failed", "runtime"]
+        assert [len(one.published) for one in bench.applied] == [0, 0, 1]
+
+
+async def test_an_error_of_our_own_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.controller.loop.FIRST_RETRY", 0.01)
+    async with looping() as bench:
+        bench.proxy.error = RuntimeError("a bug")
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        assert bench.errors == 1
+        assert len(bench.applied[0].model.virtual_hosts) == 1
+
+
+async def test_an_object_that_becomes_unreadable_is_a_problem_and_is_gone() -> None:
+    bad = Decoder(Ingress).page(b'{"items":[{"metadata":{"name":"a","namespace":"shop"},"spec":1}]}').unreadable[0]
+    assert isinstance(bad, Unreadable)
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        await bench.loop.inbox.put(Told(SCOPES[Ingress], "MODIFIED", bad))
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert bench.applied[1].model.virtual_hosts == ()
+        assert bad.problem in bench.applied[1].problems
+        await bench.change(_ingress("a", "a.test"))
+        await bench.until(lambda: len(bench.applied) == 3)
+        assert bad.problem not in bench.applied[2].problems

@@ -1,0 +1,50 @@
+import logging
+
+import aiohttp
+import pytest
+from support.proxy import free_ports
+
+from remora.core.errors import ConfigurationError
+from remora.observe.health import Health, listening
+from remora.observe.logs import JsonFormatter
+
+
+async def _no_metrics() -> bytes:
+    return b"remora_synced 0\n"
+
+
+async def _ask(port: int, *paths: str) -> list[int]:
+    async with aiohttp.ClientSession() as session:
+        answers = []
+        for path in paths:
+            async with session.get(f"http://127.0.0.1:{port}{path}") as response:
+                answers.append(response.status)
+        return answers
+
+
+async def test_health_and_readiness_follow_the_controller() -> None:
+    (port,) = free_ports(1)
+    health = Health()
+    async with listening(health, _no_metrics, hosts=["127.0.0.1"], port=port, health_path="/alive"):
+        assert await _ask(port, "/healthz", "/alive", "/readyz", "/metrics", "/other") == [200, 200, 503, 200, 404]
+        health.is_serving = True
+        assert await _ask(port, "/healthz", "/readyz") == [200, 200]
+        health.is_stopping = True
+        assert await _ask(port, "/healthz", "/readyz") == [500, 503]
+
+
+async def test_a_port_in_use_is_named_and_one_address_of_two_is_enough(caplog: pytest.LogCaptureFixture) -> None:
+    (port,) = free_ports(1)
+    async with listening(Health(), _no_metrics, hosts=["127.0.0.1"], port=port, health_path="/healthz"):
+        with pytest.raises(ConfigurationError, match=f"--healthz-port.*127.0.0.1 port {port}"):
+            async with listening(Health(), _no_metrics, hosts=["127.0.0.1"], port=port, health_path="/healthz"):
+                pass
+        async with listening(Health(), _no_metrics, hosts=["127.0.0.1", "127.0.0.2"], port=port, health_path="/healthz"):
+            assert f"not served on 127.0.0.1 port {port}" in caplog.text
+
+
+def test_a_json_log_line_is_one_object() -> None:
+    record = logging.LogRecord("remora", logging.WARNING, "file", 1, "two\n%s", ("lines",), None)
+    line = JsonFormatter().format(record)
+    assert '"message": "two\\nlines"' in line
+    assert '"level": "warning"' in line

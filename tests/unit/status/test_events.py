@@ -1,0 +1,78 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remora.core.names import NamespacedName, ObjectRef
+from remora.core.problem import Problem
+from remora.status.events import LONGEST_MESSAGE, Note, Notebook, event_body, event_name, note_of
+
+REF = ObjectRef("Ingress", NamespacedName("shop", "web"), "u1")
+NOW = "2026-01-01T00:00:00Z"
+
+
+def _problem(field: str = "spec", message: str = "is wrong") -> Problem:
+    return Problem(REF, field, "Wrong", message, "left out")
+
+
+def _drain(notebook: Notebook) -> list[Note]:
+    notes = []
+    while note := notebook.next():
+        notes.append(note)
+    return notes
+
+
+def test_a_problem_is_told_once_while_it_lasts() -> None:
+    notebook = Notebook()
+    notebook.take([_problem(), _problem()], [])
+    assert _drain(notebook) == [note_of(_problem())]
+    notebook.take([_problem()], [])
+    assert _drain(notebook) == []
+
+
+def test_a_problem_that_comes_back_is_told_again() -> None:
+    notebook = Notebook()
+    for problems in ([_problem()], [], [_problem()]):
+        notebook.take(problems, [])
+        told = _drain(notebook)
+    assert told == [note_of(_problem())]
+
+
+def test_a_problem_that_went_before_its_turn_is_not_told() -> None:
+    notebook = Notebook()
+    notebook.take([_problem("a"), _problem("b")], [])
+    notebook.take([_problem("b")], [])
+    assert [note.message for note in _drain(notebook)] == ["b: is wrong; left out"]
+
+
+def test_an_ingress_says_sync_when_it_is_first_served() -> None:
+    notebook = Notebook()
+    notebook.take([], [REF])
+    notebook.take([], [REF])
+    assert [(note.type, note.reason) for note in _drain(notebook)] == [("Normal", "Sync")]
+    silent = Notebook(sync_events=False)
+    silent.take([], [REF])
+    assert _drain(silent) == []
+
+
+def test_an_event_names_its_object_and_the_same_content_has_the_same_name() -> None:
+    note = note_of(_problem())
+    body = event_body(note, now=NOW, instance="pod-1")
+    assert body["involvedObject"] == {
+        "kind": "Ingress",
+        "name": "web",
+        "apiVersion": "networking.k8s.io/v1",
+        "namespace": "shop",
+        "uid": "u1",
+    }
+    assert body["metadata"] == {"name": event_name(note), "namespace": "shop"}
+    assert event_name(note) == event_name(note_of(_problem())) != event_name(note_of(_problem("other")))
+
+
+def test_events_of_objects_without_namespace_are_kept_in_default() -> None:
+    note = Note(ObjectRef("IngressClass", NamespacedName("", "nginx")), "Warning", "Wrong", "x")
+    assert event_body(note, now=NOW, instance="p")["metadata"]["namespace"] == "default"
+
+
+@given(st.text(max_size=3000))
+def test_messages_fit_into_an_event(message: str) -> None:
+    note = Note(REF, "Warning", "Wrong", message.encode(errors="ignore").decode())
+    assert len(event_body(note, now=NOW, instance="p")["message"].encode()) <= LONGEST_MESSAGE

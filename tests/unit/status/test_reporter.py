@@ -1,0 +1,87 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+from support.api import FakeApi, running_api
+
+from remora.core.names import NamespacedName
+from remora.core.problem import Problem
+from remora.kube.client import ApiClient
+from remora.kube.credentials import Connection
+from remora.kube.objects import Ingress, Service
+from remora.status.addresses import PublishSettings
+from remora.status.reporter import Report, Reporter
+from remora.watch.snapshot import Snapshot
+
+SERVICE = NamespacedName("shop", "entry")
+
+
+class Bench:
+    """A reporter over a snapshot that tests change."""
+
+    def __init__(self, api: FakeApi) -> None:
+        self.api = api
+        self.snapshot = Snapshot()
+        self.reporter: Reporter
+
+    def add_ingress(self, name: str) -> Ingress:
+        stored = self.api.put("ingresses", {"metadata": {"name": name, "namespace": "shop"}})
+        ingress = msgspec.convert(stored, Ingress)
+        self.snapshot = self.snapshot.changed(Ingress, {ingress.key: ingress})
+        return ingress
+
+    def set_address(self, address: str) -> None:
+        spec = {"type": "ClusterIP", "clusterIP": address}
+        service = msgspec.convert({"metadata": {"name": SERVICE.name, "namespace": SERVICE.namespace}, "spec": spec}, Service)
+        self.snapshot = self.snapshot.changed(Service, {service.key: service})
+
+
+@asynccontextmanager
+async def reporting() -> AsyncIterator[Bench]:
+    async with running_api() as api, ApiClient.open(Connection(api.url, _anonymous)) as client:
+        bench = Bench(api)
+        settings = PublishSettings(service=SERVICE)
+        bench.reporter = Reporter(client, settings, read_snapshot=lambda: bench.snapshot, instance="pod-1")
+        task = asyncio.create_task(bench.reporter.run())
+        try:
+            yield bench
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _anonymous() -> str:
+    return ""
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not check():
+            await asyncio.sleep(0.005)
+
+
+async def test_statuses_follow_the_service() -> None:
+    async with reporting() as bench:
+        refs = tuple(bench.add_ingress(name).ref for name in "abcdef")
+        bench.set_address("10.0.0.1")
+        bench.reporter.tell(Report(published=refs))
+        await until(lambda: len(bench.api.patches) == len(refs))
+        bench.set_address("10.0.0.2")
+        bench.reporter.tell(Report(published=refs))
+        await until(lambda: len(bench.api.patches) == 2 * len(refs))
+        path, patch = bench.api.patches[-1]
+        assert path.endswith("/status")
+        assert patch == {"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.2"}]}}}
+
+
+async def test_an_event_that_another_replica_recorded_is_no_trouble() -> None:
+    async with reporting() as bench:
+        ref = bench.add_ingress("web").ref
+        problem = Problem(ref, "spec", "Wrong", "is wrong", "left out")
+        bench.reporter.tell(Report((problem,)))
+        await until(lambda: len(bench.api.objects["events"]) == 1)
+        bench.reporter.tell(Report())
+        bench.reporter.tell(Report((problem, Problem(ref, "spec", "Other", "is wrong", "left out"))))
+        await until(lambda: len(bench.api.objects["events"]) == 2)
+        assert {event["reason"] for event in bench.api.objects["events"].values()} == {"Wrong", "Other"}
