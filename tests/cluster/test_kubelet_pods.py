@@ -202,3 +202,16 @@ async def test_news_of_a_pod_that_is_gone_already_begin_nothing(tmp_path: Path) 
             await cluster.registry.delete("pods", "default", f"short-{number}")
         await until(lambda: not cluster.pods())
         await until(lambda: not any((tmp_path / "pods").iterdir()))
+
+
+async def test_sidecar_runs_beside_the_containers_and_ends_after_them(tmp_path: Path) -> None:
+    helper = {"name": "helper", "image": "server", "restartPolicy": "Always"}
+    ask = "import os, urllib.request as u; print(u.urlopen(f'http://{os.environ[\"HOST\"]}:8080/', timeout=9).read())"
+    listening = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+    spec = pod("job", image="python", args=["-c", ask])
+    spec["spec"] |= {"initContainers": [helper | {"startupProbe": listening}], "restartPolicy": "Never"}
+    async with small_cluster(tmp_path) as cluster:
+        await cluster.registry.create("pods", spec)
+        await until(lambda: cluster.pod("job")["status"]["phase"] == "Succeeded")
+        assert await cluster.log("job") == "b'job'\n"
+        assert await cluster.log("job", "helper") == "listening\n"

@@ -70,17 +70,19 @@ def update_status(resource: str, obj: Object, status: Object) -> tuple[Update, .
     return (Update(resource, {**obj, "metadata": metadata, "status": status}, "status"),)
 
 
-async def carry_out(actions: Sequence[Action], *, registry: Registry, events: Events, component: str) -> None:
-    """Does everything in order; what is gone already counts as deleted.
+async def carry_out(actions: Sequence[Action], *, registry: Registry, events: Events, component: str) -> list[Object]:
+    """Does everything in order and gives the objects that were created; what is gone already counts as deleted.
 
     Raises:
         ApiError: an action was refused; those before it were carried out.
     """
+    created: list[Object] = []
     for action in actions:
         name = ""
         match action:
             case Create():
-                name = (await registry.create(action.resource, action.object))["metadata"]["name"]
+                created.append(await registry.create(action.resource, action.object))
+                name = created[-1]["metadata"]["name"]
             case Update():
                 await registry.update(action.resource, action.object, subresource=action.subresource)
             case Delete():
@@ -90,6 +92,7 @@ async def carry_out(actions: Sequence[Action], *, registry: Registry, events: Ev
         note = action if isinstance(action, Note) else action.note
         if note is not None:
             events.record(note.object, component, note.reason, note.message.replace("{name}", name), type=note.type)
+    return created
 
 
 async def _delete(registry: Registry, action: Delete) -> None:

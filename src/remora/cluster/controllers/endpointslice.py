@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from remora.cluster.api.registry import Registry
+from remora.cluster.api.registry import Registry, WatchEvent
 from remora.cluster.controllers.actions import Action, Create, Update, carry_out, delete
 from remora.cluster.controllers.endpoints_of import Member, Port, is_selecting, members_by_ports
 from remora.cluster.controllers.loop import Loop, follow
@@ -122,29 +122,35 @@ class EndpointSliceController:
         self._events = events
         self._loop: Loop[NamespacedName] = Loop("endpointslice", self._reconcile)
         self._selection = Selection(registry=registry, changed=self._loop.add)
+        self._names: dict[NamespacedName, set[str]] = {}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._loop.run())
             group.create_task(self._selection.run())
-            group.create_task(follow(self._registry, SLICES, lambda event: self._slice_changed(event.object)))
+            group.create_task(follow(self._registry, SLICES, self._slice_changed))
 
-    def _slice_changed(self, slice_: Object) -> None:
-        labels = labels_of(slice_)
-        if labels.get(MANAGED_BY_LABEL) == MANAGED_BY and SERVICE_NAME_LABEL in labels:
-            self._loop.add(NamespacedName(slice_["metadata"]["namespace"], labels[SERVICE_NAME_LABEL]))
+    def _slice_changed(self, event: WatchEvent) -> None:
+        labels, metadata = labels_of(event.object), event.object["metadata"]
+        if labels.get(MANAGED_BY_LABEL) != MANAGED_BY or SERVICE_NAME_LABEL not in labels:
+            return
+        key = NamespacedName(metadata["namespace"], labels[SERVICE_NAME_LABEL])
+        names = self._names.setdefault(key, set())
+        if event.type == "DELETED":
+            names.discard(metadata["name"])
+        else:
+            names.add(metadata["name"])
+        self._loop.add(key)
 
     async def _reconcile(self, key: NamespacedName) -> float | None:
         service = self._registry.find("services", key.namespace, key.name)
-        slices = self._own_slices(key)
+        found = (self._registry.find(SLICES, key.namespace, name) for name in sorted(self._names.get(key, ())))
+        slices = [slice_ for slice_ in found if slice_ is not None]
         if service is None:
             actions: tuple[Action, ...] = tuple(delete(SLICES, slice_) for slice_ in slices)
         else:
             actions = decide(service, self._selection.pods_of(service), slices)
-        await carry_out(actions, registry=self._registry, events=self._events, component=COMPONENT)
+        created = await carry_out(actions, registry=self._registry, events=self._events, component=COMPONENT)
+        # Noted at once: the watch tells of them a moment later, and the next look may come before.
+        self._names.setdefault(key, set()).update(slice_["metadata"]["name"] for slice_ in created)
         return None
-
-    def _own_slices(self, key: NamespacedName) -> list[Object]:
-        found, _ = self._registry.list(SLICES, key.namespace)
-        wanted = {SERVICE_NAME_LABEL: key.name, MANAGED_BY_LABEL: MANAGED_BY}
-        return [slice_ for slice_ in found if wanted.items() <= labels_of(slice_).items()]

@@ -44,6 +44,8 @@ class Loop(Generic[Key]):
                     key = next(iter(self._waiting))
                     del self._waiting[key]
                     await self._one(key)
+                    # The registry never suspends its caller: without this a long queue would keep everybody else waiting.
+                    await asyncio.sleep(0)
         finally:
             for timer in self._timers.values():
                 timer.cancel()
@@ -79,9 +81,15 @@ class Loop(Generic[Key]):
         self.add(key)
 
 
-async def follow(registry: Registry, resource: str, changed: Callable[[WatchEvent], None]) -> None:
-    """Calls `changed` for every object that exists and for every later change, for ever."""
+async def follow(
+    registry: Registry, resource: str, changed: Callable[[WatchEvent], None], *, begins: Callable[[], None] = lambda: None
+) -> None:
+    """Calls `changed` for every object that exists and for every later change, for ever.
+
+    `begins` is called whenever it begins with what exists: deletions before that are told to nobody.
+    """
     while True:
+        begins()
         try:
             async for event in registry.watch(resource):
                 changed(event)

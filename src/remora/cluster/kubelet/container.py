@@ -271,7 +271,7 @@ class Container:
         await self._end(process, asyncio.get_running_loop().time() + seconds)
 
     def _is_to_restart(self, ended: Terminated) -> bool:
-        if self._pod.stopping.is_set():
+        if self._pod.stopping.is_set() or self._is_told_to_stop:
             return False
         policy = "Always" if self.is_sidecar else self._pod.restart_policy
         if policy == "Always":

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class Kubelet:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(node.keep_alive(self._registry, self._network, facts))
-                    group.create_task(follow(self._registry, "pods", lambda event: self._changed(event, group)))
+                    group.create_task(follow(self._registry, "pods", partial(self._changed, group), begins=self._drop_gone))
                     group.create_task(Scheduler(registry=self._registry, events=self._events).run())
             finally:
                 for pod in self._pods.values():
@@ -160,7 +161,13 @@ class Kubelet:
             inherited=inherited_environment(os.environ),
         )
 
-    def _changed(self, event: WatchEvent, group: asyncio.TaskGroup) -> None:
+    def _drop_gone(self) -> None:
+        existing = {uid_of(pod) for pod in self._registry.list("pods")[0]}
+        for uid, pod in self._pods.items():
+            if uid not in existing:
+                pod.removed()
+
+    def _changed(self, group: asyncio.TaskGroup, event: WatchEvent) -> None:
         pod = event.object
         running = self._pods.get(uid_of(pod))
         if event.type == "DELETED":

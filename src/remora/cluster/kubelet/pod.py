@@ -43,8 +43,6 @@ class Pod:
         self._dirty = asyncio.Event()
         self._is_leaving = False
         self._is_over = False
-        self._reason = ""
-        self._message = ""
         self._started_at = _started_at(pod)
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._init = [self._container(spec, is_init=True) for spec in pod["spec"].get("initContainers") or ()]
@@ -273,8 +271,6 @@ class Pod:
             init=tuple(container.state for container in self._init),
             containers=tuple(container.state for container in self._containers),
             is_over=self._is_over,
-            reason=self._reason,
-            message=self._message,
         )
 
     async def _delete(self) -> None:

@@ -60,8 +60,6 @@ class PodState(msgspec.Struct, frozen=True, kw_only=True):
     containers: tuple[ContainerState, ...] = ()
     is_over: bool = False
     """Whether no container will be started again."""
-    reason: str = ""
-    message: str = ""
 
 
 def render_status(pod: Mapping[str, Any], state: PodState, *, now: datetime) -> Object:
@@ -83,8 +81,6 @@ def render_status(pod: Mapping[str, Any], state: PodState, *, now: datetime) -> 
         status |= {"podIP": state.pod_ip, "podIPs": [{"ip": state.pod_ip}]}
     if state.init:
         status["initContainerStatuses"] = [_render(container) for container in state.init]
-    status |= {"reason": state.reason} if state.reason else {}
-    status |= {"message": state.message} if state.message else {}
     return status
 
 
@@ -140,7 +136,7 @@ def phase(state: PodState) -> str:
     if state.is_over:
         everything = (*state.init, *state.containers)
         ended = [container.state for container in everything if isinstance(container.state, Terminated)]
-        is_good = bool(ended) and all(found.exit_code == 0 for found in ended) and not state.reason
+        is_good = bool(ended) and all(found.exit_code == 0 for found in ended)
         return "Succeeded" if is_good else "Failed"
     if not _is_initialized(state):
         return "Pending"

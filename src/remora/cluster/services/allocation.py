@@ -65,9 +65,9 @@ def allocate(service: Object, before: Object | None, *, network: Network, taken:
 
 
 def _cluster_ip(spec: Object, before: Object | None, network: Network, taken: Taken, cursor: Cursor) -> Refusal | None:
-    if spec.get("type") == "ExternalName":
-        return _without_cluster_ip(spec)
     old = (before or {"spec": {}})["spec"].get("clusterIP") or ""
+    if spec.get("type") == "ExternalName":
+        return _without_cluster_ip(spec, old)
     asked = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "") or old
     if old and asked != old and before is not None and before["spec"].get("type") != "ExternalName":
         return Refusal("spec.clusterIPs[0]", asked, "may not change once set")
@@ -86,8 +86,9 @@ def _cluster_ip(spec: Object, before: Object | None, network: Network, taken: Ta
     return None
 
 
-def _without_cluster_ip(spec: Object) -> Refusal | None:
-    if asked := spec.get("clusterIP"):
+def _without_cluster_ip(spec: Object, old: str) -> Refusal | None:
+    asked = spec.get("clusterIP")
+    if asked and asked != old:
         return Refusal("spec.clusterIPs[0]", asked, "may not be set for ExternalName services")
     for part in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         spec.pop(part, None)

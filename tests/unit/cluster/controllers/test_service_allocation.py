@@ -58,6 +58,10 @@ def test_cluster_ip_may_not_change(stored: Stored) -> None:
 
 def test_headless_and_external_name_have_none(stored: Stored) -> None:
     assert stored.put("headless", clusterIP="None")["spec"]["clusterIPs"] == ["None"]
+    given = stored.put("web")["spec"]["clusterIP"]
+    renamed = stored.put("web", type="ExternalName", externalName="example.com", clusterIP=given)
+    assert "clusterIP" not in renamed["spec"]
+    assert "may not be set" in stored.refused("web", type="ExternalName", externalName="a.b", clusterIP="127.64.128.99")
     assert "clusterIP" not in stored.put("alias", type="ExternalName", externalName="example.com")["spec"]
 
 
