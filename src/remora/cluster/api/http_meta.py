@@ -9,6 +9,9 @@ from remora.cluster.api.resources import ResourceTable
 PUBLIC = frozenset({"/version", "/healthz", "/livez", "/readyz"})
 """What anybody may ask."""
 
+_HEALTH = PUBLIC - {"/version"}
+_CHECKS = ("ping", "log", "store")
+
 VERSION: Object = {
     "major": "1",
     "minor": "36",
@@ -31,8 +34,8 @@ def not_found() -> Response:
 def answer_meta(request: Request, table: ResourceTable, address: str) -> Response:
     """The answer to a GET that names no resource; `address` is host and port of this server."""
     path = request.path.rstrip("/") or "/"
-    if path.startswith(("/healthz", "/livez", "/readyz")):
-        return text_response("ok")
+    if path in _HEALTH:
+        return _health(path, is_verbose="verbose" in request.query)
     if path == "/version":
         return object_response(VERSION)
     if path.startswith("/openapi/"):
@@ -42,6 +45,14 @@ def answer_meta(request: Request, table: ResourceTable, address: str) -> Respons
     if path == "/":
         return object_response({"paths": sorted([*PUBLIC, "/api", "/apis", "/openapi/v2", "/openapi/v3"])})
     return _described(table, path)
+
+
+def _health(path: str, *, is_verbose: bool) -> Response:
+    """A server that answers is well: what it needs is in its own process."""
+    if not is_verbose:
+        return text_response("ok")
+    lines = [*(f"[+]{check} ok" for check in _CHECKS), f"{path.removeprefix('/')} check passed"]
+    return text_response("".join(f"{line}\n" for line in lines))
 
 
 def _groups(request: Request, table: ResourceTable, path: str, address: str) -> Response:
