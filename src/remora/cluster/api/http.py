@@ -187,8 +187,10 @@ async def _forward(pieces: AsyncIterator[bytes], send: Send) -> None:
     try:
         async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+    except ApiError as error:  # too late to tell the client otherwise than by ending
+        _log.info("an answer ended early: %s", error)
     finally:
         close = getattr(pieces, "aclose", None)
         if close is not None:
             await close()
+    await send({"type": "http.response.body", "body": b""})
