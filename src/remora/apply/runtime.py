@@ -13,6 +13,9 @@ from remora.haproxy.command import PREPARED_VERSION, Command
 REPLY_TIMEOUT = 10.0
 """Seconds that HAProxy has for one reply; it answers in a tenth of a millisecond, or it is not there."""
 
+BROKEN = (OSError, TimeoutError, RuntimeError)
+"""A connection that broke; uvloop raises RuntimeError for a write to one that the other side has closed already."""
+
 
 class RuntimeSocket:
     """A Unix socket that takes commands. Every call opens a connection of its own.
@@ -31,7 +34,7 @@ class RuntimeSocket:
             writer.write(command_bytes(command))
             writer.write_eof()
             return (await asyncio.wait_for(reader.read(), self._timeout)).decode(errors="replace").strip("\n")
-        except (OSError, TimeoutError) as error:
+        except BROKEN as error:
             raise HAProxyUnreachable(f"{self._path}: no reply to {command!r}: {error}") from error
         finally:
             writer.close()
@@ -78,7 +81,7 @@ class RuntimeSocket:
                         raise HAProxyUnreachable(f"{self._path}: closed before its reply to {command.text!r}")
                     for reply in replies.feed(data):
                         return reply
-            except (OSError, TimeoutError) as error:
+            except BROKEN as error:
                 raise HAProxyUnreachable(f"{self._path}: no reply to {command.text!r}: {error}") from error
 
         try:

@@ -24,13 +24,14 @@ from remora.cluster.services.plan import ACCEPTED, DELETED, Reload, Running, Unc
 from remora.cluster.services.report import Report
 from remora.cluster.services.table import Listener, Table
 from remora.cluster.services.translate import translate
-from remora.core.errors import HAProxyError
+from remora.core.errors import HAProxyError, HAProxyUnreachable
 
 _log = logging.getLogger(__name__)
 
 SLICES = "endpointslices.discovery.k8s.io"
 RETRY = 1.0
 """Seconds until a place that is taken, a server that is leaving or a refused reload is tried again."""
+START_POLL, START_POLLS = 0.02, 250
 STOP_GRACE = 0.5
 """Seconds that connections have to end when the cluster goes down; the pods behind them are gone by then."""
 
@@ -91,12 +92,19 @@ class ServiceProxy:
         self._running, self._held = None, frozenset()
         self._write(Table())
         await self._process.start()
-        self._master = await self._process.find_master()
+        self._master = await self._find_master()
+
+    async def _find_master(self) -> int:
+        """The master, which executes itself anew once its worker runs and does not answer for a moment."""
+        for _ in range(START_POLLS):
+            if master := await self._process.find_master():
+                return master
+            await asyncio.sleep(START_POLL)
+        raise HAProxyUnreachable("the Service proxy was started and does not answer")
 
     async def _restart_when_dead(self) -> None:
         while True:
             if self._master is not None:
-                # The master is asked for its id after the start only: at a reload it does not answer for a moment.
                 await wait_for_exit(self._master)
             _log.error("the Service proxy died and is started again")
             try:
