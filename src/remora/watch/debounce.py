@@ -15,8 +15,8 @@ from remora.watch.snapshot import Change
 class Debounce(msgspec.Struct, frozen=True):
     """How long to wait, in seconds: for `quiet` since the last Change, at the most `maximum` since the first."""
 
-    quiet: float = 0.05
-    maximum: float = 0.5
+    quiet: float = 0.005
+    maximum: float = 0.1
 
 
 class Burst(msgspec.Struct, frozen=True):

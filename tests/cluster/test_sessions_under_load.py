@@ -1,0 +1,124 @@
+"""A hundred clients, two requests a second each, while pods are deleted, the Deployment is scaled and the Ingress edited."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from remora.cli.api import Api
+from remora.cli.demo.workload import Workload
+from remora.cli.status import find_entry
+from tests.cluster.terminal import Terminal
+
+CLIENTS = 100
+RATE = 2.0
+"""Requests a second of each client."""
+COOKIE = "held"
+INGRESS = "/apis/networking.k8s.io/v1/namespaces/default/ingresses/sticky-d"
+PREFIX = "nginx.ingress.kubernetes.io/"
+
+
+@dataclass
+class Visitor:
+    """One client, the pods that it met in turn, and what went wrong."""
+
+    entry: str
+    cookie: str = ""
+    met: list[str] = field(default_factory=list)
+    failures: list[object] = field(default_factory=list)
+    requests: int = 0
+
+    async def ask(self, session: aiohttp.ClientSession) -> None:
+        headers = {"Host": "sticky.localhost"} | ({"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {})
+        self.requests += 1
+        try:
+            async with session.get(self.entry, headers=headers) as response:
+                body = await response.read()
+                if response.status != 200:
+                    self.failures.append((response.status, body))
+                    return
+                if COOKIE in response.cookies:
+                    self.cookie = response.cookies[COOKIE].coded_value
+                pod = json.loads(body)["uuid"]
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.failures.append(error)
+            return
+        if not self.met or self.met[-1] != pod:
+            self.met.append(pod)
+
+    async def run(self, session: aiohttp.ClientSession, start: float) -> None:
+        await asyncio.sleep(start)
+        while True:
+            begun = time.monotonic()
+            await self.ask(session)
+            await asyncio.sleep(max(0.0, 1 / RATE - (time.monotonic() - begun)))
+
+
+def edit(api: Api, annotations: dict[str, str | None]) -> None:
+    api.merge(INGRESS, {"metadata": {"annotations": {f"{PREFIX}{name}": value for name, value in annotations.items()}}})
+
+
+def churn(api: Api, workload: Workload) -> set[str]:
+    """Everything that a day of operations brings, in twenty seconds; returns the pods that there ever were."""
+    ever: set[str] = set()
+
+    def wait(count: int) -> dict[str, str]:
+        pods = workload.wait_pods(count, within=30)
+        ever.update(pods)
+        return pods
+
+    pods = wait(4)
+    for name in list(pods.values())[:2]:
+        workload.delete_pod(name)
+        time.sleep(0.5)
+        edit(api, {"session-cookie-max-age": "600"})
+        wait(4)
+    workload.scale(6)
+    edit(api, {"session-cookie-samesite": "Lax"})
+    wait(6)
+    edit(api, {"rewrite-target": "/"})
+    time.sleep(1)
+    edit(api, {"rewrite-target": None, "app-root": None})
+    workload.scale(3)
+    wait(3)
+    workload.delete_pod(next(iter(workload.pods().values())))
+    wait(3)
+    workload.scale(5)
+    wait(5)
+    return ever
+
+
+@pytest.mark.timeout(150)
+async def test_no_request_fails_and_no_session_moves_unless_its_pod_is_gone(cluster: Terminal) -> None:
+    api = Api(cluster.home / "test" / "kubeconfig")
+    workload = Workload(api)
+    await asyncio.to_thread(workload.deploy, 4)
+    await asyncio.to_thread(workload.wait_pods, 4, within=30)
+    workload.stick(mode="persistent", cookie=COOKIE)
+    entry = find_entry(api.read("/api/v1/services")["items"])
+    assert entry
+    await asyncio.sleep(1)
+    visitors = [Visitor(entry) for _ in range(CLIENTS)]
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=15)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout) as session:
+        load = [asyncio.create_task(visitor.run(session, number / CLIENTS)) for number, visitor in enumerate(visitors)]
+        await asyncio.sleep(2)
+        ever = await asyncio.to_thread(churn, api, workload)
+        await asyncio.sleep(2)
+        left = await asyncio.to_thread(workload.pods)
+        for task in load:
+            task.cancel()
+        await asyncio.gather(*load, return_exceptions=True)
+    failures = [failure for visitor in visitors for failure in visitor.failures]
+    requests = sum(visitor.requests for visitor in visitors)
+    assert failures == [], f"{len(failures)} of {requests} requests"
+    assert requests > CLIENTS * RATE * 5
+    gone = ever - left.keys()
+    left_behind: list[Any] = [visitor.met for visitor in visitors if not set(visitor.met[:-1]) <= gone]
+    assert left_behind == [], "sessions moved although their pod was there"
+    assert len(gone) >= 5
