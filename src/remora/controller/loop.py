@@ -81,7 +81,6 @@ class ControlLoop:
         self._retry_at: float | None = None
         self._failures = 0
         self._published: tuple[ObjectRef, ...] = ()
-        self._refused: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Goes on for ever."""
@@ -148,9 +147,7 @@ class ControlLoop:
         self._tell(self._applied(translation, outcome))
 
     def _applied(self, translation: Translation, outcome: Outcome) -> Applied:
-        if outcome.kind in (OutcomeKind.RELOAD, OutcomeKind.START):
-            self._refused = outcome.refused
-        refused = refused_problems(translation.model, self._refused)
+        refused = refused_problems(translation.model, outcome.refused)
         problems = (*translation.problems, *self._cache.problems, *refused)
         return Applied(translation.model, problems, self._published, outcome)
 
