@@ -37,7 +37,7 @@ class Api:
     @property
     def server(self) -> str:
         """The API server's URL."""
-        return self._address.geturl()
+        return str(self._address.geturl())
 
     def read(self, path: str) -> Object:
         """GET."""

@@ -5,7 +5,7 @@ import sys
 import time
 
 from remora.cli.api import Api
-from remora.cli.render import say
+from remora.cli.render import NOTE, say
 from remora.cli.render.started import Started, entry_of, show_started
 from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, controller_obstacle
 from remora.cluster.lock import claimed_indexes, find_runner
@@ -28,6 +28,8 @@ def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
     process = _spawn(profile, ports)
     say(f"starting profile {name} (pid {process.pid}), log in {profile.log}")
     why = _wait(profile, process, wait_controller=wait, timeout=timeout)
+    for note in _notes(profile):
+        say(note)
     if why:
         say(f"the Ingress controller is not ready after {timeout:.0f} s: {why}")
     show_started(Started.read(_again(name)), detached=True)
@@ -79,6 +81,11 @@ def _again(name: str) -> Profile:
     if profile is None:
         raise RemoraError(f"profile {name} was removed while it started")
     return profile
+
+
+def _notes(profile: Profile) -> list[str]:
+    """What the cluster has to say about its ports."""
+    return [line for line in profile.log.read_text(errors="replace").splitlines() if line.startswith(NOTE)]
 
 
 def _last_words(profile: Profile) -> str:

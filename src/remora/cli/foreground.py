@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from remora.cli.render import say
+from remora.cli.render import NOTE, say
 from remora.cli.render.started import Started, show_started
 from remora.cluster.cluster import Cluster
 from remora.cluster.start import Ports, Start, starting
@@ -28,7 +28,7 @@ def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> Non
     _find_own_programs_first()
     with starting(name, ports) as start:
         for note in start.notes:
-            say(f"note: {note}")
+            say(f"{NOTE}{note}")
         _raise_alone(lambda: uvloop.run(_run(start, wait=wait, timeout=timeout)))
     say(f"Profile {name} is down; its state stays in {start.profile.directory}.")
 

@@ -5,12 +5,9 @@ from typing import Any
 import msgspec
 
 from remora.cli.api import Api
-from remora.cli.urls import service_urls
+from remora.cli.urls import find_problem, service_urls
 from remora.cluster.lock import find_runner
 from remora.cluster.profile import Profile
-
-LISTENING = "remora.io/Listening"
-"""The Service condition in which the layer-4 proxy says what it could not listen on."""
 
 Object = dict[str, Any]
 
@@ -109,16 +106,12 @@ def pod_line(pod: Object) -> PodLine:
 
 def service_line(service: Object) -> ServiceLine:
     """One Service's line."""
-    conditions = service.get("status", {}).get("conditions") or ()
-    problem = next(
-        (item.get("message", "") for item in conditions if item["type"] == LISTENING and item["status"] == "False"), ""
-    )
     return ServiceLine(
         namespace=service["metadata"]["namespace"],
         name=service["metadata"]["name"],
         type=service["spec"].get("type", "ClusterIP"),
         urls=tuple(service_urls(service)),
-        problem=problem,
+        problem=find_problem(service),
     )
 
 

@@ -2,11 +2,23 @@
 
 from typing import Any
 
+import msgspec
+
 from remora.cli.api import Api
 from remora.core.errors import ApiServerRefused, UsageError
 
+LISTENING = "remora.io/Listening"
+"""The Service condition in which the layer-4 proxy says what it could not listen on."""
 
-def fetch_urls(api: Api, namespace: str, name: str) -> list[str]:
+
+class Urls(msgspec.Struct, frozen=True):
+    """Where a Service can be reached, and what keeps it from answering somewhere."""
+
+    urls: tuple[str, ...]
+    problem: str = ""
+
+
+def fetch_urls(api: Api, namespace: str, name: str) -> Urls:
     """The Service's URLs.
 
     Raises:
@@ -22,7 +34,15 @@ def fetch_urls(api: Api, namespace: str, name: str) -> list[str]:
     found = service_urls(service)
     if not found:
         raise UsageError(f"Service {namespace}/{name} has no address: {_why(service)}")
-    return found
+    return Urls(tuple(found), find_problem(service))
+
+
+def find_problem(service: dict[str, Any]) -> str:
+    """What the Service could not listen on, "" if nothing."""
+    for condition in service.get("status", {}).get("conditions") or ():
+        if condition["type"] == LISTENING and condition["status"] == "False":
+            return str(condition.get("message", ""))
+    return ""
 
 
 def service_urls(service: dict[str, Any]) -> list[str]:

@@ -11,8 +11,13 @@ from remora.cli.options import Output
 
 if TYPE_CHECKING:
     from remora.cli.status import Status
+    from remora.cli.urls import Urls
     from remora.cluster.kubelet.images import Image
     from remora.cluster.profile import Profile
+
+
+NOTE = "note: "
+"""Begins a line that tells of something other than usual."""
 
 
 def say(text: str) -> None:
@@ -25,12 +30,14 @@ def json_document(value: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
-def urls(found: Sequence[str], output: Output) -> None:
-    """One URL in a line."""
+def urls(found: "Urls", output: Output) -> None:
+    """One URL in a line; what is wrong goes to the person."""
     if output is Output.JSON:
-        json_document({"urls": found})
-    else:
-        print("\n".join(found))
+        json_document(found)
+        return
+    if found.problem:
+        say(f"{NOTE}{found.problem}")
+    print("\n".join(found.urls))
 
 
 def profiles(found: Sequence[tuple["Profile", int | None]], output: Output) -> None:
