@@ -61,12 +61,12 @@ class LiveScreen:
 
     def _visitors(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("client")
+        table.add_column("client", no_wrap=True)
         for number, pod in enumerate(self._pods):
-            table.add_column(_short(pod), justify="right", style=_COLOURS[number % len(_COLOURS)])
-        table.add_column("cookie", no_wrap=True, overflow="ellipsis", max_width=24, style="dim")
+            table.add_column(_short(pod), justify="right", no_wrap=True, min_width=6, style=_COLOURS[number % len(_COLOURS)])
+        table.add_column("cookie", no_wrap=True, overflow="ellipsis", max_width=16, style="dim")
         for row in self._rows:
-            table.add_row(row.visitor, *(_cell(row, pod) for pod in self._pods), row.cookie or "none")
+            table.add_row(row.visitor, *(_cell(row, pod) for pod in self._pods), row.cookie)
         return table
 
 

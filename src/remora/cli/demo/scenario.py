@@ -1,7 +1,7 @@
 """The story that the demonstration tells, chapter by chapter. Each chapter checks its statements while it shows them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from remora.cli.demo.screen import Screen, Statement, Tally
 from remora.cli.demo.visitor import Answer, Visitor
@@ -44,6 +44,13 @@ class Story:
         self._counts = {visitor.name: Counter() for visitor in self._shown}
         self._refresh()
 
+    def compare(self, before: Sequence[str], after: Sequence[str]) -> None:
+        """Shows where many visitors were and where they are now."""
+        who = f"{len(before)} clients"
+        counted = ((f"{who} on 3 pods", before), (f"{who} on 5 pods", after))
+        rows = [Tally(title, Counter(map(self.name, pods)), "") for title, pods in counted]
+        self.screen.tallies([self.name(pod) for pod in dict.fromkeys((*before, *after))], rows)
+
     def ask(self, visitor: Visitor) -> Answer:
         """One request, counted and shown."""
         answer = visitor.ask()
@@ -68,7 +75,7 @@ class Story:
                 visitor=visitor.name,
                 answers=self._counts[visitor.name],
                 latest=self.name(visitor.pod),
-                cookie=next(iter(visitor.cookies.values()), ""),
+                cookie=next(iter(visitor.cookies.values()), "none"),
             )
             for visitor in self._shown
         ]
@@ -157,7 +164,9 @@ def _grow_persistent(story: Story, trio: list[Visitor]) -> None:
     homes = [visitor.pod for visitor in crowd]
     story.workload.scale(5)
     story.settle(5)
-    moved = sum(story.ask(visitor).pod != home for visitor, home in zip(crowd, homes, strict=True))
+    arrived = [story.ask(visitor).pod for visitor in crowd]
+    story.compare(homes, arrived)
+    moved = sum(pod != home for pod, home in zip(arrived, homes, strict=True))
     story.state("scaling to five moves nobody in persistent mode", f"{moved} of {len(crowd)} moved", holds=moved == 0)
     for visitor in crowd:
         visitor.close()
@@ -174,6 +183,7 @@ def _grow_balanced(story: Story) -> None:
     story.workload.scale(5)
     new = set(story.settle(5)) - old
     arrived = [story.ask(visitor).pod for visitor in crowd]
+    story.compare(homes, arrived)
     movers = [pod for pod, home in zip(arrived, homes, strict=True) if pod != home]
     share = len(movers) / len(crowd)
     # Two of five pods are new, so two fifths is fair; consistent hashing and chance leave some room.

@@ -13,7 +13,8 @@ WHAT_NEXT = (
     "Go on with a cluster of your own:",
     "  remora up                                   # in another terminal",
     '  export KUBECONFIG="$(remora kubeconfig)"',
-    "  kubectl apply -f examples/sticky-session/deployment.yml -f examples/sticky-session/service.yml",
+    "  kubectl apply -f examples/sticky-session/deployment.yml",
+    "  kubectl apply -f examples/sticky-session/service.yml",
     "  kubectl apply -f examples/sticky-session/ingress-sticky.yml",
     "  kubectl get pods,services,ingresses",
 )
@@ -34,7 +35,7 @@ class Tally(msgspec.Struct, frozen=True):
     answers: Mapping[str, int]
     """By pod name."""
     latest: str
-    """The pod that answered last."""
+    """The pod that answered last, "" for many visitors together."""
     cookie: str = ""
 
 
