@@ -43,8 +43,8 @@ NOT_COMPARED: Mapping[str, str] = {
 """Exchanges whose answers differ by nature, and why."""
 
 VOLATILE = frozenset(
-    {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "managedFields", "time", "continue", "remainingItemCount",
-     "lastTransitionTime",
+    {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "managedFields", "time", "continue",
+     "remainingItemCount", "lastTransitionTime",
      "clusterIP", "clusterIPs", "nodePort", "storageVersionHash", "deployment.kubernetes.io/revision", "serviceAccount",
      "serviceAccountName"}
 )  # fmt: skip

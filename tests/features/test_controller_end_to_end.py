@@ -13,11 +13,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from support.api import FakeApi, running_api
-from support.proxy import Client, Pods, free_ports
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
+from tests.support.api import FakeApi, running_api
+from tests.support.proxy import Client, Pods, free_ports
 
 DEADLINE = 20.0
 STICKY = {
@@ -189,7 +189,7 @@ async def test_an_ingress_becomes_a_sticky_route_with_status_event_and_metrics(b
 
         async def moved() -> bool:
             now: str = json.loads((await controller.client.get("web.test", cookie=cookie))[2])["pod"]
-            return now != pod
+            return bool(now != pod)
 
         await eventually(moved)
         assert (await controller.health("/readyz")) == (200, "ok")

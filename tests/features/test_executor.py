@@ -241,6 +241,35 @@ async def test_unrelated_changes_leave_a_websocket_alone(executor: Executor, pro
         await runner.cleanup()
 
 
+async def test_an_idle_connection_does_not_hold_up_the_end_and_a_request_does(
+    proxy_settings: ProxySettings, pods: Pods
+) -> None:
+    async with running_executor(proxy_settings) as executor:
+        slow = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            slow.set()
+            await asyncio.sleep(0.5)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        await executor.apply(Configurator(proxy_settings).configure(model([host(route())], [backend(endpoint("a", port))])))
+        idle = await asyncio.open_connection("127.0.0.1", proxy_settings.http_port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy_settings.http_port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: web.example\r\n\r\n")
+        await slow.wait()
+        async with asyncio.timeout(20):
+            await executor.stop(grace=60)
+        assert b"done" in await reader.read()
+        idle[1].transport.abort()
+        writer.transport.abort()
+        server.close()
+
+
 async def test_a_changed_program_is_a_reload_of_the_adopted_haproxy(
     proxy_settings: ProxySettings, pods: Pods, client: Client
 ) -> None:

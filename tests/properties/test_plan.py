@@ -86,7 +86,8 @@ def content(running: Running) -> dict[object, object]:
     """Every map entry, whichever host it is counted to."""
     entries: dict[object, object] = {}
     for part in running.hosts.values():
-        entries |= {**part.routes, **part.folded_routes}
+        entries.update({**part.routes})
+        entries.update({**part.folded_routes})
         entries |= {(name, key): value for name, texts in part.texts.items() for key, value in texts.items()}
     return entries
 

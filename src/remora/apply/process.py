@@ -6,6 +6,7 @@ its master socket.
 
 import asyncio
 import contextlib
+import csv
 import os
 import re
 import signal
@@ -19,6 +20,8 @@ from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 START_TIMEOUT = 30.0
 RELOAD_TIMEOUT = 60.0
 POLL = 0.01
+STOP_POLL = 0.1
+END_TIMEOUT = 2.0
 
 
 class HAProxyProcess:
@@ -48,7 +51,7 @@ class HAProxyProcess:
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 # The parent of the daemon has ended before the master looks after its socket.
-                while not await self.is_running():  # noqa: ASYNC110 - there is nothing to wait on
+                while not await self.is_running():
                     await asyncio.sleep(POLL)
         except TimeoutError as error:
             raise HAProxyRefused("HAProxy was started but its master socket does not answer") from error
@@ -106,19 +109,36 @@ class HAProxyProcess:
             await wait_for_exit(pid)
 
     async def stop(self, grace: float) -> None:
-        """Stops listening, lets requests finish for at most `grace` seconds, then ends what is left."""
+        """Stops listening, and ends when no request is under way any more; after `grace` seconds in any case.
+
+        HAProxy alone would wait for every idle connection, as long as its client keeps it.
+        """
         pid = await self.find_master()
         if pid is None:
             return
-        for number, seconds in ((signal.SIGUSR1, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        _signal(pid, signal.SIGUSR1)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while await self._is_answering():
+                    await asyncio.sleep(STOP_POLL)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            _signal(pid, number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wait_for_exit(pid), seconds)
-                return
+                async with asyncio.timeout(END_TIMEOUT):
+                    return await wait_for_exit(pid)
+
+    async def _is_answering(self) -> bool:
+        """Whether some worker has a request, or a WebSocket, with a server."""
+        replies = await self.ask_workers("show stat -1 2 -1")
+        return any(int(row["scur"]) for reply in replies.values() for row in csv.DictReader(reply.splitlines()))
 
     def _file_arguments(self) -> list[str]:
         return [argument for file in self._files for argument in ("-f", str(file))]
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 async def wait_for_exit(pid: int) -> None:
@@ -148,7 +168,8 @@ async def _check_output(command: Sequence[str], *, timeout: float) -> None:
             start_new_session=True,
         )
         try:
-            status = await asyncio.wait_for(process.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                status = await process.wait()
         except TimeoutError as error:
             process.kill()
             await process.wait()

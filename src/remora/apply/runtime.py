@@ -33,7 +33,8 @@ class RuntimeSocket:
         try:
             writer.write(command_bytes(command))
             writer.write_eof()
-            return (await asyncio.wait_for(reader.read(), self._timeout)).decode(errors="replace").strip("\n")
+            async with asyncio.timeout(self._timeout):
+                return (await reader.read()).decode(errors="replace").strip("\n")
         except BROKEN as error:
             raise HAProxyUnreachable(f"{self._path}: no reply to {command!r}: {error}") from error
         finally:
@@ -62,7 +63,9 @@ class RuntimeSocket:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
-            return await asyncio.wait_for(asyncio.open_unix_connection(self._path), self._timeout)
+            # Not `wait_for`, which in Python 3.11 loses a cancellation that comes together with its result.
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.open_unix_connection(self._path)
         except (OSError, TimeoutError) as error:
             raise HAProxyUnreachable(f"{self._path}: {error}") from error
 
@@ -76,7 +79,8 @@ class RuntimeSocket:
             try:
                 writer.write(command_bytes(command.text, command.payload))
                 while True:
-                    data = await asyncio.wait_for(reader.read(65536), self._timeout)
+                    async with asyncio.timeout(self._timeout):
+                        data = await reader.read(65536)
                     if not data:
                         raise HAProxyUnreachable(f"{self._path}: closed before its reply to {command.text!r}")
                     for reply in replies.feed(data):

@@ -4,7 +4,6 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from support.api import FakeApi, running_api
 
 from remora.controller.session_key import NAME, fetch_session_key, read_key
 from remora.core.errors import ConfigurationError
@@ -12,6 +11,7 @@ from remora.core.names import NamespacedName
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection
 from remora.kube.objects import Secret
+from tests.support.api import FakeApi, running_api
 
 
 async def _anonymous() -> str:

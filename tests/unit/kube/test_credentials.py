@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.certificates import self_signed
 
 from remora.core.errors import ConfigurationError
 from remora.kube.credentials import connect, from_kubeconfig, in_cluster, kubeconfig_paths
+from tests.support.certificates import self_signed
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.api import FakeApi, running_api
 
 from remora.core.errors import ApiServerRefused, ApiServerUnreachable
 from remora.core.names import NamespacedName
@@ -29,6 +28,7 @@ from remora.kube.reflector import (
 )
 from remora.kube.resources import Scope
 from remora.kube.wire import Decoder, Unreadable
+from tests.support.api import FakeApi, running_api
 
 
 async def _anonymous() -> str:

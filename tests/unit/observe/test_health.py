@@ -2,11 +2,11 @@ import logging
 
 import aiohttp
 import pytest
-from support.proxy import free_ports
 
 from remora.core.errors import ConfigurationError
 from remora.observe.health import Health, listening
 from remora.observe.logs import JsonFormatter
+from tests.support.proxy import free_ports
 
 
 async def _no_metrics() -> bytes:

@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
-from support.api import FakeApi, running_api
 
 from remora.core.names import NamespacedName
 from remora.core.problem import Problem
@@ -13,6 +12,7 @@ from remora.kube.objects import Ingress, Service
 from remora.status.addresses import PublishSettings
 from remora.status.reporter import Report, Reporter
 from remora.watch.snapshot import Snapshot
+from tests.support.api import FakeApi, running_api
 
 SERVICE = NamespacedName("shop", "entry")
 
