@@ -18,6 +18,7 @@ COMPONENT = "remora-controller"
 LONGEST_MESSAGE = 1024
 """Bytes that core/v1 Event takes as `message`."""
 SYNC = "Sync"
+WARNING = "Warning"
 
 _API_VERSIONS = {
     "Ingress": "networking.k8s.io/v1",
@@ -71,7 +72,7 @@ def event_body(note: Note, *, now: str, instance: str) -> dict[str, Any]:
 
 def note_of(problem: Problem) -> Note:
     """What a Problem's Event says."""
-    return Note(problem.object, "Warning", problem.code, f"{problem.field}: {problem.message}; {problem.consequence}")
+    return Note(problem.object, WARNING, problem.code, f"{problem.field}: {problem.message}; {problem.consequence}")
 
 
 class Notebook:
@@ -89,7 +90,9 @@ class Notebook:
             wanted |= dict.fromkeys(Note(ref, "Normal", SYNC, "Scheduled for sync") for ref in published)
         waiting = [note for note in self._waiting if note in wanted]
         known = self._told | set(waiting)
-        self._waiting = deque(waiting + [note for note in wanted if note not in known])
+        waiting += [note for note in wanted if note not in known]
+        # Few are said in a second, and a cluster's first start has a Sync for every Ingress; a Problem is not to wait for them.
+        self._waiting = deque(sorted(waiting, key=lambda note: note.type != WARNING))
         self._told &= wanted.keys()
 
     def next(self) -> Note | None:

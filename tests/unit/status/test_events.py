@@ -36,6 +36,16 @@ def test_a_problem_that_comes_back_is_told_again() -> None:
     assert told == [note_of(_problem())]
 
 
+def test_a_problem_does_not_wait_for_a_crowd_of_syncs() -> None:
+    notebook = Notebook()
+    crowd = [ObjectRef("Ingress", NamespacedName("shop", f"web-{number}")) for number in range(100)]
+    notebook.take([], crowd)
+    notebook.take([_problem("a"), _problem("b")], crowd)
+    told = _drain(notebook)
+    assert told[:2] == [note_of(_problem("a")), note_of(_problem("b"))]
+    assert [note.object for note in told[2:]] == crowd
+
+
 def test_a_problem_that_went_before_its_turn_is_not_told() -> None:
     notebook = Notebook()
     notebook.take([_problem("a"), _problem("b")], [])
