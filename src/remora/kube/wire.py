@@ -1,5 +1,7 @@
 """From bytes of the API to values. Pure: one object that does not decode costs only itself."""
 
+from typing import Any
+
 import msgspec
 
 from remora.core.names import NamespacedName, ObjectRef
@@ -26,15 +28,15 @@ class _Event(Wire, frozen=True):
     object: msgspec.Raw = msgspec.Raw()
 
 
-class _Meta(Wire, frozen=True):
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-
-
 class _AnyObject(Wire, frozen=True):
-    metadata: _Meta = _Meta()
+    """An object of which nothing is taken for granted, so that even one with unusable metadata costs only itself."""
+
+    metadata: Any = None
+
+    def text(self, field: str) -> str:
+        """A field of the metadata; "" if it is not there or no text."""
+        found = self.metadata.get(field) if isinstance(self.metadata, dict) else None
+        return found if isinstance(found, str) else ""
 
 
 class Status(Wire, frozen=True):
@@ -105,7 +107,7 @@ class Decoder:
         event = self._event.decode(line)
         if event.type == "ERROR":
             return WatchEvent("ERROR", status=msgspec.json.decode(event.object, type=Status))
-        version = self._any.decode(event.object).metadata.resource_version
+        version = self._any.decode(event.object).text("resourceVersion")
         if event.type == "BOOKMARK":
             return WatchEvent("BOOKMARK", version)
         return WatchEvent(event.type, version, self._read(event.object))
@@ -117,11 +119,11 @@ class Decoder:
             return self._unreadable(raw, str(error))
 
     def _unreadable(self, raw: msgspec.Raw, error: str) -> Unreadable:
-        meta = self._any.decode(raw).metadata
-        name = NamespacedName(meta.namespace, meta.name)
+        obj = self._any.decode(raw)
+        name = NamespacedName(obj.text("namespace"), obj.text("name"))
         message, _, path = error.partition(" - at ")
         field = path.strip("`").removeprefix("$.") or "metadata"
-        ref = ObjectRef(self._kind.__name__, name, meta.uid)
+        ref = ObjectRef(self._kind.__name__, name, obj.text("uid"))
         problem = Problem(ref, field, UNREADABLE, f"cannot be read: {message}", "the object is left out", Severity.ERROR)
         return Unreadable(self._kind, name, problem)
 

@@ -29,6 +29,17 @@ def test_an_object_that_does_not_decode_costs_only_itself() -> None:
     assert (bad.problem.field, bad.problem.code, bad.problem.object.uid) == ("spec.rules", "Unreadable", "u")
 
 
+@pytest.mark.parametrize("metadata", [{"name": 7}, {"name": "bad", "resourceVersion": 7}, [], None])
+def test_even_unusable_metadata_costs_only_its_object(metadata: object) -> None:
+    page = Decoder(Ingress).page(
+        _bytes({"metadata": {"resourceVersion": "9"}, "items": [{"metadata": metadata}, _raw("good")]})
+    )
+    assert [obj.metadata.name for obj in page.objects] == ["good"]
+    assert len(page.unreadable) == 1
+    event = Decoder(Ingress).event(_bytes({"type": "ADDED", "object": {"metadata": metadata}}))
+    assert isinstance(event.object, Unreadable)
+
+
 def test_a_list_without_items_is_empty() -> None:
     assert Decoder(Ingress).page(_bytes({"metadata": {"resourceVersion": "1"}, "items": None})).objects == ()
 
