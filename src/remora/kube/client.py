@@ -139,7 +139,15 @@ class ApiClient:
         url = URL(self._connection.server + path)
         name = self._connection.server_name or None
         return await self._session.request(
-            method, url, params=query, data=data, headers=sent, timeout=timeout, server_hostname=name, allow_redirects=False
+            method,
+            url,
+            params=query,
+            data=data,
+            headers=sent,
+            timeout=timeout,
+            server_hostname=name,
+            proxy=self._connection.proxy or None,
+            allow_redirects=False,
         )
 
 

@@ -25,6 +25,8 @@ class Connection(msgspec.Struct, frozen=True):
     server_name: str = ""
     """The name to ask for and to expect in the certificate, if not the URL's."""
     namespace: str = ""
+    proxy: str = ""
+    """The URL of an HTTP proxy on the way, "" for none."""
 
 
 class TokenFile:

@@ -67,7 +67,11 @@ async def load(paths: str, context: str) -> Connection:
     if not loaded.host:
         raise ConfigurationError(f"kubeconfig {paths}: the context's cluster has no field `server`")
     return Connection(
-        loaded.host, _Login(loader, paths).authorize, _ssl_context(loaded, paths), server_name=loaded.tls_server_name or ""
+        loaded.host,
+        _Login(loader, paths).authorize,
+        _ssl_context(loaded, paths),
+        server_name=loaded.tls_server_name or "",
+        proxy=loaded.proxy or "",
     )
 
 

@@ -2,9 +2,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from remora.core.errors import ConfigurationError
+from remora.core.names import NamespacedName
+from remora.kube.client import ApiClient
 from remora.kube.credentials import connect, from_kubeconfig, in_cluster, kubeconfig_paths
+from remora.kube.objects import Ingress
 from tests.support.certificates import self_signed
 
 
@@ -79,6 +84,35 @@ async def test_an_exec_plugin_is_asked_for_a_token(tmp_path: Path) -> None:
     }
     connection = await from_kubeconfig(_kubeconfig(tmp_path / "config", exec=plugin))
     assert await connection.authorize() == "Bearer fresh"
+
+
+async def test_a_proxy_of_a_kubeconfig_is_gone_through(tmp_path: Path) -> None:
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(str(request.url))
+        return web.json_response({"metadata": {"name": "web"}})
+
+    runner = web.AppRunner(_catching_all(answer), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        path = _kubeconfig(tmp_path / "config", token="t")
+        config = yaml.safe_load(Path(path).read_text())
+        config["clusters"][0]["cluster"]["proxy-url"] = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        Path(path).write_text(yaml.safe_dump(config))
+        async with ApiClient.open(await from_kubeconfig(path)) as client:
+            found = await client.fetch(Ingress, NamespacedName("shop", "web"))
+    finally:
+        await runner.cleanup()
+    assert found.metadata.name == "web"
+    assert asked == ["http://127.0.0.1:1/apis/networking.k8s.io/v1/namespaces/shop/ingresses/web"]
+
+
+def _catching_all(answer: Handler) -> web.Application:
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", answer)
+    return application
 
 
 async def test_files_are_merged_and_missing_ones_passed_over(tmp_path: Path) -> None:
