@@ -19,6 +19,7 @@ from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 
 START_TIMEOUT = 30.0
 RELOAD_TIMEOUT = 60.0
+QUESTION_TIMEOUT = 2.0
 POLL = 0.01
 STOP_POLL = 0.1
 END_TIMEOUT = 2.0
@@ -38,6 +39,8 @@ class HAProxyProcess:
         self._master_socket = directory / "master.sock"
         self._pid_file = directory / "haproxy.pid"
         self._master = RuntimeSocket(self._master_socket, timeout=RELOAD_TIMEOUT)
+        # A connection that the master's execution of itself cut off gets no answer; the next one does.
+        self._questions = RuntimeSocket(self._master_socket, timeout=QUESTION_TIMEOUT)
 
     async def start(self) -> None:
         """Starts a master and its worker; returns when the worker listens.
@@ -84,7 +87,7 @@ class HAProxyProcess:
         if not self._master_socket.exists():
             return None
         try:
-            reply = await self._master.read("show proc")
+            reply = await self._questions.read("show proc")
         except HAProxyUnreachable:
             return None
         master = re.search(r"^(\d+)\s+master\s", reply, re.MULTILINE)
@@ -93,7 +96,7 @@ class HAProxyProcess:
     async def ask_workers(self, command: str) -> dict[int, str]:
         """The reply of each worker, old ones that still finish connections included, by process id."""
         try:
-            processes = await self._master.read("show proc")
+            processes = await self._questions.read("show proc")
         except HAProxyUnreachable:
             return {}
         replies = {}

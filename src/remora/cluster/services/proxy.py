@@ -8,7 +8,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -34,6 +34,9 @@ RETRY = 1.0
 START_POLL, START_POLLS = 0.02, 250
 STOP_GRACE = 0.5
 """Seconds that connections have to end when the cluster goes down; the pods behind them are gone by then."""
+
+STOP_TIMEOUT = 5.0
+"""Seconds after which it is killed."""
 
 
 class ServiceProxy:
@@ -75,7 +78,9 @@ class ServiceProxy:
             await self._start()
             yield
         finally:
-            await self._process.stop(STOP_GRACE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT):
+                    await self._process.stop(STOP_GRACE)
             # While a reload is under way the master does not answer, and so cannot be told to stop.
             await asyncio.to_thread(end_leftovers, self._directory)
 
