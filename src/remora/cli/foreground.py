@@ -19,7 +19,7 @@ from remora.core.errors import RemoraError
 
 
 def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
-    """Runs until SIGINT or SIGTERM.
+    """Runs until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
         UsageError: the profile runs already, or a port that was asked for cannot be had.
@@ -57,7 +57,7 @@ def _find_own_programs_first() -> None:
 async def _run(start: Start, *, wait: bool, timeout: float) -> None:
     began = time.monotonic()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _stopping, stop)
     say(f"starting profile {start.profile.name}")
 
