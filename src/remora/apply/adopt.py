@@ -29,7 +29,8 @@ async def read_running(socket: RuntimeSocket, layout: Layout) -> Running:
     """
     maps = {name: parse_map(await socket.read(f"show map {layout.map(name)}")) for name in Map}
     names = {Slot(slot): backend for slot, backend in maps[Map.SLOTS]}
-    servers, leaving = parse_servers(await socket.read("show servers state"))
+    former_keys = {f"{key.partition('/')[0]}/{name}": key.partition("/")[2] for key, name in maps[Map.SERVERS]}
+    servers, leaving = parse_servers(await socket.read("show servers state"), former_keys)
     pool, dedicated = parse_pools((await socket.read("show backend")).splitlines(), names)
     return Running(
         digest=parse_digest(await socket.read("get var proc.program")),
@@ -107,17 +108,18 @@ def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) 
     return texts
 
 
-def parse_servers(reply: str) -> tuple[Servers, Servers]:
-    """Servers in use, and servers in maintenance, by slot and ordered by name."""
+def parse_servers(reply: str, former_keys: Mapping[str, str]) -> tuple[Servers, Servers]:
+    """Servers in use, and servers in maintenance, by slot and ordered by name. `former_keys` are those of `slot/server`."""
     used: Servers = {}
     leaving: Servers = {}
     for row in sorted(_rows(reply), key=lambda row: row["srv_name"]):
         state = int(row["srv_admin_state"])
         draining = bool(state & _FORCED_DRAIN) or row["srv_uweight"] == "0"
         name = ServerName(row["srv_name"])
-        server = Server(name, row["srv_addr"], int(row["srv_port"]), int(row["srv_id"]), draining=draining)
-        group = leaving if state & _FORCED_MAINTENANCE else used
         slot = Slot(row["be_name"])
+        former = former_keys.get(f"{slot}/{name}", "")
+        server = Server(name, row["srv_addr"], int(row["srv_port"]), int(row["srv_id"]), draining=draining, former_key=former)
+        group = leaving if state & _FORCED_MAINTENANCE else used
         group[slot] = (*group.get(slot, ()), server)
     return used, leaving
 

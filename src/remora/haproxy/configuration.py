@@ -11,12 +11,13 @@ import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
 from remora.core.settings import ProxySettings
+from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.grammar import Directive
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, dedicated_directives, fixed_part, targets
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.haproxy.program import program_digest, render_program
 from remora.haproxy.target import Target
-from remora.model import Backend, BackendName, Certificate, Endpoint, EndpointState, Model, VirtualHost
+from remora.model import Backend, Certificate, EndpointState, Model, VirtualHost
 
 ServerName = NewType("ServerName", str)
 """A server's name in HAProxy is its endpoint's session key."""
@@ -27,13 +28,17 @@ spread of sessions over pods is wider than 6 %."""
 
 
 class Server(msgspec.Struct, frozen=True):
-    """One server of a backend. `id` is its place on the ring: positive, unique in its backend, the same on every replica."""
+    """One server of a backend. `id` is its place on the ring: positive, unique in its backend, the same on every replica.
+
+    `former_key` is the session key that ingress-nginx gave it, "" where none is wanted.
+    """
 
     name: ServerName
     address: str
     port: int
     id: int
     draining: bool = False
+    former_key: str = ""
 
 
 class ProxyBackend(msgspec.Struct, frozen=True):
@@ -74,7 +79,7 @@ class Configurator:
         self._digest = program_digest(settings)
         self._model = Model()
         self._hosts: dict[Hostname, tuple[VirtualHost, HostPart, frozenset[Target]]] = {}
-        self._servers: dict[BackendName, tuple[Backend, tuple[Server, ...]]] = {}
+        self._sources: dict[str, Backend | None] = {}
         self._targets: tuple[Target, ...] = ()
         self._parts: Mapping[Hostname, HostPart] = {}
         self._backends: dict[str, ProxyBackend] = {}
@@ -83,8 +88,10 @@ class Configurator:
         """The Configuration that does what the Model says."""
         if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _default_changed(model, self._model):
             self._configure_hosts(model)
-        self._servers = {backend.name: self._configure_backend(backend) for backend in model.backends}
-        self._backends = {target.name: self._proxy_backend(target) for target in self._targets}
+        backends = {backend.name: backend for backend in model.backends}
+        sources = {target.name: backends.get(target.backend) for target in self._targets}
+        self._backends = {target.name: self._proxy_backend(target, sources[target.name]) for target in self._targets}
+        self._sources = sources
         self._model = model
         return Configuration(
             program=self._program,
@@ -107,15 +114,11 @@ class Configurator:
         known = self._hosts.get(host.host)
         return known if known is not None and known[0] is host else (host, configure_host(host), targets(host))
 
-    def _configure_backend(self, backend: Backend) -> tuple[Backend, tuple[Server, ...]]:
-        known = self._servers.get(backend.name)
-        return known if known is not None and known[0] is backend else (backend, _servers(backend.endpoints))
-
-    def _proxy_backend(self, target: Target) -> ProxyBackend:
-        _, servers = self._servers.get(target.backend, (None, ()))
+    def _proxy_backend(self, target: Target, source: Backend | None) -> ProxyBackend:
         known = self._backends.get(target.name)
-        if known is not None and known.servers is servers:
+        if known is not None and self._sources.get(target.name) is source:
             return known
+        servers = _servers(source, with_former_keys=target.kind.algorithm is Algorithm.PERSISTENT) if source else ()
         return ProxyBackend(target.name, target.kind, servers, dedicated_directives(target))
 
 
@@ -136,16 +139,25 @@ def _default_changed(model: Model, before: Model) -> bool:
     return model.default_backend != before.default_backend
 
 
-def _servers(endpoints: Iterable[Endpoint]) -> tuple[Server, ...]:
+def _servers(backend: Backend, *, with_former_keys: bool) -> tuple[Server, ...]:
     taken: set[int] = set()
     servers = []
-    for endpoint in endpoints:
+    for endpoint in backend.endpoints:
         number = server_id(endpoint.key)
         while number in taken:
             number += 1
         taken.add(number)
-        draining = endpoint.state is EndpointState.DRAINING
-        servers.append(Server(ServerName(endpoint.key), endpoint.address, endpoint.port, number, draining))
+        former = backend.former_name if with_former_keys else ""
+        servers.append(
+            Server(
+                ServerName(endpoint.key),
+                endpoint.address,
+                endpoint.port,
+                number,
+                draining=endpoint.state is EndpointState.DRAINING,
+                former_key=former_key(former, endpoint.address, endpoint.port) if former else "",
+            )
+        )
     return tuple(servers)
 
 

@@ -27,6 +27,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/master.sock"
 
     @property
+    def former_sessions_script(self) -> str:
+        return f"{self.directory}/former_sessions.lua"
+
+    @property
     def crt_list(self) -> str:
         return f"{self.directory}/certificates.list"
 

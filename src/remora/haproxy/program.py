@@ -13,6 +13,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.features import affinity, counting, forwarded, redirect, rewrite
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
 from remora.haproxy.layout import Layout
+from remora.haproxy.lua import former_sessions_script
 from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, Algorithm, BackendClass
 
@@ -35,12 +36,12 @@ def render_program(settings: ProxySettings) -> str:
     """The program as a file's text. It names its own digest in the variable `proc.program`, so that a controller that finds
     HAProxy running can tell whether it runs this very program."""
     body = list(_sections(settings))
-    return render_sections([_global_section(settings, digest=_digest(render_sections(body))), *body])
+    return render_sections([_global_section(settings, digest=program_digest(settings)), *body])
 
 
 def program_digest(settings: ProxySettings) -> str:
     """The digest that `render_program` writes: 16 hex digits."""
-    return _digest(render_sections(_sections(settings)))
+    return _digest(render_sections(_sections(settings)) + former_sessions_script())
 
 
 def _digest(text: str) -> str:
@@ -68,6 +69,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("stats timeout 10m"),
         rule("set-var proc.program", f"str({digest})"),
         rule(f"hard-stop-after {settings.old_worker_timeout}s"),
+        rule("lua-load", layout.former_sessions_script),
         rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
         rule("ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets"),
         rule("ssl-default-bind-ciphers", _CIPHERS),
@@ -230,7 +232,7 @@ def _class_section(kind: BackendClass, layout: Layout) -> Section:
     lines = list(_balancing(kind.algorithm))
     if kind.rich:
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
-    lines += affinity.request_rules(kind)
+    lines += affinity.request_rules(kind, layout.map(Map.SERVERS))
     lines += affinity.response_rules(kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS))
     # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
     lines.append(rule("http-request disable-l7-retry", when="{ method POST PATCH LOCK }"))

@@ -93,8 +93,13 @@ class Affinity(msgspec.Struct, frozen=True, gc=False):
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):
-    """A service port with the endpoints that it has now, ordered by key and without duplicates."""
+    """A service port with the endpoints that it has now, ordered by key and without duplicates.
+
+    `former_name` is what ingress-nginx calls the service port, and hashes into the cookies of its persistent mode; "" if
+    no such cookies are to be understood.
+    """
 
     name: BackendName
     balancing: Balancing
     endpoints: tuple[Endpoint, ...] = ()
+    former_name: str = ""

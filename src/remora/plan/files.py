@@ -6,6 +6,7 @@ from remora.haproxy.configuration import WEIGHT, Configuration, Server
 from remora.haproxy.features.affinity import choosing_rules
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
+from remora.haproxy.lua import former_sessions_script
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import BackendClass, Slot
 from remora.plan.entries import all_entries
@@ -21,6 +22,7 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
     texts = {
         layout.program: wanted.program,
         layout.backends: render_sections(_backend_sections(wanted, running, layout)),
+        layout.former_sessions_script: former_sessions_script(),
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(running, layout)),
         **maps,
     }

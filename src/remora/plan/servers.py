@@ -15,8 +15,9 @@ Named = Mapping[str, Server]
 
 
 def server_entries(slot: Slot, servers: tuple[Server, ...]) -> dict[str, str]:
-    """The slot's entries of the map `servers`."""
-    return {f"{slot}/{server.name}": DRAINING if server.draining else ACTIVE for server in servers}
+    """The slot's entries of the map `servers`: how each is, and who is meant by a key of ingress-nginx."""
+    states = {f"{slot}/{server.name}": DRAINING if server.draining else ACTIVE for server in servers}
+    return states | {f"{slot}/{server.former_key}": server.name for server in servers if server.former_key}
 
 
 def servers_in(running: Running, after: Running, layout: Layout) -> Iterator[Command]:

@@ -73,4 +73,5 @@ class BackendUnit(Unit[Backend], frozen=True):
             return Backend(name, self.balancing)
         found = (view.find(EndpointSlice, one) for one in view.slices_of(self.ref.service))
         slices = [one for one in found if one is not None]
-        return Backend(name, self.balancing, endpoints(slices, port, session_key=view.settings.session_key))
+        found_endpoints = endpoints(slices, port, session_key=view.settings.session_key)
+        return Backend(name, self.balancing, found_endpoints, former_name=self.ref.text)

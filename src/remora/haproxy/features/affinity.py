@@ -10,6 +10,7 @@ header and found again behind it by a back-reference: 0.7 us more than `req.cook
 
 from collections.abc import Iterator
 
+from remora.haproxy.features import former_sessions
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.model import Affinity, CookieAttributes
@@ -30,7 +31,7 @@ _OLD_BROWSERS = "Chrome/[456]|CPU.iPhone.OS.12|iPad;.CPU.OS.12|Macintosh.*Intel.
 """User agents that take `SameSite=None` for `Strict`: the list behind ingress-nginx's conditional annotation."""
 
 
-def request_rules(kind: BackendClass) -> Iterator[Directive]:
+def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
     """From the Cookie header to `txn.session` (a server's name) and, when balanced, `txn.key` (what is hashed).
 
     `txn.agent` is only there for routes whose Set-Cookie depends on it, which are in rich classes.
@@ -46,6 +47,7 @@ def request_rules(kind: BackendClass) -> Iterator[Directive]:
         yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~)")
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"
         yield rule("http-request set-var(txn.key)", _NEW_KEY, when=is_new)
+    yield from former_sessions.request_rules(kind.algorithm, servers_map)
     if kind.rich:
         yield rule(
             "http-request set-var(txn.agent)", "req.fhdr(user-agent)", when="{ var(txn.record),field(5,|) -m str agent }"
@@ -54,6 +56,9 @@ def request_rules(kind: BackendClass) -> Iterator[Directive]:
 
 def choosing_rules(algorithm: Algorithm, servers_map: str) -> Iterator[Directive]:
     """How a backend follows the session; these lines stand in every backend, since `defaults` cannot hold them."""
+    if algorithm not in (Algorithm.PERSISTENT, Algorithm.BALANCED):
+        return
+    yield from former_sessions.choosing_rules(algorithm)
     if algorithm is Algorithm.PERSISTENT:
         yield rule("use-server", "%[var(txn.session)]", when="{ var(txn.session) -m found }")
     if algorithm is Algorithm.BALANCED:
