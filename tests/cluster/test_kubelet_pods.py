@@ -123,7 +123,7 @@ async def test_process_that_ignores_sigterm_is_killed_with_its_children_after_th
         assert find_identity(int(text)) is not None
         await cluster.registry.delete("pods", "default", "deaf")
         await until(lambda: not cluster.pods())
-        assert find_identity(int(text)) is None
+        await until(lambda: find_identity(int(text)) is None)
 
 
 async def test_forced_deletion_leaves_no_process(tmp_path: Path) -> None:
