@@ -76,7 +76,8 @@ class Controller:
                 listening(self._health, self._render_metrics, hosts=hosts, port=health.port, health_path=health.path)
             )
             await self._executor.start()
-            if self._executor.is_serving:
+            self._health.has_adopted = self._executor.is_serving
+            if self._health.has_adopted:
                 _log.info("adopted the HAProxy that runs already")
             async with asyncio.TaskGroup() as tasks:
                 work = tasks.create_task(self._work())

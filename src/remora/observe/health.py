@@ -13,17 +13,24 @@ _log = logging.getLogger(__name__)
 
 
 class Health:
-    """Whether the controller is alive and ready. It is ready once HAProxy serves what the API says."""
+    """Whether the controller is alive and ready. It is ready once HAProxy serves what the API says.
+
+    It counts as alive from then on, or at once when it adopted a HAProxy that serves what it last knew; before that the health
+    check fails as that of ingress-nginx does, so that Deployments that use it for readiness send no client too early.
+    """
 
     def __init__(self) -> None:
         self.is_stopping = False
+        self.has_adopted = False
         self.is_serving = False
         self.not_ready_because = "the API server's objects have not all been listed yet"
 
     @property
     def alive(self) -> tuple[int, str]:
         """Status and text of the health check; a controller that is going says so, so that it gets no new clients."""
-        return (500, "shutting down") if self.is_stopping else (200, "ok")
+        if self.is_stopping:
+            return 500, "shutting down"
+        return (200, "ok") if self.is_serving or self.has_adopted else (500, self.not_ready_because)
 
     @property
     def ready(self) -> tuple[int, str]:

@@ -26,7 +26,9 @@ async def test_health_and_readiness_follow_the_controller() -> None:
     (port,) = free_ports(1)
     health = Health()
     async with listening(health, _no_metrics, hosts=["127.0.0.1"], port=port, health_path="/alive"):
-        assert await _ask(port, "/healthz", "/alive", "/readyz", "/metrics", "/other") == [200, 200, 503, 200, 404]
+        assert await _ask(port, "/healthz", "/alive", "/readyz", "/metrics", "/other") == [500, 500, 503, 200, 404]
+        health.has_adopted = True
+        assert await _ask(port, "/healthz", "/alive", "/readyz") == [200, 200, 503]
         health.is_serving = True
         assert await _ask(port, "/healthz", "/readyz") == [200, 200]
         health.is_stopping = True
