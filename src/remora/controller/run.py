@@ -22,6 +22,7 @@ from remora.kube.credentials import Connection, connect
 from remora.kube.reflector import Reflector
 from remora.observe.health import Health, listening, run_lag_meter
 from remora.observe.metrics import Metrics
+from remora.observe.problem_log import ProblemLog
 from remora.plan.outcome import OutcomeKind
 from remora.status.reporter import Report, Reporter
 from remora.translate import Translator
@@ -57,6 +58,7 @@ class Controller:
         self._settings = settings
         self._health = Health()
         self._metrics = Metrics()
+        self._problem_log = ProblemLog()
         self._executor = Executor(settings.proxy, binary=settings.haproxy)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -152,6 +154,7 @@ class Controller:
     def _tell(self, applied: Applied, reporter: Reporter) -> None:
         self._metrics.tell_outcome(applied.outcome)
         self._metrics.tell_translation(applied.model, applied.problems)
+        self._problem_log.tell(applied.problems)
         if applied.outcome.kind is OutcomeKind.FAILED:
             self._health.not_ready_because = applied.outcome.error
         else:
