@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from remora.core.problem import Problem
+from remora.haproxy.features.counting import UNROUTED
 from remora.model import ExactPath, Model, PrefixPath, RegexPath, Route, RouteId
 from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
 
@@ -31,7 +32,7 @@ def labels_of_routes(model: Model) -> dict[RouteId, RouteLabels]:
     return {
         route.id: RouteLabels(route.origin.namespace, route.origin.name, host.host, path_of(route))
         for host in model.virtual_hosts
-        for route in host.routes
+        for route in host.all_routes
     }
 
 
@@ -47,10 +48,12 @@ def path_of(route: Route) -> str:
 
 
 def sum_requests(counts: Iterable[RequestCount], labels: Mapping[RouteId, RouteLabels]) -> dict[tuple[RouteLabels, int], int]:
-    """Requests by labels and status; routes that are no more are counted together."""
+    """Requests by labels and status. Those without a route have empty labels; the series of a route that is no more ends."""
     sums: Counter[tuple[RouteLabels, int]] = Counter()
     for one in counts:
-        sums[labels.get(one.route, RouteLabels()), one.code] += one.count
+        found = RouteLabels() if one.route == UNROUTED else labels.get(one.route)
+        if found is not None:
+            sums[found, one.code] += one.count
     return dict(sums)
 
 

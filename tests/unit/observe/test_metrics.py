@@ -16,8 +16,8 @@ def test_routes_are_called_as_people_write_them() -> None:
     assert labels[RouteId("r0")] == RouteLabels("shop", "web", "a.test", "/a")
 
 
-def test_requests_of_routes_that_are_no_more_are_counted_together() -> None:
-    counts = [RequestCount(RouteId("x"), 200, 2), RequestCount(RouteId("y"), 200, 3), RequestCount(RouteId("r0"), 404, 1)]
+def test_requests_without_a_route_have_empty_labels_and_a_route_that_is_no_more_has_no_series() -> None:
+    counts = [RequestCount(RouteId("-"), 200, 5), RequestCount(RouteId("gone"), 200, 3), RequestCount(RouteId("r0"), 404, 1)]
     sums = sum_requests(counts, labels_of_routes(_model(ExactPath("/a"))))
     assert sums == {(RouteLabels(), 200): 5, (RouteLabels("shop", "web", "a.test", "/a"), 404): 1}
 
