@@ -1,6 +1,7 @@
 """Ends a HAProxy that outlived its cluster: after `kill -9` it would go on holding the ports and send clients to dead pods."""
 
 import os
+import select
 import signal
 import time
 from contextlib import suppress
@@ -10,19 +11,38 @@ _PATIENCE = 2.0
 
 
 def end_leftovers(directory: Path) -> int:
-    """Kills the HAProxy processes started on the configuration in `directory`; how many there were.
+    """Kills the HAProxy processes started on the configuration in `directory` and waits for their end; how many there were.
 
     Only for the one who holds the profile's lock: nobody else can have started them.
     """
     argument = os.fsencode(directory / "services.cfg")
     found = [pid for pid in map(int, _process_ids()) if argument in _command_line(pid)]
-    for pid in found:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    handles = [handle for handle in map(_kill, found) if handle is not None]
     deadline = time.monotonic() + _PATIENCE
-    while any(argument in _command_line(pid) for pid in found) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    for handle in handles:
+        _wait_for_end(handle, deadline)
+        os.close(handle)
     return len(found)
+
+
+def _kill(pid: int) -> int | None:
+    """A pidfd of the process that was killed, or None if it had gone or is not ours to kill."""
+    with suppress(ProcessLookupError, PermissionError):
+        handle = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        except OSError:
+            os.close(handle)
+            raise
+        return handle
+    return None
+
+
+def _wait_for_end(handle: int, deadline: float) -> None:
+    # Not for its command line to vanish: that is gone while its sockets still listen.
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
 
 
 def _process_ids() -> list[str]:
