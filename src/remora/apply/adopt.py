@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from remora.apply.runtime import RuntimeSocket
 from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.configuration import FIXED, Server, ServerName
+from remora.haproxy.features.canary import route_of_pattern
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import ANY_HOST_KEY, Map, RouteRecord, host_of_key, host_of_pattern
+from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, Map, RouteRecord, host_of_key, host_of_pattern
 from remora.haproxy.pool import CLASSES, BackendClass, Slot
 from remora.plan.running import LoadedCertificate, Running
 
@@ -63,9 +64,10 @@ def parse_map(reply: str) -> Entries:
 
 def parse_record(value: str, backends: Mapping[Slot, str]) -> RouteRecord:
     """The reverse of `haproxy.maps.encode_record`."""
-    over_tls, over_http, route, cookie_name, *agent = value.split("|")
+    marked = value.endswith(CANARY_MARK)
+    over_tls, over_http, route, cookie_name, *agent = value.removesuffix(CANARY_MARK).split("|")
     over_tls, over_http = (backends.get(Slot(text), text) for text in (over_tls, over_http))
-    return RouteRecord(over_tls, over_http, route, cookie_name, bool(agent))
+    return RouteRecord(over_tls, over_http, route, cookie_name, bool(agent), marked)
 
 
 def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> dict[Hostname, HostPart]:
@@ -87,11 +89,21 @@ def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> di
         record = parse_record(value, backends)
         regexes.setdefault(host_of_pattern(key), []).append((key, record))
         owners[record.route] = host_of_pattern(key)
+    canaries: dict[Hostname, dict[str, RouteRecord]] = {}
+    for key, value in maps[Map.CANARY_ROUTES]:
+        record = parse_record(value, backends)
+        canaries.setdefault(owners.get(key, FIXED), {})[key] = record
+        owners[record.route] = owners.get(key, FIXED)
     texts = _texts_by_host(maps, owners)
-    known = {*routes, *folded, *regexes, *texts}
     return {
-        host: HostPart(routes.get(host, {}), folded.get(host, {}), tuple(regexes.get(host, ())), texts.get(host, {}))
-        for host in known
+        host: HostPart(
+            routes.get(host, {}),
+            folded.get(host, {}),
+            tuple(regexes.get(host, ())),
+            texts.get(host, {}),
+            canaries.get(host, {}),
+        )
+        for host in {*routes, *folded, *regexes, *texts, *canaries}
     }
 
 
@@ -101,10 +113,11 @@ def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) 
         has_routes = ANY_HOST in owners.values() if key == ANY_HOST_KEY else True
         host = FIXED if not has_routes else ANY_HOST if key == ANY_HOST_KEY else Hostname(key)
         texts.setdefault(host, {}).setdefault(Map.HOSTS, {})[key] = value
-    for name in (Map.REDIRECTS, Map.COOKIES, Map.REWRITES):
+    for name in (Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CANARIES, Map.CANARY_PATTERNS):
         for key, value in maps[name]:
+            route = route_of_pattern(key) if name is Map.CANARY_PATTERNS else key
             # An entry whose route is gone belongs to nobody, and goes with the first update.
-            texts.setdefault(owners.get(key, FIXED), {}).setdefault(name, {})[key] = value
+            texts.setdefault(owners.get(route, FIXED), {}).setdefault(name, {})[key] = value
     return texts
 
 

@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
-from remora.haproxy.features import redirect, rewrite
+from remora.haproxy.features import canary, redirect, rewrite
 from remora.haproxy.features.affinity import cookie_policy
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.grammar import Directive
@@ -46,13 +46,15 @@ _BELOW = "(/|$)(.*)"
 class HostPart(msgspec.Struct, frozen=True):
     """The map entries of one host. No two hosts have a key in common.
 
-    `texts` holds the maps whose values are plain text; `regex_routes` has an order.
+    `texts` holds the maps whose values are plain text; `regex_routes` has an order; `canary_routes` has the records of
+    canaries by the id of the route that they are canaries of.
     """
 
     routes: Mapping[str, RouteRecord] = {}
     folded_routes: Mapping[str, RouteRecord] = {}
     regex_routes: tuple[tuple[str, RouteRecord], ...] = ()
     texts: Mapping[Map, Mapping[str, str]] = {}
+    canary_routes: Mapping[str, RouteRecord] = {}
 
 
 NOTHING = HostPart()
@@ -66,7 +68,8 @@ def configure_host(host: VirtualHost) -> HostPart:
     patterns = [(route.match.pattern, records[route.id]) for route in host.routes if isinstance(route.match, RegexPath)]
     folded = folded_keys(host.host, [pattern for pattern, _ in patterns])
     kind = HostKind.PLAIN if not patterns else HostKind.REGEX if folded is None else HostKind.FOLDED
-    forwards = [(route, route.action) for route in host.routes if isinstance(route.action, ForwardTo)]
+    canaries = [(route, route.canary) for route in host.routes if route.canary]
+    forwards = [(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)]
     texts: dict[Map, dict[str, str]] = {
         Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
         Map.REDIRECTS: {route.id: route.action.location for route in host.routes if isinstance(route.action, RedirectTo)},
@@ -76,18 +79,21 @@ def configure_host(host: VirtualHost) -> HostPart:
             for route, action in forwards
             if action.rewrite and not isinstance(action.rewrite, ReplacePath)
         },
+        Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
+        Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
     return HostPart(
         routes={_plain_key(host.host, route.match): records[route.id] for route in plain},
         folded_routes=dict(zip(folded, (record for _, record in patterns), strict=True)) if folded is not None else {},
         regex_routes=tuple((regex_key(host.host, text), record) for text, record in patterns) if folded is None else (),
         texts={name: entries for name, entries in texts.items() if entries},
+        canary_routes={route.id: _record(other) for route in host.routes if (other := route.canary_route)},
     )
 
 
 def targets(host: VirtualHost) -> frozenset[Target]:
     """The backends that the host's routes need."""
-    return frozenset(_target(route.action) for route in host.routes if isinstance(route.action, ForwardTo))
+    return frozenset(_target(route.action) for route in host.all_routes if isinstance(route.action, ForwardTo))
 
 
 def fixed_part(any_host: HostPart, default_backend: str | None) -> HostPart:
@@ -156,7 +162,7 @@ def _record(route: Route) -> RouteRecord:
         case _:
             assert_never(route.action)
     over_http = redirect.to_https_backend(route.https_redirect) if route.https_redirect else name
-    return RouteRecord(name, over_http, route.id, cookie_name, reads_agent)
+    return RouteRecord(name, over_http, route.id, cookie_name, reads_agent, has_canary=route.canary is not None)
 
 
 def _target(action: ForwardTo) -> Target:

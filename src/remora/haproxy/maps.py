@@ -43,6 +43,12 @@ class Map(Enum):
     """Route id to what stands in the Set-Cookie of its sessions; see `features.affinity`."""
     REWRITES = "rewrites"
     """Route id to what becomes of the path; see `features.rewrite`."""
+    CANARIES = "canaries"
+    """Route id to what its canary wants; see `features.canary`."""
+    CANARY_ROUTES = "canary-routes"
+    """Route id to the RouteRecord of its canary."""
+    CANARY_PATTERNS = "canary-patterns"
+    """PCREs over route id, line end and a header's value."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
@@ -63,8 +69,8 @@ class RouteRecord(msgspec.Struct, frozen=True):
     """What the program learns about a request from its route, in one look-up.
 
     `over_tls` and `over_http` name the backend for a request that came by HTTPS and by HTTP; they differ where HTTP is sent
-    to HTTPS. `cookie_name` is "" without affinity; `reads_agent` says that its Set-Cookie depends on the User-Agent. None
-    of them holds a `|`.
+    to HTTPS. `cookie_name` is "" without affinity; `reads_agent` says that its Set-Cookie depends on the User-Agent;
+    `has_canary` that the record of a canary may take its place. No text among them holds a `|`.
     """
 
     over_tls: str
@@ -72,6 +78,11 @@ class RouteRecord(msgspec.Struct, frozen=True):
     route: str
     cookie_name: str = ""
     reads_agent: bool = False
+    has_canary: bool = False
+
+
+CANARY_MARK = "|?"
+"""What the record of a route with a canary ends with; no cookie's name holds a question mark."""
 
 
 def encode_record(record: RouteRecord, slots: Mapping[str, Slot]) -> str:
@@ -81,7 +92,8 @@ def encode_record(record: RouteRecord, slots: Mapping[str, Slot]) -> str:
     """
     over_tls = slots.get(record.over_tls, record.over_tls)
     over_http = slots.get(record.over_http, record.over_http)
-    return f"{over_tls}|{over_http}|{record.route}|{record.cookie_name}{'|agent' * record.reads_agent}"
+    marks = f"{'|agent' * record.reads_agent}{CANARY_MARK * record.has_canary}"
+    return f"{over_tls}|{over_http}|{record.route}|{record.cookie_name}{marks}"
 
 
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x20%\x7f]")

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from remora.core.settings import ProxySettings
-from remora.haproxy.features import affinity, counting, forwarded, redirect, rewrite
+from remora.haproxy.features import affinity, canary, counting, forwarded, redirect, rewrite
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import former_sessions_script
-from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
+from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, Algorithm, BackendClass
 
 NOT_FOUND_BACKEND = "not-found"
@@ -162,13 +162,14 @@ def _find_route_at_once(_listener: Listener, layout: Layout) -> Iterator[Directi
     """
     find = f"base,concat({EXACT_END}),map_beg({layout.map(Map.ROUTES)})"
     yield rule("http-request set-var(txn.record)", find, when=f"!{_ODD_PATH}")
-    yield from _name_route()
-    yield rule("http-request allow", when="{ var(txn.record) -m found }")
+    yield from _end_without_canary()
 
 
-def _name_route() -> Iterator[Directive]:
+def _end_without_canary() -> Iterator[Directive]:
+    """Ends the rules for a request that has its route, unless that has a canary, which is counted for itself."""
     yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
-    yield from counting.request_rules()
+    yield from counting.request_rules(when=f"!{{ var(txn.record) -m end {CANARY_MARK} }}")
+    yield rule("http-request allow", when="{ sc0_tracked }")
 
 
 def _normalise(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -210,7 +211,14 @@ def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directi
         yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {kind.value} }}")
     yield rule(record, f"str({DEFAULT_ROUTE_KEY}),map_beg({layout.map(Map.ROUTES)})", when=_UNROUTED)
     yield rule(record, f"str({NOT_FOUND_BACKEND}|{NOT_FOUND_BACKEND}|{counting.UNROUTED}|)", when=_UNROUTED)
-    yield from _name_route()
+    yield from _end_without_canary()
+
+
+def _choose_canary(_listener: Listener, layout: Layout) -> Iterator[Directive]:
+    maps = {"canaries_map": Map.CANARIES, "records_map": Map.CANARY_ROUTES, "patterns_map": Map.CANARY_PATTERNS}
+    yield from canary.request_rules(**{parameter: layout.map(name) for parameter, name in maps.items()})
+    yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
+    yield from counting.request_rules()
 
 
 def _hand_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -223,6 +231,7 @@ FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] =
     _find_route_at_once,
     _normalise,  # what follows is for the few: other spellings of host and path, wildcard hosts, regular expressions, 404
     _find_route_by_host,
+    _choose_canary,  # only requests whose route has one come here
     _count_responses,
     _hand_over,
 )

@@ -17,9 +17,12 @@ from remora.model.backend import (
 )
 from remora.model.certificate import Certificate
 from remora.model.routing import (
+    Canary,
     ConstantPath,
     ExactPath,
     ForwardTo,
+    HeaderCondition,
+    HeaderTest,
     Model,
     PathMatch,
     PathRewrite,
@@ -41,6 +44,7 @@ __all__ = [
     "Backend",
     "BackendName",
     "Balancing",
+    "Canary",
     "Certificate",
     "ConstantPath",
     "CookieAttributes",
@@ -48,6 +52,8 @@ __all__ = [
     "EndpointState",
     "ExactPath",
     "ForwardTo",
+    "HeaderCondition",
+    "HeaderTest",
     "Model",
     "PathMatch",
     "PathRewrite",

@@ -1,5 +1,6 @@
 """Which request goes where, and what is done to it on the way."""
 
+from enum import Enum
 from typing import NewType
 
 import msgspec
@@ -80,6 +81,43 @@ class Unavailable(msgspec.Struct, frozen=True, gc=False, tag=True):
 RouteAction = ForwardTo | RedirectTo | Unavailable
 
 
+class HeaderTest(Enum):
+    """What a canary wants to know of a request header."""
+
+    WORD = "word"
+    """`always` goes to the canary, `never` stays, anything else decides nothing."""
+    VALUE = "value"
+    """The value given goes to the canary."""
+    PATTERN = "pattern"
+    """What the PCRE finds itself in goes to the canary."""
+    PRESENCE = "presence"
+    """A request that has the header at all stays."""
+
+
+class HeaderCondition(msgspec.Struct, frozen=True, gc=False):
+    """A test of the request header `name` (lower case); `text` is the value or the pattern that it needs."""
+
+    name: str
+    test: HeaderTest
+    text: str = ""
+
+
+class Canary(msgspec.Struct, frozen=True, gc=False):
+    """Which requests of a route go to another backend, in the order in which they are decided.
+
+    A session of either side stays there, if both have affinity; then the header, then the cookie (`always` or `never`),
+    then chance: `weight` of `total` requests. While `action`'s backend has no endpoints, none does.
+    """
+
+    id: RouteId
+    origin: NamespacedName
+    action: ForwardTo
+    header: HeaderCondition | None = None
+    cookie: str = ""
+    weight: int = 0
+    total: int = 100
+
+
 class Route(msgspec.Struct, frozen=True, gc=False):
     """What a host does with the paths that match. `origin` is the Ingress that it came from.
 
@@ -91,6 +129,15 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     action: RouteAction
     origin: NamespacedName
     https_redirect: int | None = None
+    canary: Canary | None = None
+
+    @property
+    def canary_route(self) -> "Route | None":
+        """What is done with the requests that go to the canary: all that is done with the others, save for the backend."""
+        canary = self.canary
+        if canary is None:
+            return None
+        return msgspec.structs.replace(self, id=canary.id, origin=canary.origin, action=canary.action, canary=None)
 
 
 class VirtualHost(msgspec.Struct, frozen=True, gc=False):
@@ -99,6 +146,11 @@ class VirtualHost(msgspec.Struct, frozen=True, gc=False):
 
     host: Hostname
     routes: tuple[Route, ...]
+
+    @property
+    def all_routes(self) -> tuple[Route, ...]:
+        """The routes, and those of their canaries."""
+        return (*self.routes, *(canary for route in self.routes if (canary := route.canary_route)))
 
 
 class Model(msgspec.Struct, frozen=True, gc=False):

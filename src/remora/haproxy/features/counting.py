@@ -21,9 +21,9 @@ OTHER_CLASSES = (100, 200, 300, 400, 500)
 COUNTERS = len(COUNTED) + len(OTHER_CLASSES)
 
 
-def request_rules() -> Iterator[Directive]:
+def request_rules(when: str = "") -> Iterator[Directive]:
     """Names the route to count for."""
-    yield rule("http-request track-sc0", "var(txn.route)", "table", TABLE)
+    yield rule("http-request track-sc0", "var(txn.route)", "table", TABLE, when=when)
 
 
 def response_rules() -> Iterator[Directive]:

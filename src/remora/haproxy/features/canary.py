@@ -1,0 +1,123 @@
+"""Canary releases: some requests of a route go to another backend.
+
+A route with a canary is marked in its record, and its requests alone come past these rules. They read what the canary wants
+from the map `canaries` and decide in ingress-nginx's order; the canary's record then takes the place of the route's.
+
+Names of headers and cookies are data: put in front of the text that holds them all, and found again by a back-reference.
+"""
+
+import re
+from collections.abc import Iterator
+
+from remora.haproxy.grammar import Directive, rule
+from remora.model import Canary, ForwardTo, HeaderTest, Route, RouteAction
+
+_LETTERS = {HeaderTest.WORD: "w", HeaderTest.VALUE: "v", HeaderTest.PATTERN: "p", HeaderTest.PRESENCE: "n"}
+"""How the map `canaries` says what a header is tested for."""
+
+_FIND_SESSION = (
+    r'var(txn.record),field(4,|),concat(;,txn.cookies),regsub("^([^;]+);(?:.*[; \t])?\1=([^; \t]*).*$","\2"),field(2,|)'
+)
+"""The backend key in the last cookie of the session cookie's name."""
+
+_FIND_HEADER = (
+    r"var(txn.header_name),concat(,txn.line_end),concat(,txn.headers),"
+    r'regsub("^([^\n]+)\n(?s:.*\n)?\1: ([^\r\n]*)\r\n(?s:.*)$","=\2")'
+)
+"""`=` and the value of the last header of the name; without one, text that begins otherwise."""
+
+_FIND_COOKIE = r'var(txn.canary),field(6,|),concat(;,txn.cookies),regsub("^([^;]+);(?:.*?[; \t])?\1=([^; \t]*).*$","=\2",i)'
+"""The same for the first cookie of the name in any case: that is what nginx's `$cookie_name` holds."""
+
+_HAS_HEADER = "{ var(txn.header) -m beg = }"
+
+_PATTERN_START = re.compile(r"\\A([0-9a-f]+)\\n")
+
+
+def request_rules(*, canaries_map: str, records_map: str, patterns_map: str) -> Iterator[Directive]:
+    """Decides `txn.side` for requests whose route has a canary, and puts its record in place."""
+    yield rule("http-request set-var(txn.canary)", f"var(txn.route),map_str({canaries_map})")
+    yield rule("http-request set-var(txn.canary_record)", f"var(txn.route),map_str({records_map})")
+    yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
+    yield from _side_of_session()
+    yield from _side_of_header(patterns_map)
+    yield rule("http-request set-var(txn.word)", _FIND_COOKIE)
+    yield from _side_of_word("txn.word")
+    yield rule("http-request set-var(txn.weight)", "var(txn.canary),field(7,|)")
+    yield rule("http-request set-var(txn.total)", "var(txn.canary),field(8,|)")
+    yield _decide("canary", "{ rand,mod(txn.total),sub(txn.weight) lt 0 }")
+    yield rule("http-request set-var(txn.record)", "var(txn.canary_record)", when="{ var(txn.side) -m str canary }")
+
+
+def _side_of_session() -> Iterator[Directive]:
+    """A client of either side stays there, unless the canary has nobody to serve it."""
+    yield rule("http-request set-var(txn.side_key)", _FIND_SESSION)
+    for number, side in ((1, "main"), (2, "canary")):
+        yield rule(f"http-request set-var(txn.{side}_key)", f"var(txn.canary),field({number},|)")
+    has_session = "{ var(txn.side_key) -m len gt 0 }"
+    yield _decide("main", f"{has_session} {{ var(txn.side_key),strcmp(txn.main_key) eq 0 }}")
+    yield _decide("main", "!{ var(txn.canary_record),field(1,|),nbsrv gt 0 }")
+    yield _decide("canary", f"{has_session} {{ var(txn.side_key),strcmp(txn.canary_key) eq 0 }}")
+
+
+def _side_of_header(patterns_map: str) -> Iterator[Directive]:
+    yield rule("http-request set-var(txn.header_name)", "var(txn.canary),field(3,|)")
+    yield rule("http-request set-var(txn.line_end)", "str(Cg==),b64dec")
+    yield rule("http-request set-var(txn.headers)", "req.hdrs", when="{ var(txn.header_name) -m len gt 0 }")
+    yield rule("http-request set-var(txn.header)", _FIND_HEADER)
+    yield rule("http-request set-var(txn.value)", "var(txn.header),bytes(1)", when=_HAS_HEADER)
+    yield from _side_of_word("txn.header", _is_tested(HeaderTest.WORD))
+    yield rule("http-request set-var(txn.wanted)", "var(txn.canary),field(5,|)")
+    is_wanted = "{ var(txn.value),strcmp(txn.wanted) eq 0 }"
+    yield _decide("canary", f"{_is_tested(HeaderTest.VALUE)} {is_wanted}")
+    is_found = f"{{ var(txn.route),concat(,txn.line_end),concat(,txn.value),map_reg({patterns_map}) -m found }}"
+    yield _decide("canary", f"{_is_tested(HeaderTest.PATTERN)} {is_found}")
+    yield _decide("main", _is_tested(HeaderTest.PRESENCE))
+
+
+def _is_tested(test: HeaderTest) -> str:
+    """Holds for a request with the header, if that is what it is tested for."""
+    return f"{{ var(txn.canary),field(4,|) -m str {_LETTERS[test]} }} {_HAS_HEADER}"
+
+
+def _side_of_word(variable: str, when: str = "") -> Iterator[Directive]:
+    for word, side in (("always", "canary"), ("never", "main")):
+        yield _decide(side, f"{when} {{ var({variable}) -m str ={word} }}")
+
+
+def _decide(side: str, when: str) -> Directive:
+    """Sets the side, unless a rule before has."""
+    return rule(f"http-request set-var(txn.side) str({side})", when=f"!{{ var(txn.side) -m found }} {when}")
+
+
+def canary_entry(route: Route, canary: Canary) -> str:
+    """The value of the map `canaries`: both backend keys, header, its test, its value, cookie, weight and total, by `|`.
+
+    Raises:
+        ValueError: a name or a value holds a `|`.
+    """
+    header = canary.header
+    value = header.text if header and header.test is HeaderTest.VALUE else ""
+    tested = (header.name, _LETTERS[header.test], value) if header else ("", "", "")
+    keys = (_backend_key(route.action), _backend_key(canary.action))
+    fields = (*keys, *tested, canary.cookie, str(canary.weight), str(canary.total))
+    if any("|" in field for field in fields):
+        raise ValueError(f"{fields!r} cannot be told apart")
+    return "|".join(fields)
+
+
+def pattern_keys(route: Route, canary: Canary) -> Iterator[str]:
+    """The key of the map `canary-patterns`: a PCRE over route, line end and value, that searches the value alone."""
+    header = canary.header
+    if header and header.test is HeaderTest.PATTERN:
+        yield rf"\A{route.id}\n(?s:.*?)(?m:{header.text})"
+
+
+def route_of_pattern(key: str) -> str:
+    """The route that a key of `canary-patterns` belongs to; "" if it is none."""
+    found = _PATTERN_START.match(key)
+    return found[1] if found else ""
+
+
+def _backend_key(action: RouteAction) -> str:
+    return action.affinity.backend_key if isinstance(action, ForwardTo) and action.affinity else ""
