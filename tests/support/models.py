@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from remora.core.names import Hostname, NamespacedName
 from remora.model import (
@@ -51,9 +52,10 @@ def route(
     *,
     https_redirect: int | None = None,
     host: str = "web.example",
+    **policies: Any,
 ) -> Route:
     identity = RouteId(hashlib.sha256(f"{host}{match}".encode()).hexdigest()[:16])
-    return Route(identity, match, action, ORIGIN, https_redirect)
+    return Route(identity, match, action, ORIGIN, https_redirect, **policies)
 
 
 def host(*routes: Route, name: str = "web.example") -> VirtualHost:

@@ -13,6 +13,7 @@ from remora.model import (
     Affinity,
     Backend,
     ConstantPath,
+    Cors,
     ForwardTo,
     RedirectTo,
     RegexPath,
@@ -99,7 +100,16 @@ def _route(route: Route) -> dict[str, Any]:
             shown["closed"] = True
     if route.https_redirect:
         shown["https"] = route.https_redirect
+    if route.cors:
+        shown["cors"] = _cors(route.cors)
     return shown
+
+
+def _cors(cors: Cors) -> str:
+    origins = "*" if cors.origins is None else " ".join(cors.origins)
+    credentials = " with credentials" if cors.credentials else ""
+    exposed = f" exposes {cors.expose_headers}" if cors.expose_headers else ""
+    return f"{origins}{credentials}, {cors.methods}, {cors.headers},{exposed} for {cors.max_age} s"
 
 
 def _rewrite(rewrite: ConstantPath | StripPrefix | ReplacePath) -> str:

@@ -201,6 +201,12 @@ def _find_written(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> 
     return [best[name][1] for name in sorted(best)], unknown
 
 
+def counting_keys(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> frozenset[str]:
+    """The keys of the annotations that count: of several for one row only one does."""
+    known, _ = _find_written(annotations, prefixes)
+    return frozenset(one.field.removeprefix("metadata.annotations[").removesuffix("]") for one in known)
+
+
 def _parse_written(written: list[Written], *, object: ObjectRef, defaults: Defaults) -> Parsed:
     values: dict[type, dict[str, Any]] = {}
     problems: list[Problem] = []
@@ -259,6 +265,7 @@ def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
     if row.on_invalid is OnInvalid.DENY:
         return _closing(object, field, code="AnnotationRefused", message=message)
     default = str(row.default).lower() if isinstance(row.default, bool) else row.default
+    default = ", ".join(default) if isinstance(default, tuple) else default
     consequence = f"the default {default} is used" if default not in ("", None) else "it has no effect"
     return _Verdict(problem=Problem(object, field, "AnnotationRefused", message, consequence))
 

@@ -113,9 +113,9 @@ def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) 
         has_routes = ANY_HOST in owners.values() if key == ANY_HOST_KEY else True
         host = FIXED if not has_routes else ANY_HOST if key == ANY_HOST_KEY else Hostname(key)
         texts.setdefault(host, {}).setdefault(Map.HOSTS, {})[key] = value
-    for name in (Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CANARIES, Map.CANARY_PATTERNS):
+    for name in (Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CANARIES, Map.CANARY_PATTERNS, Map.CORS, Map.CORS_ORIGINS):
         for key, value in maps[name]:
-            route = route_of_pattern(key) if name is Map.CANARY_PATTERNS else key
+            route = route_of_pattern(key) if name is Map.CANARY_PATTERNS else key.partition("/")[0]
             # An entry whose route is gone belongs to nobody, and goes with the first update.
             texts.setdefault(owners.get(route, FIXED), {}).setdefault(name, {})[key] = value
     return texts

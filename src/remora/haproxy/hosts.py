@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
-from remora.haproxy.features import canary, redirect, rewrite
+from remora.haproxy.features import canary, cors, redirect, rewrite
 from remora.haproxy.features.affinity import cookie_policy
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.grammar import Directive
@@ -79,6 +79,8 @@ def configure_host(host: VirtualHost) -> HostPart:
             for route, action in forwards
             if action.rewrite and not isinstance(action.rewrite, ReplacePath)
         },
+        Map.CORS: {route.id: cors.cors_entry(route.cors) for route in host.all_routes if route.cors},
+        Map.CORS_ORIGINS: _origins(host),
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
@@ -93,7 +95,7 @@ def configure_host(host: VirtualHost) -> HostPart:
 
 def targets(host: VirtualHost) -> frozenset[Target]:
     """The backends that the host's routes need."""
-    return frozenset(_target(route.action) for route in host.all_routes if isinstance(route.action, ForwardTo))
+    return frozenset(_target(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo))
 
 
 def fixed_part(any_host: HostPart, default_backend: str | None) -> HostPart:
@@ -152,22 +154,35 @@ def _plain_key(host: Hostname, match: ExactPath | PrefixPath | RegexPath) -> str
 def _record(route: Route) -> RouteRecord:
     match route.action:
         case ForwardTo(affinity=affinity) as action:
-            name = _target(action).name
+            name = _target(route, action).name
             cookie_name = affinity.cookie_name if affinity else ""
             reads_agent = bool(affinity and affinity.attributes.omit_same_site_for_old_browsers)
         case RedirectTo(status=status):
-            name, cookie_name, reads_agent = redirect.redirect_backend(status), "", False
+            name, cookie_name, reads_agent = redirect.redirect_backend(status, rich=_has_policy(route)), "", False
         case Unavailable():
             name, cookie_name, reads_agent = UNAVAILABLE_BACKEND, "", False
         case _:
             assert_never(route.action)
-    over_http = redirect.to_https_backend(route.https_redirect) if route.https_redirect else name
+    over_http = redirect.to_https_backend(route.https_redirect, rich=_has_policy(route)) if route.https_redirect else name
     return RouteRecord(name, over_http, route.id, cookie_name, reads_agent, has_canary=route.canary is not None)
 
 
-def _target(action: ForwardTo) -> Target:
+def _has_policy(route: Route) -> bool:
+    """Whether the route needs the policy rules whatever is done with its requests."""
+    return route.cors is not None
+
+
+def _origins(host: VirtualHost) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for route in host.all_routes:
+        if route.cors:
+            found |= cors.origin_entries(route.id, route.cors)
+    return found
+
+
+def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
-    kind = BackendClass(_algorithm(action.affinity), rich=action.rewrite is not None or agent)
+    kind = BackendClass(_algorithm(action.affinity), rich=action.rewrite is not None or agent or _has_policy(route))
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from remora.core.settings import ProxySettings
-from remora.haproxy.features import affinity, canary, counting, forwarded, redirect, rewrite
+from remora.haproxy.features import affinity, canary, cors, counting, forwarded, redirect, rewrite
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import former_sessions_script
@@ -59,7 +59,12 @@ def _sections(settings: ProxySettings) -> Iterator[Section]:
     yield from _fixed_backends()
     yield _bookkeeping_section(layout)
     port = settings.https_port if settings.use_port_in_redirects else None
-    yield from redirect.sections(defaults="base", redirects_map=layout.map(Map.REDIRECTS), port_in_location=port)
+    yield from redirect.sections(
+        defaults="base",
+        redirects_map=layout.map(Map.REDIRECTS),
+        port_in_location=port,
+        policies=tuple(_policies(layout)),
+    )
 
 
 def _global_section(settings: ProxySettings, *, digest: str) -> Section:
@@ -237,9 +242,16 @@ FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] =
 )
 
 
+def _policies(layout: Layout) -> Iterator[Directive]:
+    """What is done for a route with policies, whatever its backend; the answers' rules come before all that end them."""
+    yield from cors.request_rules(layout.map(Map.CORS), layout.map(Map.CORS_ORIGINS))
+    yield from cors.response_rules()
+
+
 def _class_section(kind: BackendClass, layout: Layout) -> Section:
     lines = list(_balancing(kind.algorithm))
     if kind.rich:
+        lines += _policies(layout)
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
     lines += affinity.request_rules(kind, layout.map(Map.SERVERS))
     lines += affinity.response_rules(kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS))

@@ -16,6 +16,7 @@ from remora.model.backend import (
     SameSite,
 )
 from remora.model.certificate import Certificate
+from remora.model.policies import Cors
 from remora.model.routing import (
     Canary,
     ConstantPath,
@@ -48,6 +49,7 @@ __all__ = [
     "Certificate",
     "ConstantPath",
     "CookieAttributes",
+    "Cors",
     "Endpoint",
     "EndpointState",
     "ExactPath",

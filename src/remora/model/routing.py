@@ -8,6 +8,7 @@ import msgspec
 from remora.core.names import Hostname, NamespacedName
 from remora.model.backend import Affinity, Backend, BackendName
 from remora.model.certificate import Certificate
+from remora.model.policies import Cors
 
 RouteId = NewType("RouteId", str)
 """A route's name in metrics, logs and policies: 16 lower-case hex digits derived from Ingress, host, path and path type, so
@@ -130,6 +131,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     origin: NamespacedName
     https_redirect: int | None = None
     canary: Canary | None = None
+    cors: Cors | None = None
 
     @property
     def canary_route(self) -> "Route | None":

@@ -16,7 +16,10 @@ from remora.plan.running import Running
 
 Entries = Mapping[str, str]
 
-TEXTS = (Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CANARY_PATTERNS, Map.CANARY_ROUTES, Map.CANARIES)
+TEXTS = (
+    Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CORS_ORIGINS, Map.CORS,
+    Map.CANARY_PATTERNS, Map.CANARY_ROUTES, Map.CANARIES,
+)  # fmt: skip
 """What a route's policies say; before the route is there, and until after it is gone."""
 
 ROUTES = (Map.ROUTES, Map.FOLDED_ROUTES, Map.HOSTS)

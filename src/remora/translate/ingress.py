@@ -16,6 +16,7 @@ from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
 from remora.translate.backends import BackendRef
 from remora.translate.classes import is_ours, missing_class
+from remora.translate.policies import policy_problems
 from remora.translate.references import reference_problems
 from remora.translate.view import Unit, View
 from remora.watch.snapshot import normal_host
@@ -96,7 +97,7 @@ class IngressUnit(Unit[Prepared], frozen=True):
         left_out = _why_left_out(ingress, parsed, disable_catch_all=view.settings.disable_catch_all)
         if left_out:
             return Prepared(ingress.ref, problems=(left_out,))
-        problems = list(parsed.problems)
+        problems = [*parsed.problems, *policy_problems(ingress.ref, parsed)]
         hosts = _hosts(ingress, problems)
         problems += reference_problems(view, ingress)
         created = ingress.metadata.creation_timestamp

@@ -10,6 +10,7 @@ from remora.translate.affinity import balancing_of, find_affinity
 from remora.translate.backends import BackendUnit, backend_name
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import find_rewrite
+from remora.translate.policies import find_cors
 from remora.translate.view import View
 
 Claim = tuple[Prepared, PathRule]
@@ -21,7 +22,9 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
     owner, rule = claim
     action = _action(view, claim, is_regex=isinstance(match, RegexPath))
     https = _https_redirect(owner, rule, has_tls=has_tls) if isinstance(action, ForwardTo) else None
-    return Route(_route_id(owner, host, path_type=rule.path_type, path=rule.written), match, action, owner.name, https)
+    cors = None if isinstance(action, Unavailable) else find_cors(owner.parsed)
+    identity = _route_id(owner, host, path_type=rule.path_type, path=rule.written)
+    return Route(identity, match, action, owner.name, https, cors=cors)
 
 
 def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
