@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from remora.cli import clusters, controller, image, service, up
+from remora.cli import check, clusters, controller, image, service, up
 from remora.core.errors import RemoraError, UsageError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command()(clusters.kubeconfig)
 app.command()(service.service)
 app.add_typer(image.app, name="image")
 app.command()(up.demo)
+app.command()(check.check)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 
 

@@ -1,0 +1,271 @@
+"""What Remora does with every annotation of some Ingresses: the result of `remora check`. Pure.
+
+The verdicts are not a second opinion: the Ingresses are translated as the controller would translate them, and what it says of
+an annotation is the verdict; only where it has nothing to say does the annotation's row tell how far it is honoured.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+
+import msgspec
+
+from remora.annotations.declare import Support
+from remora.annotations.registry import Defaults, Parsed, counting_keys, find_nearest_name, find_row, parse_all, parse_defaults
+from remora.core.names import NamespacedName, ObjectRef
+from remora.core.problem import Problem, Severity
+from remora.core.settings import REMORA_CONTROLLER, RoutingSettings
+from remora.kube.objects import ConfigMap, Ingress, IngressClass, ObjectMeta, Secret
+from remora.kube.objects.ingress import IngressClassSpec
+from remora.report.manifests import Fault, Manifest, Place
+from remora.translate import Translator
+from remora.translate.classes import CLASS_ANNOTATION
+from remora.watch.snapshot import Snapshot
+
+_STAND_IN = "remora-check"
+"""The class that Ingresses from files are given, whatever theirs is: what counts is what Remora would do with them."""
+
+
+class Verdict(Enum):
+    """What becomes of an annotation."""
+
+    HONOURED = "honoured"
+    DIFFERENT = "honoured with a difference"
+    WITHOUT_EFFECT = "without effect"
+    NOT_YET = "not yet"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What becomes of one annotation, or of another field in which something is wrong.
+
+    `field` is the annotation's key or the field's path; `closes` says that routes answer 503 because of it.
+    """
+
+    place: Place
+    object: ObjectRef
+    field: str
+    verdict: Verdict
+    value: str = ""
+    reason: str = ""
+    closes: bool = False
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something about a whole Ingress that its author may want to know, and that is not wrong."""
+
+    place: Place
+    object: ObjectRef
+    message: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All findings, in the order of the input. `faults` are what could not be read."""
+
+    ingresses: int
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[Note, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many findings there are of each verdict."""
+        return {verdict: sum(1 for one in self.findings if one.verdict is verdict) for verdict in Verdict}
+
+    def is_refused(self, *, strict: bool) -> bool:
+        """Whether something would not be served as written; strictly, whether anything is dropped."""
+        verdicts = {Verdict.REFUSED} | ({Verdict.NOT_YET, Verdict.UNKNOWN} if strict else set())
+        return bool(self.faults) or any(one.closes or one.verdict in verdicts for one in self.findings)
+
+
+def check_manifests(read: Iterable[Manifest | Fault], settings: RoutingSettings) -> Report:
+    """The findings for manifests.
+
+    What a file refers to need not be in it. The manifests of one directory are taken for one cluster's: they can contest a
+    path. Of several with the same name each is checked on its own, with the others around it.
+    """
+    given = list(read)
+    faults = tuple(one for one in given if isinstance(one, Fault))
+    manifests = [one for one in given if isinstance(one, Manifest)]
+    findings: list[Finding] = []
+    notes: list[Note] = []
+    for group in _groups(manifests):
+        snapshot = _snapshot(group, settings)
+        problems = _problems_of(snapshot, settings)
+        for manifest in group:
+            if isinstance(manifest.object, Ingress):
+                findings += _check(manifest, problems, snapshot=snapshot, settings=settings)
+                notes += _notes(manifest, group, settings)
+    findings.sort(key=lambda one: one.place)
+    ingresses = sum(1 for one in manifests if isinstance(one.object, Ingress))
+    return Report(ingresses, tuple(findings), tuple(sorted(notes, key=lambda one: one.place)), faults)
+
+
+def check_snapshot(snapshot: Snapshot, settings: RoutingSettings) -> Report:
+    """The findings for all Ingresses of a cluster that are ours."""
+    translation = Translator(settings).translate(snapshot, None)
+    problems = _by_object(translation.problems)
+    ours = {ref.name for ref in translation.published} | {name for name in problems if snapshot.find(Ingress, name)}
+    manifests = [Manifest(found) for name in sorted(ours) if (found := snapshot.find(Ingress, name))]
+    findings = [
+        finding for one in manifests for finding in _check(one, problems, snapshot=snapshot, settings=settings, whole=True)
+    ]
+    return Report(len(manifests), tuple(findings))
+
+
+def _groups(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
+    """Manifests that can stand in one cluster together, every Ingress in one of the groups at least once."""
+    by_directory: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        by_directory.setdefault(manifest.place.file.rpartition("/")[0], []).append(manifest)
+    for group in by_directory.values():
+        rounds: list[dict[tuple[type, NamespacedName], Manifest]] = []
+        for manifest in group:
+            identity = (type(manifest.object), manifest.object.key)
+            free = next((one for one in rounds if identity not in one), None)
+            if free is None:
+                rounds.append(free := {})
+            free[identity] = manifest
+        surroundings = [one for one in group if not isinstance(one.object, Ingress)]
+        for one in rounds:
+            yield [*surroundings, *(manifest for manifest in one.values() if isinstance(manifest.object, Ingress))]
+
+
+def _snapshot(group: Iterable[Manifest], settings: RoutingSettings) -> Snapshot:
+    """The manifests as if they stood in a cluster in which all of their Ingresses are ours."""
+    stand_in = IngressClass(ObjectMeta(_STAND_IN), spec=IngressClassSpec(REMORA_CONTROLLER))
+    snapshot = Snapshot().changed(IngressClass, {stand_in.key: stand_in})
+    for manifest in group:
+        one = manifest.object
+        if isinstance(one, Ingress):
+            one = msgspec.structs.replace(one, spec=msgspec.structs.replace(one.spec, ingress_class_name=_STAND_IN))
+        if not isinstance(one, IngressClass):
+            snapshot = snapshot.changed(type(one), {one.key: one})
+    return snapshot
+
+
+Problems = Mapping[NamespacedName, Sequence[Problem]]
+"""The Problems of Ingresses by their name."""
+
+
+def _problems_of(snapshot: Snapshot, settings: RoutingSettings) -> Problems:
+    return _by_object(Translator(settings).translate(snapshot, None).problems)
+
+
+def _by_object(problems: Iterable[Problem]) -> Problems:
+    found: dict[NamespacedName, list[Problem]] = {}
+    for problem in problems:
+        if problem.object.kind == "Ingress":
+            found.setdefault(problem.object.name, []).append(problem)
+    return found
+
+
+def _check(
+    manifest: Manifest, problems: Problems, *, snapshot: Snapshot, settings: RoutingSettings, whole: bool = False
+) -> Iterator[Finding]:
+    """The findings of one Ingress; `whole` says that the snapshot holds everything that it can refer to."""
+    ingress = manifest.object
+    assert isinstance(ingress, Ingress)
+    defaults = _defaults(snapshot, settings)
+    own = _by_field((*_read_annotations(ingress, settings, defaults).problems, *problems.get(ingress.key, ())))
+    counting = counting_keys(ingress.metadata.annotations, settings.annotations_prefixes)
+    for key, text in ingress.metadata.annotations.items():
+        prefix, _, name = key.partition("/")
+        if prefix in settings.annotations_prefixes:
+            field = f"metadata.annotations[{key}]"
+            alone = _read_annotations(_with_annotation(ingress, key, text), settings, defaults)
+            finding = Finding(manifest.place_of(field), ingress.ref, key, Verdict.HONOURED, text, closes=alone.is_closed)
+            yield _judge(finding, name, own.pop(field, ()), counts=key in counting)
+    for field, found in own.items():
+        for problem in found:
+            if whole or not _is_reference(problem, ingress, snapshot):
+                is_error = problem.severity is Severity.ERROR
+                yield Finding(
+                    manifest.place_of(field), ingress.ref, field, Verdict.REFUSED, reason=_reason((problem,)), closes=is_error
+                )
+
+
+def _by_field(problems: Iterable[Problem]) -> dict[str, tuple[Problem, ...]]:
+    found: dict[str, dict[Problem, None]] = {}
+    for problem in problems:
+        found.setdefault(problem.field, {})[problem] = None
+    return {field: tuple(ones) for field, ones in found.items()}
+
+
+def _defaults(snapshot: Snapshot, settings: RoutingSettings) -> Defaults:
+    """What the controller's ConfigMap says, without what it closes: that is nothing that an Ingress could mend."""
+    found = snapshot.find(ConfigMap, settings.configmap) if settings.configmap else None
+    defaults = parse_defaults(found.data or {}, object=found.ref) if found else Defaults()
+    return msgspec.structs.replace(defaults, guards=frozenset())
+
+
+def _read_annotations(ingress: Ingress, settings: RoutingSettings, defaults: Defaults) -> Parsed:
+    prefixes = settings.annotations_prefixes
+    return parse_all(ingress.metadata.annotations, object=ingress.ref, prefixes=prefixes, defaults=defaults)
+
+
+def _with_annotation(ingress: Ingress, key: str, text: str) -> Ingress:
+    """The Ingress with this annotation alone."""
+    return msgspec.structs.replace(ingress, metadata=msgspec.structs.replace(ingress.metadata, annotations={key: text}))
+
+
+def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: bool) -> Finding:
+    """The finding for one annotation. `name` is its key without the prefix."""
+    row = find_row(name)
+    if row is None:
+        nearest = find_nearest_name(name)
+        return _with(finding, Verdict.UNKNOWN, f"did you mean {nearest}?" if nearest else "no annotation of that name is known")
+    if not counts:
+        reason = f"{row.name} stands here under another name or prefix too, and that one counts"
+        return msgspec.structs.replace(_with(finding, Verdict.WITHOUT_EFFECT, reason), closes=False)
+    if problems:
+        return _with(finding, Verdict.NOT_YET if row.support is Support.NOT_YET else Verdict.REFUSED, _reason(problems))
+    if row.support is Support.NOT_YET:
+        return _with(finding, Verdict.HONOURED, "it asks for nothing")
+    return _with(finding, _BY_SUPPORT[row.support], row.differs)
+
+
+_BY_SUPPORT = {
+    Support.FULL: Verdict.HONOURED,
+    Support.PARTIAL: Verdict.DIFFERENT,
+    Support.WITHOUT_EFFECT: Verdict.WITHOUT_EFFECT,
+}
+
+
+def _with(finding: Finding, verdict: Verdict, reason: str) -> Finding:
+    return msgspec.structs.replace(finding, verdict=verdict, reason=reason)
+
+
+def _reason(problems: Iterable[Problem]) -> str:
+    return "; ".join(f"{problem.message}; {problem.consequence}" for problem in problems)
+
+
+def _is_reference(problem: Problem, ingress: Ingress, snapshot: Snapshot) -> bool:
+    """Whether a Problem says only that something is not among the manifests."""
+    match problem.code:
+        case "ServiceMissing":
+            return True
+        case "CertificateUnusable":
+            names = {NamespacedName(ingress.key.namespace, entry.secret_name) for entry in ingress.spec.tls}
+            return not any(snapshot.find(Secret, name) for name in names)
+        case _:
+            return False
+
+
+def _notes(manifest: Manifest, group: Sequence[Manifest], settings: RoutingSettings) -> Iterator[Note]:
+    """Whether Remora will look at the Ingress at all."""
+    ingress = manifest.object
+    assert isinstance(ingress, Ingress)
+    annotated = ingress.metadata.annotations.get(CLASS_ANNOTATION)
+    name = ingress.spec.ingress_class_name if ingress.spec.ingress_class_name is not None else annotated
+    usual = (settings.ingress_class, "remora")
+    if name is None:
+        message = "it names no class, so it is served only with --watch-ingress-without-class"
+        yield Note(manifest.place, ingress.ref, message)
+    elif name not in usual:
+        found = next(
+            (one.object for one in group if isinstance(one.object, IngressClass) and one.object.key.name == name), None
+        )
+        controller = found.spec.controller if found else ""
+        if controller not in (settings.controller_class, REMORA_CONTROLLER):
+            message = f"its class is {name}; Remora serves it only if that class has the controller {settings.controller_class}"
+            yield Note(manifest.place, ingress.ref, message)

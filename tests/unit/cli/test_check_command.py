@@ -1,0 +1,60 @@
+"""`remora check` as it is typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from remora.cli.main import app
+from remora.core.errors import UsageError
+
+GOOD = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  annotations:
+    nginx.ingress.kubernetes.io/affinity: cookie
+spec: {ingressClassName: nginx}
+"""
+BAD = GOOD.replace("cookie", "a|b")
+
+
+def run(*arguments: str, text: str = "") -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["check", *arguments], input=text)
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+def test_standard_input_is_checked_line_by_line() -> None:
+    code, said = run("-", text=BAD)
+    assert code == 1
+    assert said.startswith('-:6: Ingress default/web: refused: nginx.ingress.kubernetes.io/affinity "a|b": ')
+
+
+def test_folders_are_searched_for_yaml_and_json_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(GOOD)
+    (tmp_path / "values.yaml").write_text("kind of: thing\n")
+    (tmp_path / "other.txt").write_text(BAD)
+    (tmp_path / "bytes.yml").write_bytes(b"kind: Ingress\n\xff")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "two.yaml").write_text(BAD)
+    code, said = run(str(tmp_path), "-o", "json")
+    document = json.loads(said)
+    assert code == 1
+    assert (document["ingresses"], document["counts"]["honoured"]) == (1, 1)
+    assert [(one["line"], one["message"]) for one in document["unreadable"]] == [(2, "not UTF-8")]
+
+
+def test_a_table_for_reviews_quotes_what_would_break_it() -> None:
+    _, said = run("-", "-o", "markdown", text=BAD)
+    assert r'| -:6 | default/web | `nginx.ingress.kubernetes.io/affinity` "a\|b" | refused |' in said
+
+
+def test_what_is_to_be_checked_must_be_said_and_be_there() -> None:
+    with pytest.raises(UsageError, match="give FILE"):
+        run()
+    with pytest.raises(UsageError, match="there is no file"):
+        run("/no/such/file")

@@ -1,0 +1,122 @@
+"""What is said of every annotation."""
+
+from remora.core.names import NamespacedName
+from remora.core.settings import RoutingSettings
+from remora.kube.objects import Ingress
+from remora.report.check import Report, Verdict, check_manifests, check_snapshot
+from remora.report.manifests import Manifest, read_manifests
+from tests.support.kubernetes import ingress, ingress_class, rule
+from tests.support.translations import snapshot_of
+
+SETTINGS = RoutingSettings(session_key=b"")
+PREFIX = "nginx.ingress.kubernetes.io/"
+
+
+def manifest(annotations: str, *, name: str = "web", host: str = "a.example") -> str:
+    return f"""\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {name}
+  annotations: {annotations}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: {host}
+    http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}
+"""
+
+
+def checked(*texts: str, settings: RoutingSettings = SETTINGS, files: bool = False) -> Report:
+    read = (one for number, text in enumerate(texts) for one in read_manifests(text, f"{number if files else 0}/f.yaml"))
+    return check_manifests(read, settings)
+
+
+def verdicts(report: Report) -> dict[str, Verdict]:
+    return {one.field.removeprefix(PREFIX): one.verdict for one in report.findings}
+
+
+def test_every_annotation_has_a_verdict() -> None:
+    report = checked(
+        manifest(
+            f"{{{PREFIX}affinity: cookie, ingress.kubernetes.io/affinity: cookie, {PREFIX}afinity-mode: x,"
+            f" {PREFIX}server-snippet: 'return 404;', {PREFIX}rewrite-target: /a b, {PREFIX}enable-modsecurity: 'false',"
+            f" {PREFIX}session-cookie-hash: md5, other.io/x: y}}"
+        )
+    )
+    assert verdicts(report) == {
+        "affinity": Verdict.HONOURED,
+        "ingress.kubernetes.io/affinity": Verdict.WITHOUT_EFFECT,
+        "afinity-mode": Verdict.UNKNOWN,
+        "server-snippet": Verdict.NOT_YET,
+        "rewrite-target": Verdict.REFUSED,
+        "enable-modsecurity": Verdict.HONOURED,
+        "session-cookie-hash": Verdict.WITHOUT_EFFECT,
+    }
+    said = {one.field.removeprefix(PREFIX): one.reason for one in report.findings}
+    assert said["afinity-mode"] == "did you mean affinity-mode?"
+    assert [one.field.removeprefix(PREFIX) for one in report.findings if one.closes] == ["server-snippet"]
+
+
+def test_a_difference_is_named() -> None:
+    (finding,) = checked(manifest(f"{{{PREFIX}rewrite-target: /}}")).findings
+    assert finding.verdict is Verdict.DIFFERENT
+    assert "case-sensitive" in finding.reason
+
+
+def test_ci_fails_for_what_is_refused_and_strictly_for_what_is_dropped() -> None:
+    honoured = checked(manifest(f"{{{PREFIX}affinity: cookie}}"))
+    unknown = checked(manifest(f"{{{PREFIX}zzz: cookie}}"))
+    refused = checked(manifest(f"{{{PREFIX}affinity: sticky}}"))
+    results = [(one.is_refused(strict=False), one.is_refused(strict=True)) for one in (honoured, unknown, refused)]
+    assert results == [(False, False), (False, True), (True, True)]
+
+
+def test_what_a_file_refers_to_need_not_be_in_it_but_its_hosts_must_be_right() -> None:
+    assert checked(manifest("{}")).findings == ()
+    (finding,) = checked(manifest("{}", host="a_b")).findings
+    assert (finding.field, finding.place.line, finding.closes) == ("spec.rules[0].host", 9, True)
+
+
+def test_ingresses_of_one_folder_can_contest_a_path_and_those_of_two_cannot() -> None:
+    pair = manifest("{}", name="a"), manifest("{}", name="b")
+    (finding,) = checked(*pair).findings
+    assert finding.field == "spec.rules[0].http.paths[0].path"
+    assert "taken by Ingress default/b" in finding.reason
+    assert checked(*pair, files=True).findings == ()
+
+
+def test_versions_of_one_ingress_are_each_checked() -> None:
+    report = checked(manifest(f"{{{PREFIX}affinity: cookie}}"), manifest(f"{{{PREFIX}affinity: sticky}}"))
+    assert [one.verdict for one in report.findings] == [Verdict.HONOURED, Verdict.REFUSED]
+    assert report.ingresses == 2
+
+
+def test_the_controllers_configmap_decides_which_risk_is_too_high() -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {annotations-risk-level: Low}\n---\n"
+    settings = RoutingSettings(session_key=b"", configmap=NamespacedName("default", "c"))
+    (finding,) = checked(config + manifest(f"{{{PREFIX}rewrite-target: /}}"), settings=settings).findings
+    assert (finding.verdict, finding.closes) == (Verdict.REFUSED, True)
+
+
+def test_a_class_that_may_not_be_ours_is_noted() -> None:
+    text = manifest("{}").replace("ingressClassName: nginx", "ingressClassName: alb")
+    (note,) = checked(text).notes
+    assert "its class is alb" in note.message
+    own = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\n"
+    assert checked(own + "spec: {controller: remora.io/ingress-controller}\n---\n" + text).notes == ()
+
+
+def test_a_cluster_is_checked_with_what_it_holds() -> None:
+    ours = ingress("shop/a", rule("a.example", "/"), annotations={"affinity": "sticky"})
+    other = ingress("shop/b", rule("b.example", "/"), annotations={"affinity": "sticky"}, class_name="alb")
+    report = check_snapshot(snapshot_of([ingress_class("nginx"), ingress_class("alb", "aws/alb"), ours, other]), SETTINGS)
+    assert report.ingresses == 1
+    assert [one.field.removeprefix(PREFIX) for one in report.findings] == [
+        "affinity",
+        "spec.rules[0].http.paths[0].backend.service",
+    ]
+
+
+def test_manifests_are_of_kinds_that_are_known() -> None:
+    assert all(isinstance(one.object, Ingress) for one in read_manifests(manifest("{}"), "f") if isinstance(one, Manifest))
