@@ -132,7 +132,9 @@ def folded_keys(host: Hostname, patterns: Sequence[str]) -> tuple[str, ...] | No
 def _folded_keys(host: Hostname, patterns: Sequence[str]) -> Iterator[str]:
     for pattern in patterns:
         literal = pattern.removesuffix(_BELOW)
-        if _LITERAL.fullmatch(literal):
+        # A request is looked up with a slash at its end, so `/a/` alone would be found for `/a` as well.
+        is_below_only = literal == pattern != "/" and pattern.endswith("/")
+        if _LITERAL.fullmatch(literal) and not is_below_only:
             key = prefix_key(host, literal.lower())
             yield key if literal != pattern else key.removesuffix("/") or key
         elif pattern in ("/(.*)", "/.*"):

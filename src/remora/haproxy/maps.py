@@ -100,11 +100,11 @@ def encode_record(record: RouteRecord, slots: Mapping[str, Slot]) -> str:
     return f"{over_tls}|{over_http}|{record.route}|{record.cookie_name}{marks}"
 
 
-_UNSAFE_IN_KEY = re.compile(r"[\x00-\x20%\x7f]")
+_UNSAFE_IN_KEY = re.compile(r"[\x00-\x20%?\x7f]")
 
 
 def encode_path(path: str) -> str:
-    """The path as it stands in keys: `%`, blanks and control characters percent-encoded.
+    """The path as it stands in keys: `%`, `?`, blanks and control characters percent-encoded.
 
     `path` is decoded (RFC 3986 section 2.1) and has no repeated slashes.
     """

@@ -184,15 +184,20 @@ def _normalise(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield rule("http-request set-var(txn.odd) bool(true)", when=_ODD_PATH)
     odd = "{ var(txn.odd) -m bool }"
     yield rule("http-request set-var(txn.pathq)", "pathq", when=odd)
+    yield rule("http-request set-var(txn.decoded)", "path,url_dec", when=odd)
+    # A broken %-sequence has no decoded path; any guess would lead past the guards of the route that is meant.
+    yield rule("http-request deny deny_status 400", when=odd + " !{ var(txn.decoded) -m found }")
     # What a decoded control character would do in a log, a map or a header is nobody's wish; nginx refuses only NUL.
-    yield rule("http-request deny deny_status 400", when=odd + r" { path,url_dec -m reg [\x00-\x1f\x7f] }")
-    yield rule("http-request set-path", "%[path,url_dec]", when=odd)
+    yield rule("http-request deny deny_status 400", when=odd + r" { var(txn.decoded) -m reg [\x00-\x1f\x7f] }")
+    # As `maps.encode_path` writes keys: a decoded "?" must not begin a query, which hides what follows from the next steps.
+    encoded = 'var(txn.decoded),regsub("%","%25",g),regsub([?],"%3F",g),regsub(" ","%20",g)'
+    yield rule("http-request set-path", f"%[{encoded}]", when=odd)
     for step in ("path-merge-slashes", "path-strip-dot"):
         yield rule(f"http-request normalize-uri {step}", when=odd)
     yield rule("http-request normalize-uri path-strip-dotdot full", when=odd)
-    yield rule("http-request set-var(txn.decoded)", "path")
+    yield rule("http-request set-var(txn.path)", "path")
+    yield rule("http-request set-var(txn.decoded)", "var(txn.path),url_dec")
     yield rule("http-request set-pathq", "%[var(txn.pathq)]", when=odd)
-    yield rule("http-request set-var(txn.path)", 'var(txn.decoded),regsub("%","%25",g),regsub(" ","%20",g)')
 
 
 def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directive]:
