@@ -12,6 +12,7 @@ from remora.kube.objects import KubernetesObject
 from remora.model import (
     Affinity,
     Backend,
+    Canary,
     ConstantPath,
     Cors,
     ForwardTo,
@@ -100,6 +101,8 @@ def _route(route: Route) -> dict[str, Any]:
             shown["closed"] = True
     if route.https_redirect:
         shown["https"] = route.https_redirect
+    if route.canary:
+        shown["canary"] = _canary(route.canary)
     if route.cors:
         shown["cors"] = _cors(route.cors)
     return shown
@@ -110,6 +113,18 @@ def _cors(cors: Cors) -> str:
     credentials = " with credentials" if cors.credentials else ""
     exposed = f" exposes {cors.expose_headers}" if cors.expose_headers else ""
     return f"{origins}{credentials}, {cors.methods}, {cors.headers},{exposed} for {cors.max_age} s"
+
+
+def _canary(canary: Canary) -> dict[str, Any]:
+    shown: dict[str, Any] = {"of": str(canary.origin), "to": str(canary.action.backend)}
+    if canary.header:
+        shown["header"] = " ".join((canary.header.name, canary.header.test.value, canary.header.text)).strip()
+    if canary.cookie:
+        shown["by cookie"] = canary.cookie
+    shown["weight"] = f"{canary.weight} of {canary.total}"
+    if canary.action.affinity:
+        shown["cookie"] = _affinity(canary.action.affinity)
+    return shown
 
 
 def _rewrite(rewrite: ConstantPath | StripPrefix | ReplacePath) -> str:

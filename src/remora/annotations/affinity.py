@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, Scope, Support, annotation, planned
+from remora.annotations.declare import Risk, Scope, Support, annotation
 from remora.annotations.values import basic, boolean, choice, seconds_from_now, spaced_url, text
 
 
@@ -31,11 +31,14 @@ class Affinity:
         refuses=("Persistent", "sticky"),
         haproxy=("use-server", "balance hash"),
     )
-    canary_behavior: str = planned(
+    canary_behavior: str = annotation(
         "affinity-canary-behavior",
-        "Whether a canary's clients are kept on their side (`sticky`) or not (`legacy`).",
+        choice("sticky", "legacy"),
+        default="sticky",
         scope=Scope.BACKEND,
-        inert=lambda text: text.strip() == "sticky",
+        doc="On a canary: whether its clients stay there (`sticky`), as those of the other side do anyway, or not (`legacy`).",
+        accepts=("sticky", "legacy"),
+        refuses=("Sticky", "on"),
     )
     cookie_name: str = annotation(
         "session-cookie-name",

@@ -92,6 +92,17 @@ def basic(text: str) -> str:
     return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:]*", what="of letters, digits and - . _ ~ / :")
 
 
+def spaced_basic(text: str) -> str:
+    """What `basic` takes, with blanks in it."""
+    return _checked(trimmed(text), r"[A-Za-z0-9\-._~/: ]*", what="of letters, digits, blanks and - . _ ~ / :")
+
+
+def pattern(text: str) -> str:
+    """What `basic` takes, and what regular expressions are made of. Whether it is one is found out later."""
+    characters = r"[A-Za-z0-9\-._~/:^$\[\](){}*+?|&=\\]*"
+    return _checked(trimmed(text), characters, what="of letters, digits and - . _ ~ / : ^ $ [ ] ( ) { } * + ? | & = \\")
+
+
 def url(text: str) -> str:
     """What `basic` takes, and `, ? & =`."""
     return _checked(trimmed(text), r"[A-Za-z0-9\-._~/:,?&=]*", what="of letters, digits and - . _ ~ / : , ? & =")

@@ -13,6 +13,7 @@ from remora.annotations.rewrite import Rewrite
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
 from remora.model import PathMatch, RegexPath, Route, VirtualHost
+from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
@@ -43,7 +44,9 @@ class HostUnit(Unit[HostOutcome], frozen=True):
             return HostOutcome()
         problems: list[Problem] = []
         routes = _routes(view, self.host, owners=owners, problems=problems)
-        return HostOutcome(VirtualHost(self.host, routes), _certificate(view, self.host, owners=owners), tuple(problems))
+        owners = [owner for owner in owners if not is_canary(owner)]
+        host = VirtualHost(self.host, routes) if owners else None
+        return HostOutcome(host, _certificate(view, self.host, owners=owners), tuple(problems))
 
 
 def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> NamespacedName | None:
@@ -60,6 +63,8 @@ def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> Names
 
 
 def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
+    canaries = [owner for owner in owners if is_canary(owner)]
+    owners = [owner for owner in owners if not is_canary(owner)]
     shares = [(owner, owner.hosts[host]) for owner in owners]
     has_tls = any(share.tls for _, share in shares)
     is_regex = any(_asks_for_regex(owner, rule) for owner, share in shares for rule in share.rules)
@@ -80,6 +85,7 @@ def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: lis
         if share.fallback:
             won.setdefault(match_of("/", "Prefix", is_regex=is_regex), (owner, share.fallback))
     routes = {match: route_of(view, claim, host=host, match=match, has_tls=has_tls) for match, claim in won.items()}
+    routes = with_canaries(view, Mains(host, won, routes, is_regex), canaries, problems)
     roots = (app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root)
     return _with_app_root(routes, next(roots, None), is_regex=is_regex)
 

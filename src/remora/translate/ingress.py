@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import msgspec
 
-from remora.annotations.canary import Canary
 from remora.annotations.registry import Defaults, Parsed, parse_all, parse_defaults
 from remora.core.names import ANY_HOST, Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
@@ -94,7 +93,7 @@ class IngressUnit(Unit[Prepared], frozen=True):
         defaults = view.ask(DefaultsUnit())
         prefixes = view.settings.annotations_prefixes
         parsed = parse_all(ingress.metadata.annotations, object=ingress.ref, prefixes=prefixes, defaults=defaults)
-        left_out = _why_left_out(ingress, parsed, disable_catch_all=view.settings.disable_catch_all)
+        left_out = _why_left_out(ingress, disable_catch_all=view.settings.disable_catch_all)
         if left_out:
             return Prepared(ingress.ref, problems=(left_out,))
         problems = [*parsed.problems, *policy_problems(ingress.ref, parsed)]
@@ -104,12 +103,9 @@ class IngressUnit(Unit[Prepared], frozen=True):
         return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems))
 
 
-def _why_left_out(ingress: Ingress, parsed: Parsed, *, disable_catch_all: bool) -> Problem | None:
+def _why_left_out(ingress: Ingress, *, disable_catch_all: bool) -> Problem | None:
     """The Problem of an Ingress that is ours and yet not served."""
     consequence = "the Ingress is not served"
-    if parsed.of(Canary).enabled:
-        message = "canary Ingresses are not honoured yet"
-        return Problem(ingress.ref, "metadata.annotations", "CanaryNotHonoured", message, consequence, Severity.ERROR)
     if disable_catch_all and ingress.spec.default_backend:
         message = "default backends are switched off by --disable-catch-all"
         return Problem(ingress.ref, "spec.defaultBackend", "CatchAllDisabled", message, consequence, Severity.ERROR)

@@ -23,7 +23,7 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
     action = _action(view, claim, is_regex=isinstance(match, RegexPath))
     https = _https_redirect(owner, rule, has_tls=has_tls) if isinstance(action, ForwardTo) else None
     cors = None if isinstance(action, Unavailable) else find_cors(owner.parsed)
-    identity = _route_id(owner, host, path_type=rule.path_type, path=rule.written)
+    identity = route_id(owner, host, path_type=rule.path_type, path=rule.written)
     return Route(identity, match, action, owner.name, https, cors=cors)
 
 
@@ -32,10 +32,11 @@ def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
     match: PathMatch = RegexPath("/$") if is_regex else ExactPath("/")
     closed = owner.parsed.is_closed
     action = Unavailable() if closed else RedirectTo(owner.parsed.of(Rewrite).app_root, 302)
-    return Route(_route_id(owner, host, path_type="AppRoot", path="/"), match, action, owner.name)
+    return Route(route_id(owner, host, path_type="AppRoot", path="/"), match, action, owner.name)
 
 
-def _route_id(owner: Prepared, host: Hostname, *, path_type: str, path: str) -> RouteId:
+def route_id(owner: Prepared, host: Hostname, *, path_type: str, path: str) -> RouteId:
+    """The name of the route that a rule of that path, as written, makes on a host."""
     parts = "\0".join((owner.name.namespace, owner.name.name, host, path_type, path))
     return RouteId(hashlib.sha256(parts.encode()).hexdigest()[:16])
 

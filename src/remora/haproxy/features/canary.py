@@ -31,6 +31,9 @@ _FIND_COOKIE = r'var(txn.canary),field(6,|),concat(;,txn.cookies),regsub("^([^;]
 
 _HAS_HEADER = "{ var(txn.header) -m beg = }"
 
+_OPEN = "!{ var(txn.side) -m found }"
+"""Holds until a rule has decided."""
+
 _PATTERN_START = re.compile(r"\\A([0-9a-f]+)\\n")
 
 
@@ -41,7 +44,7 @@ def request_rules(*, canaries_map: str, records_map: str, patterns_map: str) -> 
     yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
     yield from _side_of_session()
     yield from _side_of_header(patterns_map)
-    yield rule("http-request set-var(txn.word)", _FIND_COOKIE)
+    yield rule("http-request set-var(txn.word)", _FIND_COOKIE, when=f"{_OPEN} {{ var(txn.canary),field(6,|) -m len gt 0 }}")
     yield from _side_of_word("txn.word")
     yield rule("http-request set-var(txn.weight)", "var(txn.canary),field(7,|)")
     yield rule("http-request set-var(txn.total)", "var(txn.canary),field(8,|)")
@@ -63,8 +66,9 @@ def _side_of_session() -> Iterator[Directive]:
 def _side_of_header(patterns_map: str) -> Iterator[Directive]:
     yield rule("http-request set-var(txn.header_name)", "var(txn.canary),field(3,|)")
     yield rule("http-request set-var(txn.line_end)", "str(Cg==),b64dec")
-    yield rule("http-request set-var(txn.headers)", "req.hdrs", when="{ var(txn.header_name) -m len gt 0 }")
-    yield rule("http-request set-var(txn.header)", _FIND_HEADER)
+    wants_header = f"{_OPEN} {{ var(txn.header_name) -m len gt 0 }}"
+    yield rule("http-request set-var(txn.headers)", "req.hdrs", when=wants_header)
+    yield rule("http-request set-var(txn.header)", _FIND_HEADER, when=wants_header)
     yield rule("http-request set-var(txn.value)", "var(txn.header),bytes(1)", when=_HAS_HEADER)
     yield from _side_of_word("txn.header", _is_tested(HeaderTest.WORD))
     yield rule("http-request set-var(txn.wanted)", "var(txn.canary),field(5,|)")
@@ -87,7 +91,7 @@ def _side_of_word(variable: str, when: str = "") -> Iterator[Directive]:
 
 def _decide(side: str, when: str) -> Directive:
     """Sets the side, unless a rule before has."""
-    return rule(f"http-request set-var(txn.side) str({side})", when=f"!{{ var(txn.side) -m found }} {when}")
+    return rule(f"http-request set-var(txn.side) str({side})", when=f"{_OPEN} {when}")
 
 
 def canary_entry(route: Route, canary: Canary) -> str:
@@ -110,7 +114,9 @@ def pattern_keys(route: Route, canary: Canary) -> Iterator[str]:
     """The key of the map `canary-patterns`: a PCRE over route, line end and value, that searches the value alone."""
     header = canary.header
     if header and header.test is HeaderTest.PATTERN:
-        yield rf"\A{route.id}\n(?s:.*?)(?m:{header.text})"
+        # The value stands on a line of its own, so ^ and $ find its ends; \A would find the subject's.
+        text = re.sub(r"\\(.)", lambda found: "^" if found[1] == "A" else found[0], header.text)
+        yield rf"\A{route.id}\n(?s:.*?)(?m:{text})"
 
 
 def route_of_pattern(key: str) -> str:
