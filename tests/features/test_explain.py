@@ -1,0 +1,105 @@
+"""What `remora explain` says is what the real HAProxy does."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+
+import msgspec
+
+from remora.apply.executor import Executor
+from remora.core.settings import ProxySettings
+from remora.haproxy.configuration import Configurator
+from remora.model import ExactPath, Model, PathMatch, PrefixPath, RedirectTo, RegexPath, Route, VirtualHost
+from remora.report.search import Found, Taker, find_route
+from tests.support.models import host, model, route
+
+HOSTS = ["a.example", "b.a.example", "*.a.example", "*.example", "", "x"]
+SEGMENTS = ["a", "b", "ab", "A", "a b", "é", "a%", "a.b", "-", "~x", "+", "a+b"]
+PATTERNS = [
+    "/a", "/A", "/", "/(.*)", "/a(/|$)(.*)", "/b(/|$)(.*)", "/ab", "/a/b", "/[a-z]+/b$", "/a.b", "/é", "/a b", "/(a|b)/.*",
+    r"/\w+$", "/a/", "/b/?", "/a(?=/)",
+]  # fmt: skip
+SENT_HOSTS = [
+    *HOSTS, "A.Example", "a.example:8080", "a.example.", "c.a.example", "C.A.example:1", "d.c.a.example", "example",
+    "other.test", "b.a.example..", "[::1]:80", "*", "!", "!x", "a.example:", "a.example:x", "x,a.example", ".a.example",
+    "a.example/a", "localhost",
+]  # fmt: skip
+SENT_PIECES = [
+    "/a", "/b", "/ab", "/A", "/", "//", "/.", "/..", "/./", "/../", "%2F", "%2f..", "%61", "%20", "%C3%A9", "%25", "%2561",
+    "%3F", "%23", "%", "%z", "%0a", "%00", "%7f", "+", "a+b", ".", "a.b", "/healthz", "//!", ";x=1", "!", "~x", "-",
+    "%2E%2E/",    "%5c", "\\", "é",
+]  # fmt: skip
+
+
+def random_match(draw: random.Random, *, is_regex: bool) -> PathMatch:
+    if is_regex:
+        return RegexPath(draw.choice(PATTERNS))
+    path = "".join(f"/{draw.choice(SEGMENTS)}" for _ in range(draw.randrange(4)))
+    return ExactPath(path or "/") if draw.random() < 0.4 else PrefixPath(path)
+
+
+def random_host(draw: random.Random, name: str) -> VirtualHost:
+    is_regex = draw.random() < 0.4
+    matches = list({random_match(draw, is_regex=is_regex): None for _ in range(draw.randrange(1, 6))})
+    made = [route(match, host=name) for match in matches]
+    return host(*(told(one, f"/{one.id}") for one in made), name=name)
+
+
+def told(one: Route, location: str) -> Route:
+    """The route as a redirect that tells which one it is."""
+    return msgspec.structs.replace(one, action=RedirectTo(f"https://route.test{location}", 302))
+
+
+def random_model(draw: random.Random) -> Model:
+    names = draw.sample(HOSTS, draw.randrange(1, len(HOSTS) + 1))
+    return model([random_host(draw, name) for name in names])
+
+
+def random_requests(draw: random.Random, count: int) -> Iterator[tuple[str, str]]:
+    for _ in range(count):
+        path = "".join(draw.choice(SENT_PIECES) for _ in range(draw.randrange(1, 5)))
+        query = draw.choice(["", "", "?q=/a/../b%2F"])
+        yield draw.choice(SENT_HOSTS), (path if path.startswith("/") else "/" + path) + query
+
+
+async def ask(settings: ProxySettings, host_name: str, target: str) -> str:
+    """The route that a request is given to, or the status of another answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", settings.http_port)
+    request = f"GET {target} HTTP/1.1\r\nHost: {host_name}\r\nConnection: close\r\n\r\n"
+    writer.write(request.encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    status = answer.split(" ")[1]
+    _, _, location = answer.partition("location: https://route.test/")
+    return location.split("\r\n")[0] if location else status
+
+
+def expected(found: Found) -> str:
+    match found.taker:
+        case Taker.ROUTE:
+            assert found.route
+            return found.route.id
+        case Taker.HEALTHZ:
+            return "200"
+        case Taker.REFUSED:
+            return "400"
+        case _:
+            return "404"
+
+
+async def test_a_route_is_found_where_the_real_haproxy_finds_it(executor: Executor, proxy_settings: ProxySettings) -> None:
+    draw = random.Random(7)
+    configurator = Configurator(proxy_settings)
+    differing = []
+    for _ in range(25):
+        wanted = random_model(draw)
+        await executor.apply(configurator.configure(wanted))
+        for host_name, target in random_requests(draw, 40):
+            found = find_route(wanted, host_name, target.partition("?")[0])
+            real = await ask(proxy_settings, host_name, target)
+            if real != expected(found):
+                differing.append((host_name, target, real, expected(found), found.host, found.path))
+    for one in differing:
+        print(one)
+    assert differing == []
