@@ -20,6 +20,7 @@ from remora.model import (
     RegexPath,
     ReplacePath,
     Route,
+    RouteAction,
     StripPrefix,
     Unavailable,
 )
@@ -88,9 +89,28 @@ def _route(route: Route) -> dict[str, Any]:
     kind = type(route.match).__name__.removesuffix("Path").lower()
     text = route.match.pattern if isinstance(route.match, RegexPath) else route.match.path
     shown: dict[str, Any] = {kind: text, "of": str(route.origin)}
-    match route.action:
-        case ForwardTo(backend=backend, affinity=affinity, rewrite=rewrite):
+    shown |= _action(route.action)
+    if route.https_redirect:
+        shown["https"] = route.https_redirect
+    if route.canary:
+        shown["canary"] = _canary(route.canary)
+    if route.response_headers:
+        shown["headers"] = dict(route.response_headers)
+    if route.cors:
+        shown["cors"] = _cors(route.cors)
+    return shown
+
+
+def _action(action: RouteAction) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    match action:
+        case ForwardTo(backend=backend, affinity=affinity, rewrite=rewrite, upstream_host=upstream_host):
             shown["to"] = str(backend)
+            if upstream_host:
+                client = f"<{upstream_host.client.value}>" if upstream_host.client else ""
+                shown["host"] = f"{upstream_host.before}{client}{upstream_host.after}"
+            if action.forwarded_prefix:
+                shown["tells prefix"] = action.forwarded_prefix
             if rewrite:
                 shown["rewrite"] = _rewrite(rewrite)
             if affinity:
@@ -99,12 +119,6 @@ def _route(route: Route) -> dict[str, Any]:
             shown["redirect"] = f"{status} {location}"
         case Unavailable():
             shown["closed"] = True
-    if route.https_redirect:
-        shown["https"] = route.https_redirect
-    if route.canary:
-        shown["canary"] = _canary(route.canary)
-    if route.cors:
-        shown["cors"] = _cors(route.cors)
     return shown
 
 

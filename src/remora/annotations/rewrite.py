@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, Scope, Support, annotation, planned
-from remora.annotations.values import absolute_path, boolean, path_with_groups
+from remora.annotations.declare import OnInvalid, Risk, Scope, Support, annotation
+from remora.annotations.values import ValueRefused, absolute_path, basic, boolean, path_with_groups, shown
+
+
+def prefix_without_groups(text: str) -> str:
+    """A path, or the beginning of one."""
+    value = "".join(text.split())
+    if "$" in value:
+        raise ValueRefused(f"{shown(value)} has a group of the path, which is not known here")
+    return basic(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,16 @@ class Rewrite:
         refuses=("https://example.com", "dashboard", "/a?b"),
         haproxy=("http-request redirect",),
     )
-    x_forwarded_prefix: str = planned(
-        "x-forwarded-prefix", "The header X-Forwarded-Prefix, sent to the pod when the path is rewritten.", risk=Risk.MEDIUM
+    x_forwarded_prefix: str = annotation(
+        "x-forwarded-prefix",
+        prefix_without_groups,
+        default="",
+        risk=Risk.MEDIUM,
+        on_invalid=OnInvalid.DENY,
+        support=Support.PARTIAL,
+        differs="Groups of the path (`$1`) are refused.",
+        doc="The header X-Forwarded-Prefix, sent to the pod when the path is rewritten.",
+        accepts=("/api", "api"),
+        refuses=("/$1", "/a?b", "/a|b"),
+        haproxy=("http-request set-header",),
     )

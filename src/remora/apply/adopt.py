@@ -10,7 +10,7 @@ from remora.haproxy.features.canary import route_of_pattern
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, Map, RouteRecord, host_of_key, host_of_pattern
+from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, ROUTE_TEXTS, Map, RouteRecord, host_of_key, host_of_pattern
 from remora.haproxy.pool import CLASSES, BackendClass, Slot
 from remora.plan.running import LoadedCertificate, Running
 
@@ -113,7 +113,7 @@ def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) 
         has_routes = ANY_HOST in owners.values() if key == ANY_HOST_KEY else True
         host = FIXED if not has_routes else ANY_HOST if key == ANY_HOST_KEY else Hostname(key)
         texts.setdefault(host, {}).setdefault(Map.HOSTS, {})[key] = value
-    for name in (Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CANARIES, Map.CANARY_PATTERNS, Map.CORS, Map.CORS_ORIGINS):
+    for name in ROUTE_TEXTS:
         for key, value in maps[name]:
             route = route_of_pattern(key) if name is Map.CANARY_PATTERNS else key.partition("/")[0]
             # An entry whose route is gone belongs to nobody, and goes with the first update.

@@ -68,13 +68,15 @@ class Configuration(msgspec.Struct, frozen=True):
 
 
 class Configurator:
-    """Makes Configurations for one program.
+    """Makes Configurations.
 
     What was made of a virtual host or a backend is kept for as long as the Model holds the identical object, so a change
     costs what it touches; the result is the same as from scratch.
     """
 
     def __init__(self, settings: ProxySettings) -> None:
+        self._settings = settings
+        self._header_names: tuple[str, ...] = ()
         self._program = render_program(settings)
         self._digest = program_digest(settings)
         self._model = Model()
@@ -88,6 +90,10 @@ class Configurator:
         """The Configuration that does what the Model says."""
         if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _default_changed(model, self._model):
             self._configure_hosts(model)
+        if model.response_header_names != self._header_names:
+            self._header_names = model.response_header_names
+            self._program = render_program(self._settings, self._header_names)
+            self._digest = program_digest(self._settings, self._header_names)
         backends = {backend.name: backend for backend in model.backends}
         sources = {target.name: backends.get(target.backend) for target in self._targets}
         self._backends = {target.name: self._proxy_backend(target, sources[target.name]) for target in self._targets}

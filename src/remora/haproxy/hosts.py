@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
-from remora.haproxy.features import canary, cors, redirect, rewrite
+from remora.haproxy.features import canary, cors, redirect, response_headers, rewrite, upstream_headers
 from remora.haproxy.features.affinity import cookie_policy
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.grammar import Directive
@@ -79,8 +79,14 @@ def configure_host(host: VirtualHost) -> HostPart:
             for route, action in forwards
             if action.rewrite and not isinstance(action.rewrite, ReplacePath)
         },
+        Map.UPSTREAM_HEADERS: {
+            route.id: entry for route, action in forwards if (entry := upstream_headers.upstream_entry(action))
+        },
         Map.CORS: {route.id: cors.cors_entry(route.cors) for route in host.all_routes if route.cors},
-        Map.CORS_ORIGINS: _origins(host),
+        Map.CORS_ORIGINS: {key: "1" for route in host.all_routes for key in cors.origin_keys(route.id, route.cors)},
+        Map.RESPONSE_HEADERS: dict(
+            entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
+        ),
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
@@ -171,20 +177,13 @@ def _record(route: Route) -> RouteRecord:
 
 def _has_policy(route: Route) -> bool:
     """Whether the route needs the policy rules whatever is done with its requests."""
-    return route.cors is not None
-
-
-def _origins(host: VirtualHost) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for route in host.all_routes:
-        if route.cors:
-            found |= cors.origin_entries(route.id, route.cors)
-    return found
+    return route.cors is not None or bool(route.response_headers)
 
 
 def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
-    kind = BackendClass(_algorithm(action.affinity), rich=action.rewrite is not None or agent or _has_policy(route))
+    changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
+    kind = BackendClass(_algorithm(action.affinity), rich=changes_request or agent or _has_policy(route))
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 

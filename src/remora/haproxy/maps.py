@@ -49,16 +49,35 @@ class Map(Enum):
     """Route id to the RouteRecord of its canary."""
     CANARY_PATTERNS = "canary-patterns"
     """PCREs over route id, line end and a header's value."""
+    UPSTREAM_HEADERS = "upstream-headers"
+    """Route id to headers that its pods are sent; see `features.upstream_headers`."""
     CORS = "cors"
     """Route id to what is allowed to pages of other origins; see `features.cors`."""
     CORS_ORIGINS = "cors-origins"
     """`route id/origin`: which origins are allowed, for a route with a list of them."""
+    RESPONSE_HEADERS = "response-headers"
+    """`route id/name` to the value of a header that is set on answers; the id alone stands there too."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
     """Slot to backend name. Never looked up: it tells a controller that finds HAProxy running what serves what."""
     CERTIFICATES = "certificates"
     """Certificate name to the digest of its content. Never looked up; as SLOTS."""
+
+
+ROUTE_TEXTS = (
+    Map.REDIRECTS,
+    Map.COOKIES,
+    Map.REWRITES,
+    Map.UPSTREAM_HEADERS,
+    Map.CORS_ORIGINS,
+    Map.CORS,
+    Map.RESPONSE_HEADERS,
+    Map.CANARY_PATTERNS,
+    Map.CANARIES,
+)
+"""What policies of routes say, as plain text; their keys begin with the route's id, a slash behind it if there is more (but
+for CANARY_PATTERNS, which are expressions). In the order in which they are written."""
 
 
 class HostKind(Enum):

@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from remora.core.settings import ProxySettings
-from remora.haproxy.features import affinity, canary, cors, counting, forwarded, redirect, rewrite
+from remora.haproxy.features import (
+    affinity,
+    canary,
+    cors,
+    counting,
+    forwarded,
+    redirect,
+    response_headers,
+    rewrite,
+    upstream_headers,
+)
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import former_sessions_script
@@ -32,30 +42,34 @@ _CIPHERS = (
 )
 
 
-def render_program(settings: ProxySettings) -> str:
-    """The program as a file's text. It names its own digest in the variable `proc.program`, so that a controller that finds
-    HAProxy running can tell whether it runs this very program."""
-    body = list(_sections(settings))
-    return render_sections([_global_section(settings, digest=program_digest(settings)), *body])
+def render_program(settings: ProxySettings, header_names: tuple[str, ...] = ()) -> str:
+    """The program as a file's text. `header_names` are those that routes may set on answers.
+
+    It names its own digest in the variable `proc.program`, so that a controller that finds HAProxy running can tell whether it
+    runs this very program.
+    """
+    body = list(_sections(settings, header_names))
+    return render_sections([_global_section(settings, digest=program_digest(settings, header_names)), *body])
 
 
-def program_digest(settings: ProxySettings) -> str:
+def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) -> str:
     """The digest that `render_program` writes: 16 hex digits."""
-    return _digest(render_sections(_sections(settings)) + former_sessions_script())
+    return _digest(render_sections(_sections(settings, header_names)) + former_sessions_script())
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _sections(settings: ProxySettings) -> Iterator[Section]:
+def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterator[Section]:
     layout = Layout(settings.state_directory)
+    policies = tuple(_policies(layout, header_names))
     yield _defaults_section(settings)
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
-        yield _class_section(kind, layout)
+        yield _class_section(kind, layout, policies)
     yield from _fixed_backends()
     yield _bookkeeping_section(layout)
     port = settings.https_port if settings.use_port_in_redirects else None
@@ -63,7 +77,7 @@ def _sections(settings: ProxySettings) -> Iterator[Section]:
         defaults="base",
         redirects_map=layout.map(Map.REDIRECTS),
         port_in_location=port,
-        policies=tuple(_policies(layout)),
+        policies=policies,
     )
 
 
@@ -247,17 +261,19 @@ FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] =
 )
 
 
-def _policies(layout: Layout) -> Iterator[Directive]:
+def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directive]:
     """What is done for a route with policies, whatever its backend; the answers' rules come before all that end them."""
     yield from cors.request_rules(layout.map(Map.CORS), layout.map(Map.CORS_ORIGINS))
     yield from cors.response_rules()
+    yield from response_headers.rules(header_names, layout.map(Map.RESPONSE_HEADERS))
 
 
-def _class_section(kind: BackendClass, layout: Layout) -> Section:
+def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive, ...]) -> Section:
     lines = list(_balancing(kind.algorithm))
     if kind.rich:
-        lines += _policies(layout)
+        lines += policies
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
+        lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
     lines += affinity.request_rules(kind, layout.map(Map.SERVERS))
     lines += affinity.response_rules(kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS))
     # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
@@ -291,6 +307,6 @@ def _bookkeeping_section(layout: Layout) -> Section:
     """A backend that no request reaches: HAProxy only holds the maps that some rule names."""
     lines = [
         rule("http-request set-var(txn.never)", f"var(txn.route),map_str({layout.map(name)})")
-        for name in (Map.SLOTS, Map.CERTIFICATES)
+        for name in (Map.SLOTS, Map.CERTIFICATES, Map.RESPONSE_HEADERS)
     ]
     return section("backend", "bookkeeping", "from", "base", lines=lines)

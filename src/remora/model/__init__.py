@@ -16,7 +16,7 @@ from remora.model.backend import (
     SameSite,
 )
 from remora.model.certificate import Certificate
-from remora.model.policies import Cors
+from remora.model.policies import ClientHost, Cors, UpstreamHost
 from remora.model.routing import (
     Canary,
     ConstantPath,
@@ -47,6 +47,7 @@ __all__ = [
     "Balancing",
     "Canary",
     "Certificate",
+    "ClientHost",
     "ConstantPath",
     "CookieAttributes",
     "Cors",
@@ -69,5 +70,6 @@ __all__ = [
     "SameSite",
     "StripPrefix",
     "Unavailable",
+    "UpstreamHost",
     "VirtualHost",
 ]

@@ -1,5 +1,7 @@
 """What is done to the requests and answers of a route beside sending them somewhere."""
 
+from enum import Enum
+
 import msgspec
 
 
@@ -16,3 +18,20 @@ class Cors(msgspec.Struct, frozen=True, gc=False):
     credentials: bool
     expose_headers: str
     max_age: int
+
+
+class ClientHost(Enum):
+    """The part of a Host header that comes from the client's."""
+
+    AS_SENT = "as sent"
+    """The client's Host header."""
+    NAME = "name"
+    """The same in lower case and without its port."""
+
+
+class UpstreamHost(msgspec.Struct, frozen=True, gc=False):
+    """The Host header that a pod is sent: what stands `before` and `after` the client's own, or just `before`."""
+
+    before: str
+    client: ClientHost | None = None
+    after: str = ""

@@ -8,7 +8,7 @@ import msgspec
 from remora.core.names import Hostname, NamespacedName
 from remora.model.backend import Affinity, Backend, BackendName
 from remora.model.certificate import Certificate
-from remora.model.policies import Cors
+from remora.model.policies import Cors, UpstreamHost
 
 RouteId = NewType("RouteId", str)
 """A route's name in metrics, logs and policies: 16 lower-case hex digits derived from Ingress, host, path and path type, so
@@ -60,11 +60,13 @@ PathRewrite = ConstantPath | StripPrefix | ReplacePath
 
 
 class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The request is sent to a backend."""
+    """The request is sent to a backend. `forwarded_prefix` is what its pods are told in X-Forwarded-Prefix, "" for nothing."""
 
     backend: BackendName
     affinity: Affinity | None = None
     rewrite: PathRewrite | None = None
+    upstream_host: UpstreamHost | None = None
+    forwarded_prefix: str = ""
 
 
 class RedirectTo(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -122,7 +124,8 @@ class Canary(msgspec.Struct, frozen=True, gc=False):
 class Route(msgspec.Struct, frozen=True, gc=False):
     """What a host does with the paths that match. `origin` is the Ingress that it came from.
 
-    `https_redirect` is the status (301, 302, 307, 308) with which plain HTTP is sent to HTTPS, or None.
+    `https_redirect` is the status (301, 302, 307, 308) with which plain HTTP is sent to HTTPS, or None. `response_headers`
+    are set on every answer, whoever makes it; their names stand in `Model.response_header_names` too.
     """
 
     id: RouteId
@@ -132,6 +135,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     https_redirect: int | None = None
     canary: Canary | None = None
     cors: Cors | None = None
+    response_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def canary_route(self) -> "Route | None":
@@ -158,10 +162,12 @@ class VirtualHost(msgspec.Struct, frozen=True, gc=False):
 class Model(msgspec.Struct, frozen=True, gc=False):
     """Everything that the data plane is to do. Virtual hosts are ordered by host, backends and certificates by name.
 
-    `default_backend` answers what no route takes; None means a plain 404.
+    `default_backend` answers what no route takes; None means a plain 404. `response_header_names` are the headers that routes
+    may set on answers, whether or not one does.
     """
 
     virtual_hosts: tuple[VirtualHost, ...] = ()
     backends: tuple[Backend, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     default_backend: BackendName | None = None
+    response_header_names: tuple[str, ...] = ()

@@ -10,16 +10,13 @@ from remora.core.names import Hostname
 from remora.haproxy.command import PREPARED_VERSION, Command
 from remora.haproxy.hosts import NOTHING, HostPart
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import Map, encode_record
+from remora.haproxy.maps import ROUTE_TEXTS, Map, encode_record
 from remora.plan import commands
 from remora.plan.running import Running
 
 Entries = Mapping[str, str]
 
-TEXTS = (
-    Map.REDIRECTS, Map.COOKIES, Map.REWRITES, Map.CORS_ORIGINS, Map.CORS,
-    Map.CANARY_PATTERNS, Map.CANARY_ROUTES, Map.CANARIES,
-)  # fmt: skip
+TEXTS = (Map.CANARY_ROUTES, *ROUTE_TEXTS)
 """What a route's policies say; before the route is there, and until after it is gone."""
 
 ROUTES = (Map.ROUTES, Map.FOLDED_ROUTES, Map.HOSTS)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
+from remora.annotations.headers import Headers
 from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem
@@ -77,6 +78,7 @@ class Assembly:
         self._problems: SortedTable[tuple[str, str, str], tuple[Problem, ...]] = SortedTable()
         self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
         self._default_backend: BackendName | None = None
+        self._response_header_names: tuple[str, ...] = ()
         self._stale_secrets: set[NamespacedName] = set()
         self._model = Model()
         self._flat_problems: tuple[Problem, ...] | None = ()
@@ -94,8 +96,9 @@ class Assembly:
         """The model; the same object until something in it changes."""
         parts = (self._virtual_hosts.values, self._backends.values, self._certificates.values, self._default_backend)
         old = self._model
-        if not all(map(_is, parts, (old.virtual_hosts, old.backends, old.certificates, old.default_backend))):
-            self._model = Model(*parts)
+        known = (old.virtual_hosts, old.backends, old.certificates, old.default_backend)
+        if not all(map(_is, parts, known)) or old.response_header_names != self._response_header_names:
+            self._model = Model(*parts, self._response_header_names)
         return self._model
 
     @property
@@ -151,6 +154,7 @@ class Assembly:
 
     def _take_defaults(self, outcome: Defaults) -> None:
         self._set_problems(("0", "", "defaults"), outcome.problems)
+        self._response_header_names = outcome.of(Headers).allowed
 
     def _take_default_certificate(self, outcome: DefaultCertificate) -> None:
         pair = outcome.key_pair

@@ -15,7 +15,7 @@ from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
 from remora.translate.backends import BackendRef
 from remora.translate.classes import is_ours, missing_class
-from remora.translate.policies import policy_problems
+from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
 from remora.translate.references import reference_problems
 from remora.translate.view import Unit, View
 from remora.watch.snapshot import normal_host
@@ -71,6 +71,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     parsed: Parsed = Parsed(Defaults())
     hosts: dict[Hostname, HostShare] = {}
     problems: tuple[Problem, ...] = ()
+    response_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> NamespacedName:
@@ -99,8 +100,12 @@ class IngressUnit(Unit[Prepared], frozen=True):
         problems = [*parsed.problems, *policy_problems(ingress.ref, parsed)]
         hosts = _hosts(ingress, problems)
         problems += reference_problems(view, ingress)
+        headers, refusal = find_response_headers(view, parsed)
+        if refusal:
+            problems.append(response_headers_refused(ingress.ref, refusal))
+            parsed = msgspec.structs.replace(parsed, is_closed=True)
         created = ingress.metadata.creation_timestamp
-        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems))
+        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems), response_headers=headers)
 
 
 def _why_left_out(ingress: Ingress, *, disable_catch_all: bool) -> Problem | None:

@@ -10,7 +10,7 @@ from remora.translate.affinity import balancing_of, find_affinity
 from remora.translate.backends import BackendUnit, backend_name
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import find_rewrite
-from remora.translate.policies import find_cors
+from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
 from remora.translate.view import View
 
 Claim = tuple[Prepared, PathRule]
@@ -24,7 +24,8 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
     https = _https_redirect(owner, rule, has_tls=has_tls) if isinstance(action, ForwardTo) else None
     cors = None if isinstance(action, Unavailable) else find_cors(owner.parsed)
     identity = route_id(owner, host, path_type=rule.path_type, path=rule.written)
-    return Route(identity, match, action, owner.name, https, cors=cors)
+    headers = () if isinstance(action, Unavailable) else owner.response_headers
+    return Route(identity, match, action, owner.name, https, cors=cors, response_headers=headers)
 
 
 def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
@@ -67,7 +68,9 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
     balancing = balancing_of(affinity)
     view.need(BackendUnit(rule.backend, balancing))
-    return ForwardTo(backend_name(rule.backend, balancing), affinity, rewrite)
+    host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
+    prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""
+    return ForwardTo(backend_name(rule.backend, balancing), affinity, rewrite, host, prefix)
 
 
 def _https_redirect(owner: Prepared, rule: PathRule, *, has_tls: bool) -> int | None:

@@ -54,6 +54,6 @@ def cors_entry(cors: Cors) -> str:
     return "|".join((which, credentials, cors.methods, cors.headers, cors.expose_headers, str(cors.max_age)))
 
 
-def origin_entries(route: str, cors: Cors) -> dict[str, str]:
-    """The entries of the map `cors-origins` for a route."""
-    return {f"{route}/{origin}": "1" for origin in cors.origins or ()}
+def origin_keys(route: str, cors: Cors | None) -> Iterator[str]:
+    """The keys of a route in the map `cors-origins`."""
+    yield from (f"{route}/{origin}" for origin in (cors and cors.origins) or ())
