@@ -6,6 +6,7 @@ import os
 import signal
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -34,8 +35,6 @@ from tests.support.proxy import Client, Pods, running_executor
 
 
 async def master_of(settings: ProxySettings) -> int:
-    from pathlib import Path
-
     from remora.apply.binary import find_binary
     from remora.apply.process import HAProxyProcess
 
@@ -173,6 +172,47 @@ async def test_certificates_come_change_and_go_without_a_reload(executor: Execut
         assert await served_certificate(proxy_settings, "other.example") == default
     assert (await executor.apply(configurator.configure(with_certificate(None)))).kind is OutcomeKind.RUNTIME
     assert await served_certificate(proxy_settings, "web.example") == default
+
+
+async def test_one_secret_serves_any_number_of_hosts_and_no_handshake_falls_between_two_lists(
+    executor: Executor, proxy_settings: ProxySettings
+) -> None:
+    configurator = Configurator(proxy_settings)
+    pem = self_signed("web.example")
+    names = [Hostname(f"host-{number}.with-a-name-of-usual-length.example") for number in range(2500)]
+
+    def serving(count: int) -> Model:
+        return model([host(route())], [backend()], [Certificate("default/web", tuple(names[:count]), pem)])
+
+    outcomes = [await executor.apply(configurator.configure(serving(count))) for count in (1, 2)]
+    stop = asyncio.Event()
+
+    async def shake_hands() -> set[bytes]:
+        seen = set()
+        while not stop.is_set():
+            seen.add(await served_certificate(proxy_settings, names[0]))
+        return seen
+
+    handshakes = asyncio.create_task(shake_hands())
+    outcomes += [await executor.apply(configurator.configure(serving(count))) for count in (3, 600, 2500, 2400, 50, 1, 2)]
+    stop.set()
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.START, *[OutcomeKind.RUNTIME] * 8]
+    assert await handshakes == {certificate_der(pem)}
+
+
+async def test_no_key_stays_on_disk_after_its_secret(executor: Executor, proxy_settings: ProxySettings) -> None:
+    configurator = Configurator(proxy_settings)
+    with_certificate = model(
+        [host(route())], [], [Certificate("default/web", (Hostname("a.example"),), self_signed("a.example"))]
+    )
+    await executor.apply(configurator.configure(with_certificate))
+    directory = Path(proxy_settings.state_directory) / "certificates"
+    assert len(list(directory.iterdir())) == 2
+    await executor.apply(configurator.configure(model([host(route())])))
+    needs_reload = ForwardTo(NAME, rewrite=ReplacePath("/(x)/(y)", "/$2/$1"))
+    rewritten = model([host(route(RegexPath("/(x)/(y)"), needs_reload))], [backend()])
+    assert (await executor.apply(configurator.configure(rewritten))).kind is OutcomeKind.RELOAD
+    assert [file.name for file in directory.iterdir()] == ["default.pem"]
 
 
 async def test_the_default_certificate_can_be_given_and_replaced(executor: Executor, proxy_settings: ProxySettings) -> None:

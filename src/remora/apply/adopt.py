@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from remora.apply.runtime import RuntimeSocket
+from remora.core.errors import HAProxyRefused
 from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.configuration import FIXED, Server, ServerName
 from remora.haproxy.features.canary import route_of_pattern
@@ -27,7 +28,15 @@ async def read_running(socket: RuntimeSocket, layout: Layout) -> Running:
 
     Raises:
         HAProxyUnreachable: it does not answer.
+        HAProxyRefused: it answers what no controller has brought about, after a change by hand for example.
     """
+    try:
+        return await _read_running(socket, layout)
+    except (ValueError, LookupError) as error:
+        raise HAProxyRefused(f"what it runs cannot be read: {error}") from error
+
+
+async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
     maps = {name: parse_map(await socket.read(f"show map {layout.map(name)}")) for name in Map}
     names = {Slot(slot): backend for slot, backend in maps[Map.SLOTS]}
     former_keys = {f"{key.partition('/')[0]}/{name}": key.partition("/")[2] for key, name in maps[Map.SERVERS]}

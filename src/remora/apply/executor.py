@@ -16,7 +16,7 @@ from remora.apply.adopt import read_running
 from remora.apply.binary import find_binary
 from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
-from remora.apply.files import write_all, write_atomically
+from remora.apply.files import remove_others, write_all, write_atomically
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
@@ -30,6 +30,11 @@ from remora.plan.running import Running
 
 SWEEP_INTERVAL = 1.0
 RESTART_DELAY = 0.5
+LOOK_INTERVAL = 5.0
+"""How often to look whether HAProxy can still be reached, beside being told when it ends."""
+
+UNKNOWN = Running(digest="")
+"""What runs after something of which it is not known how far it came: only a reload can follow."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,9 +74,10 @@ class Executor:
         async with self._lock:
             try:
                 self._running = await read_running(self._socket, self._layout)
-            except HAProxyUnreachable:
+            except HAProxyError as error:
                 # A master without a worker cannot be adopted; a reload at the first apply gives it one.
-                self._running = Running(digest="")
+                _log.warning("HAProxy runs, but is not adopted: %s", error)
+                self._running = UNKNOWN
             self._changed.set()
 
     async def apply(self, wanted: Configuration) -> Outcome:
@@ -112,7 +118,7 @@ class Executor:
         return msgspec.structs.replace(outcome, refused=refused, seconds=time.monotonic() - begun)
 
     async def _carry_out(self, wanted: Configuration) -> Outcome:
-        if self._running is None or not await self._process.is_running():
+        if self._running is None or not await self._is_reachable():
             return await self._start_afresh(wanted)
         plan = decide(self._running, wanted, self._layout)
         match plan:
@@ -123,10 +129,15 @@ class Executor:
             case RuntimeUpdate():
                 return await self._update(wanted, plan)
 
+    async def _is_reachable(self) -> bool:
+        """Whether HAProxy runs and has its sockets; no reload brings one back that was removed."""
+        return await self._process.is_running() and Path(self._layout.runtime_socket).exists()
+
     async def _update(self, wanted: Configuration, plan: RuntimeUpdate) -> Outcome:
         try:
             await self._socket.run(plan.commands)
         except HAProxyError as error:
+            self._running = UNKNOWN
             return await self._reload(wanted, (f"a runtime command was not confirmed: {error}",))
         self._running = plan.after
         if plan.reload_after:
@@ -137,15 +148,21 @@ class Executor:
     async def _start_afresh(self, wanted: Configuration) -> Outcome:
         running = self._write(wanted)
         await self._process.start()
+        self._tidy(wanted)
         self._running = running
         self._generation += 1
         self._changed.set()
-        return Outcome(self._generation, OutcomeKind.START, ("HAProxy was not running",))
+        return Outcome(self._generation, OutcomeKind.START, ("HAProxy was not running, or not to be reached",))
 
     async def _reload(self, wanted: Configuration, reasons: tuple[str, ...], *, commands: int = 0) -> Outcome:
         running = self._write(wanted)
         await self.read_counters()
-        await self._process.reload()
+        try:
+            await self._process.reload()
+        except HAProxyUnreachable:
+            self._running = UNKNOWN
+            raise
+        self._tidy(wanted)
         self._running = running
         self._generation += 1
         return Outcome(self._generation, OutcomeKind.RELOAD, reasons, commands=commands)
@@ -155,6 +172,11 @@ class Executor:
         ensure_default_certificate(Path(self._layout.certificate("default")))
         write_all(render_files(wanted, running, self._layout))
         return running
+
+    def _tidy(self, wanted: Configuration) -> None:
+        """Removes the keys of certificates that are not wanted any more."""
+        kept = {self._layout.certificate(name) for name in ("default", *wanted.certificates)}
+        remove_others(Path(self._layout.certificates), kept)
 
     async def _judge(self, wanted: Configuration) -> None:
         """Asks HAProxy about directives of backends' own that it has not seen yet: what it does not take costs that backend
@@ -182,10 +204,14 @@ class Executor:
             await self._changed.wait()
             self._changed.clear()
             while self._running is not None:
-                await self._process.wait_dead()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_INTERVAL):
+                        await self._process.wait_dead()
+                if await self._is_reachable():
+                    continue
                 if self._wanted is None:
                     break
-                _log.error("HAProxy has died; starting it again with the last state")
+                _log.error("HAProxy has died or lost its sockets; starting it again with the last state")
                 outcome = await self.apply(self._wanted)
                 if outcome.kind is OutcomeKind.FAILED:
                     _log.error("HAProxy does not start: %s", outcome.error)

@@ -1,7 +1,7 @@
 """Files that HAProxy reads, replaced whole or not at all."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 
@@ -27,3 +27,10 @@ def write_all(files: Mapping[str, bytes]) -> None:
     """Writes every file of a path-to-content mapping; private keys are among them, so nobody else may read any."""
     for path, content in files.items():
         write_atomically(Path(path), content, mode=0o600)
+
+
+def remove_others(directory: Path, kept: Collection[str]) -> None:
+    """Removes the files of a directory whose paths are not among the kept ones."""
+    for path in directory.iterdir():
+        if str(path) not in kept:
+            path.unlink(missing_ok=True)

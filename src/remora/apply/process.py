@@ -41,23 +41,30 @@ class HAProxyProcess:
         self._master = RuntimeSocket(self._master_socket, timeout=RELOAD_TIMEOUT)
         # A connection that the master's execution of itself cut off gets no answer; the next one does.
         self._questions = RuntimeSocket(self._master_socket, timeout=QUESTION_TIMEOUT)
+        self._pid: int | None = None
 
     async def start(self) -> None:
         """Starts a master and its worker; returns when the worker listens.
+
+        A master of before that has lost its socket, with its directory for example, finishes its requests and ends.
 
         Raises:
             HAProxyRefused: HAProxy's own words about the configuration or an address that it cannot bind.
         """
         command = [str(self._binary), "-W", "-D", "-L", self._name, "-S", f"{self._master_socket},mode,600"]
         command += ["-p", str(self._pid_file), *self._file_arguments()]
+        lost = self._find_silent()
         await _check_output(command, timeout=START_TIMEOUT)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 # The parent of the daemon has ended before the master looks after its socket.
-                while not await self.is_running():
+                while await self._ask_master() is None:
                     await asyncio.sleep(POLL)
         except TimeoutError as error:
             raise HAProxyRefused("HAProxy was started but its master socket does not answer") from error
+        if lost is not None:
+            # Only now: both listen for a moment, so that no client finds nobody.
+            _signal(lost, signal.SIGUSR1)
 
     async def check(self, files: Sequence[Path]) -> None:
         """Asks HAProxy whether it would take these files.
@@ -79,19 +86,37 @@ class HAProxyProcess:
             raise HAProxyRefused(_complaints(reply))
 
     async def is_running(self) -> bool:
-        """Whether a master answers."""
+        """Whether there is a master that can be reached, now or later."""
         return await self.find_master() is not None
 
     async def find_master(self) -> int | None:
-        """The master's process id, or None if there is none."""
+        """The master's process id, or None if there is none.
+
+        One that is stopped, or that executes itself anew, does not answer and yet is there; one without its socket is lost.
+        """
         if not self._master_socket.exists():
             return None
+        return await self._ask_master() or self._find_silent()
+
+    async def _ask_master(self) -> int | None:
         try:
             reply = await self._questions.read("show proc")
         except HAProxyUnreachable:
             return None
         master = re.search(r"^(\d+)\s+master\s", reply, re.MULTILINE)
-        return int(master[1]) if master else None
+        self._pid = int(master[1]) if master else None
+        return self._pid
+
+    def _find_silent(self) -> int | None:
+        """The master that answered last, or that the pid file names, if it lives. Its command line tells it from a stranger."""
+        pid = self._pid
+        if pid is None:
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(self._pid_file.read_text())
+        with contextlib.suppress(OSError):
+            if pid is not None and os.fsencode(self._master_socket) in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        return None
 
     async def ask_workers(self, command: str) -> dict[int, str]:
         """The reply of each worker, old ones that still finish connections included, by process id."""
@@ -102,7 +127,7 @@ class HAProxyProcess:
         replies = {}
         for pid in map(int, re.findall(r"^(\d+)\s+worker\s", processes, re.MULTILINE)):
             with contextlib.suppress(HAProxyUnreachable):
-                replies[pid] = await self._master.read(f"@!{pid} {command}")
+                replies[pid] = await self._questions.read(f"@!{pid} {command}")
         return replies
 
     async def wait_dead(self) -> None:
@@ -116,7 +141,7 @@ class HAProxyProcess:
 
         HAProxy alone would wait for every idle connection, as long as its client keeps it.
         """
-        pid = await self.find_master()
+        pid = await self.find_master() or self._find_silent()
         if pid is None:
             return
         _signal(pid, signal.SIGUSR1)

@@ -11,6 +11,7 @@ import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
 from remora.core.settings import ProxySettings
+from remora.haproxy.certificates import entries_of
 from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.grammar import Directive
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, dedicated_directives, fixed_part, targets
@@ -85,6 +86,7 @@ class Configurator:
         self._targets: tuple[Target, ...] = ()
         self._parts: Mapping[Hostname, HostPart] = {}
         self._backends: dict[str, ProxyBackend] = {}
+        self._certificates: Mapping[str, Certificate] = {}
 
     def configure(self, model: Model) -> Configuration:
         """The Configuration that does what the Model says."""
@@ -98,13 +100,15 @@ class Configurator:
         sources = {target.name: backends.get(target.backend) for target in self._targets}
         self._backends = {target.name: self._proxy_backend(target, sources[target.name]) for target in self._targets}
         self._sources = sources
+        if model.certificates is not self._model.certificates:
+            self._certificates = {entry.name: entry for whole in model.certificates for entry in entries_of(whole)}
         self._model = model
         return Configuration(
             program=self._program,
             digest=self._digest,
             hosts=self._parts,
             backends=self._backends,
-            certificates={certificate.name: certificate for certificate in model.certificates},
+            certificates=self._certificates,
         )
 
     def _configure_hosts(self, model: Model) -> None:

@@ -38,6 +38,11 @@ class Layout(msgspec.Struct, frozen=True):
         """The file of a map, which is also its name on the runtime socket."""
         return f"{self.directory}/maps/{name.value}.map"
 
+    @property
+    def certificates(self) -> str:
+        """The directory of the PEM files."""
+        return f"{self.directory}/certificates"
+
     def certificate(self, name: str) -> str:
-        """The PEM file of the certificate called `name` (`namespace/secret`, or "default")."""
-        return f"{self.directory}/certificates/{name.replace('/', '_')}.pem"
+        """The PEM file of the entry called `name` (see `haproxy.certificates`), or of "default"."""
+        return f"{self.certificates}/{name.replace('/', '_')}.pem"

@@ -72,6 +72,12 @@ def set_server_state(slot: Slot, name: str, state: str) -> Command:
     return Command(f"set server {slot}/{name} state {state}")
 
 
+def move_server(slot: Slot, server: Server) -> Command:
+    """Another address and port for a server; its sessions are its own as before."""
+    text = f"set server {slot}/{server.name} addr {server.address} port {server.port}"
+    return Command(text, done=r".*(IP|port) changed from .*")
+
+
 def take_back(slot: Slot, server: Server) -> Iterator[Command]:
     """A server that was draining or leaving is used again; one that came out of a file while draining has no weight."""
     yield Command(f"set server {slot}/{server.name} weight {WEIGHT}")

@@ -129,16 +129,14 @@ def _certificates_in(
             continue
         if known is None or known.digest != certificate.digest:
             yield from commands.load_certificate(path, wanted.certificates[name].pem, is_new=known is None)
-        if known is not None and known.hosts != certificate.hosts:
-            yield commands.unlist_certificate(layout.crt_list, path)
-        if known is None or known.hosts != certificate.hosts:
+        if known is None:
             yield commands.list_certificate(layout.crt_list, path, certificate.hosts)
 
 
 def _certificates_out(
     before: Mapping[str, LoadedCertificate], after: Mapping[str, LoadedCertificate], layout: Layout
 ) -> Iterator[Command]:
-    for name in before.keys() - after.keys():
+    for name in sorted(before.keys() - after.keys()):
         if not before[name].hosts:
             continue
         yield commands.unlist_certificate(layout.crt_list, layout.certificate(name))

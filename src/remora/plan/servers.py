@@ -28,7 +28,10 @@ def servers_in(running: Running, after: Running, layout: Layout) -> Iterator[Com
         present = _by_name(before)
         leaving = _by_name(running.leaving.get(slot, ()))
         for server in wanted:
-            known = present.get(server.name)
+            known = present.get(server.name) or leaving.get(server.name)
+            if known is not None and (known.address, known.port) != (server.address, server.port):
+                # The same pod elsewhere: it has addresses of two families, or was given another.
+                yield commands.move_server(slot, server)
             if server.name in leaving:
                 yield from commands.take_back(slot, server)
             elif known is None:

@@ -1,0 +1,33 @@
+"""A certificate as entries of the crt-list.
+
+HAProxy takes 64 kB in a line of a crt-list and 16 kB at run time, and one Secret may serve any number of hosts; so these are
+dealt out to several entries. An entry's name holds the digest of its hosts: with other hosts it is another entry, which is
+there before the old one goes, so that no handshake falls between the two.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+
+import msgspec
+
+from remora.core.names import Hostname
+from remora.model import Certificate
+
+HOSTS_PER_ENTRY = 32
+"""On average. A host's name has at most 253 bytes."""
+
+
+def entries_of(certificate: Certificate) -> Iterator[Certificate]:
+    """The certificate once for each entry; the default certificate, which has no hosts, as it is."""
+    if not certificate.hosts:
+        yield certificate
+        return
+    # A power of two, so that a host more seldom moves others.
+    count = 1 << ((len(certificate.hosts) - 1) // HOSTS_PER_ENTRY).bit_length()
+    dealt: dict[int, list[Hostname]] = {}
+    for host in certificate.hosts:
+        dealt.setdefault(zlib.crc32(host.encode()) % count, []).append(host)
+    for _, hosts in sorted(dealt.items()):
+        digest = hashlib.sha256(" ".join(hosts).encode()).hexdigest()[:12]
+        yield msgspec.structs.replace(certificate, name=f"{certificate.name}~{digest}", hosts=tuple(hosts))
