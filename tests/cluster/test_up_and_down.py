@@ -54,6 +54,7 @@ def test_state_survives_down_and_up(terminal: Terminal) -> None:
 def test_nothing_acknowledged_is_lost_by_a_kill_and_the_next_start_recovers(terminal: Terminal) -> None:
     up(terminal)
     before = {pod["name"] for pod in own_pods(terminal)}
+    entry = json.loads(terminal.remora("status", *TEST, "-o", "json").stdout)["entry"]
     api(terminal).create(CONFIG_MAPS, CONFIG_MAP)
     pid = runner(terminal)
     os.kill(pid, signal.SIGKILL)
@@ -64,7 +65,8 @@ def test_nothing_acknowledged_is_lost_by_a_kill_and_the_next_start_recovers(term
     ready = [pod for pod in own_pods(terminal) if pod["ready"] == "1/1"]
     assert ready, f"before: {before}"
     status = json.loads(terminal.remora("status", *TEST, "-o", "json").stdout)
-    assert answers_default_backend(status["entry"])
+    assert status["entry"] == entry
+    assert answers_default_backend(entry)
 
 
 def answers_default_backend(entry: str) -> bool:
@@ -83,7 +85,7 @@ def test_a_second_up_of_the_same_profile_says_who_runs_it(terminal: Terminal) ->
         again = terminal.remora(*arguments)
         assert again.returncode == 2
         assert f"runs already (pid {runner(terminal)})" in again.stderr
-        assert "remora down" in again.stderr
+        assert "`remora down --profile test`" in again.stderr
 
 
 def test_a_port_in_use_is_reported_with_its_holder(terminal: Terminal) -> None:

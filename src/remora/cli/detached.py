@@ -8,7 +8,7 @@ from remora.cli.api import Api
 from remora.cli.render import NOTE, say
 from remora.cli.render.started import Started, entry_of, show_started
 from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, controller_obstacle
-from remora.cluster.lock import claimed_indexes, find_runner
+from remora.cluster.lock import already_running, claimed_indexes, find_runner
 from remora.cluster.profile import Profile, find_profile, make_profile
 from remora.cluster.reach import find_fault
 from remora.cluster.start import Ports
@@ -23,8 +23,8 @@ def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
         RemoraError: it ended, or was not ready in time; the message ends with what it logged.
     """
     profile = make_profile(name, claimed=claimed_indexes())
-    if runner := find_runner(profile):
-        raise UsageError(f"profile {name} runs already (pid {runner}); `remora status` shows it, `remora down` ends it")
+    if find_runner(profile):
+        raise UsageError(already_running(profile))
     process = _spawn(profile, ports)
     say(f"starting profile {name} (pid {process.pid}), log in {profile.log}")
     why = _wait(profile, process, wait_controller=wait, timeout=timeout)

@@ -23,7 +23,7 @@ def running_as(profile: Profile) -> Iterator[None]:
     profile.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with profile.lock.open("a+") as file, contextlib.closing(socket.socket(socket.AF_UNIX)) as claim:
         if not _lock(file):
-            raise UsageError(_already_running(profile))
+            raise UsageError(already_running(profile))
         try:
             claim.bind(_claim_name(profile.index))
         except OSError:
@@ -75,7 +75,8 @@ def _claim_name(index: int) -> str:
     return f"\0remora-network-{index}"
 
 
-def _already_running(profile: Profile) -> str:
+def already_running(profile: Profile) -> str:
+    """What to tell somebody who starts it again."""
     runner = find_runner(profile)
     option = "" if profile.is_default else f" --profile {profile.name}"
     return (

@@ -33,14 +33,20 @@ class Unbindable(msgspec.Struct, frozen=True):
         return f"{self.address}:{self.port} {self.why}"
 
 
-def find_obstacle(address: str, port: int) -> Unbindable | None:
-    """What keeps this user from listening there, or None."""
+def find_obstacle(address: str, port: int, *, before: Unbindable | None = None) -> Unbindable | None:
+    """What keeps this user from listening there, or None.
+
+    `before` is what an earlier look found. While that process lives it is taken for the one who has the port still: looking
+    for it costs a thousand times as much as trying to listen.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Connections of an earlier listener in TIME_WAIT are no obstacle, neither to HAProxy nor to us.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:
+            if before is not None and _still_holds(before, error):
+                return before
             return _describe(address, port, error)
     return None
 
@@ -62,6 +68,12 @@ def _describe(address: str, port: int, error: OSError) -> Unbindable:
         why = "may only be used by root (ports below net.ipv4.ip_unprivileged_port_start)"
         return Unbindable(address, port, in_use=False, why=why)
     return Unbindable(address, port, in_use=False, why=f"cannot be used: {error.strerror}")
+
+
+def _still_holds(before: Unbindable, error: OSError) -> bool:
+    if before.in_use is not (error.errno == errno.EADDRINUSE):
+        return False
+    return before.holder is None or _command(Path(f"/proc/{before.holder.pid}")) == before.holder.command
 
 
 def find_holder(address: str, port: int) -> Holder | None:
@@ -102,6 +114,6 @@ def _has_file(process: Path, wanted: set[str]) -> bool:
 def _command(process: Path) -> str:
     try:
         words = process.joinpath("cmdline").read_bytes().decode(errors="replace").split("\0")
+        return " ".join(words).strip()[:120] or process.joinpath("comm").read_text().strip()
     except OSError:
         return "a process"
-    return " ".join(words).strip()[:120] or process.joinpath("comm").read_text().strip()

@@ -2,7 +2,14 @@
 
 import os
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
+
+from remora.cluster import ports
 from remora.cluster.ports import find_holder, find_obstacle, free_port
 
 ADDRESS = "127.250.1.1"
@@ -34,3 +41,38 @@ def test_an_address_of_another_machine_cannot_be_used() -> None:
     obstacle = find_obstacle("192.0.2.1", 8080)
     assert obstacle is not None
     assert not obstacle.in_use
+
+
+def test_a_holder_that_lives_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((ADDRESS, 0)) as server:
+        port = server.getsockname()[1]
+        before = find_obstacle(ADDRESS, port)
+        monkeypatch.setattr(ports, "find_holder", lambda *_: pytest.fail("looked through all processes again"))
+        assert find_obstacle(ADDRESS, port, before=before) == before
+    assert find_obstacle(ADDRESS, port, before=before) is None
+
+
+def test_the_next_holder_is_named() -> None:
+    with _another_process_on(0) as (port, pid):
+        before = find_obstacle(ADDRESS, port)
+        assert before is not None
+        assert before.holder is not None
+        assert before.holder.pid == pid
+    with socket.create_server((ADDRESS, port)):
+        obstacle = find_obstacle(ADDRESS, port, before=before)
+    assert obstacle is not None
+    assert obstacle.holder is not None
+    assert obstacle.holder.pid == os.getpid()
+
+
+@contextmanager
+def _another_process_on(port: int) -> Iterator[tuple[int, int]]:
+    """Port and process id of a process that listens until the end of the block."""
+    program = (
+        f"import socket, time; s = socket.create_server(({ADDRESS!r}, {port}));"
+        "print(s.getsockname()[1], flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline()), process.pid
+        process.kill()

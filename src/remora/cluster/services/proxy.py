@@ -57,6 +57,8 @@ class ServiceProxy:
         """What HAProxy confirmed; None if the next step has to be a reload."""
         self._held: frozenset[tuple[str, int]] = frozenset()
         """The places that our HAProxy listens on, for which a probe would find us."""
+        self._blocked: dict[Listener, Unbindable] = {}
+        """What could not be listened on at the last look."""
         self._master: int | None = None
         self._one_writer = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -114,7 +116,7 @@ class ServiceProxy:
             _log.error("the Service proxy died and is started again")
             try:
                 async with self._one_writer:
-                    end_leftovers(self._directory)
+                    await asyncio.to_thread(end_leftovers, self._directory)
                     await self._start()
             except HAProxyError as error:
                 _log.error("Service proxy: %s", error)
@@ -144,16 +146,17 @@ class ServiceProxy:
         services, _ = self._registry.list("services")
         slices, _ = self._registry.list(SLICES)
         table = translate(services, slices, node_addresses=self._node_addresses)
-        blocked = self._blocked(table.listeners)
+        self._blocked = blocked = await asyncio.to_thread(self._find_blocked, table.listeners)
         table = msgspec.structs.replace(table, listeners=tuple(item for item in table.listeners if item not in blocked))
         await self._step(table)
         leaving = await self._remove_leaving()
         await self._report.publish(services, table.problems, blocked)
         return bool(blocked or leaving)
 
-    def _blocked(self, listeners: Sequence[Listener]) -> dict[Listener, Unbindable]:
+    def _find_blocked(self, listeners: Sequence[Listener]) -> dict[Listener, Unbindable]:
         """What cannot be listened on, of what HAProxy does not hold already."""
-        found = {item: find_obstacle(*item.place) for item in listeners if item.place not in self._held}
+        free = (item for item in listeners if item.place not in self._held)
+        found = {item: find_obstacle(*item.place, before=self._blocked.get(item)) for item in free}
         return {listener: obstacle for listener, obstacle in found.items() if obstacle}
 
     async def _step(self, table: Table) -> None:
