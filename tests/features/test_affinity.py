@@ -44,6 +44,19 @@ async def test_a_client_stays_on_its_pod(
     assert len(reached) > 1
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_session_is_in_the_cookie_of_its_name_alone(
+    mode: AffinityMode, executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    endpoints = [endpoint(name, await pods.start(name)) for name in "ab"]
+    await executor.apply(Configurator(proxy_settings).configure(sticky_model(mode, *endpoints)))
+    for one in endpoints:
+        for other in (f"other=key~{one.key}", f"key~{one.key}", f"other=1; xroute={one.key}", f"Route={one.key}"):
+            for _ in range(4):
+                _, cookie = await visit(client, other)
+                assert cookie.startswith("route=")
+
+
 async def test_persistent_sessions_move_only_when_their_pod_is_gone(
     executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
 ) -> None:

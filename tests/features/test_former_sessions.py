@@ -1,7 +1,9 @@
 """Nobody loses a session in the switch: cookies of ingress-nginx lead to the pod to which they led before, and become ours."""
 
+import asyncio
 import json
 
+import msgspec
 import pytest
 
 from remora.apply.executor import Executor
@@ -121,3 +123,25 @@ async def test_a_successor_understands_the_same_cookies(proxy_settings: ProxySet
         assert (await successor.apply(configuration)).kind is OutcomeKind.UNCHANGED
         old = f"route={persistent_key(N, f'127.0.0.1:{two.port}')}|{backend_key(N)}"
         assert json.loads((await client.get("web.example", cookie=old))[2])["pod"] == "b"
+
+
+async def test_a_ring_of_two_thousand_pods_is_built_while_other_requests_go_on(
+    executor: Executor, proxy_settings: ProxySettings, client: Client
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "0.0.0.0") as server:  # noqa: S104 - the pods are all of 127.1.0.0/16
+        port = server.sockets[0].getsockname()[1]
+        places = {f"127.1.{number // 250}.{1 + number % 250}": f"pod-{number}" for number in range(2000)}
+        endpoints = [msgspec.structs.replace(endpoint(name, port), address=address) for address, name in places.items()]
+        await executor.apply(Configurator(proxy_settings).configure(wanted(AffinityMode.BALANCED, *endpoints)))
+        ring = Ring(*(f"{address}:{port}" for address in places))
+        for key in ("1700000000.123.42.7", "abc"):
+            asking = asyncio.create_task(client.get("web.example", cookie=f"route={key}|{backend_key(N)}"))
+            while not asking.done():
+                assert (await client.get("web.example"))[0] == 200
+            owner = places[ring.owner(key).partition(":")[0]]
+            assert (await asking)[1]["set-cookie"].startswith(f"route=kept~{endpoint(owner, port).key}|")

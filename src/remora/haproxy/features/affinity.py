@@ -25,6 +25,9 @@ _FIND_COOKIE = (
 )
 """The session of the last cookie of the name; without one, text with a semicolon, which no cookie's value holds."""
 
+_SESSION = "field(1,;),field(-1,~)"
+"""What is behind the last `~`. Of what is no cookie's value only the cookie's name is left, lest another cookie be followed."""
+
 _NEW_KEY = "uuid(),regsub(-,,g)"
 
 _OLD_BROWSERS = "Chrome/[456]|CPU.iPhone.OS.12|iPad;.CPU.OS.12|Macintosh.*Intel.Mac.OS.X.10_14(?!.*Chrome).*Safari"
@@ -40,10 +43,10 @@ def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
         return
     yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
     if kind.algorithm is Algorithm.PERSISTENT:
-        yield rule("http-request set-var(txn.session)", f"{_FIND_COOKIE},field(-1,~)")
+        yield rule("http-request set-var(txn.session)", f"{_FIND_COOKIE},{_SESSION}")
     else:
         yield rule("http-request set-var(txn.value)", _FIND_COOKIE)
-        yield rule("http-request set-var(txn.session)", "var(txn.value),field(-1,~)")
+        yield rule("http-request set-var(txn.session)", f"var(txn.value),{_SESSION}")
         yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~)")
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"
         yield rule("http-request set-var(txn.key)", _NEW_KEY, when=is_new)

@@ -5,6 +5,9 @@
 -- cookie of ours afterwards.
 
 local POINTS = 160
+local BUCKETS = 1 << 16
+local NODES_AT_ONCE = 10
+local LONGEST_WAIT = 1000 -- milliseconds for a ring to be built; two thousand pods need half of it
 
 local crc_of = {}
 for byte = 0, 255 do
@@ -30,33 +33,49 @@ local function node_of(address)
   return host:find(":", 1, true) and "[" .. host .. "]:" .. port or address
 end
 
-local function ring_of(nodes)
-  local ring = {}
-  for _, node in ipairs(nodes) do
-    local start = crc32(node.text)
-    local point = crc32("\0\0\0\0", start)
-    for _ = 1, POINTS do
-      ring[#ring + 1] = { point = point, name = node.name }
-      point = crc32(string.pack("<I4", point), start)
+-- The same for the four bytes of a number, the lowest first.
+local function crc32_of_number(number, before)
+  local crc = before ~ 0xFFFFFFFF
+  for _ = 1, 4 do
+    crc = crc_of[(crc ~ number) & 0xFF] ~ (crc >> 8)
+    number = number >> 8
+  end
+  return crc ~ 0xFFFFFFFF
+end
+
+-- Points in buckets by their upper half, so that no sorting of a whole ring stands still all other requests.
+local function add_points(ring, node)
+  local start = crc32(node.text)
+  local point = crc32_of_number(0, start)
+  for _ = 1, POINTS do
+    local bucket = ring[point >> 16]
+    if not bucket then
+      bucket = {}
+      ring[point >> 16] = bucket
+    end
+    bucket[#bucket + 1] = { point = point, name = node.name }
+    point = crc32_of_number(point, start)
+  end
+end
+
+local function first_at_or_after(bucket, hash)
+  local found
+  for _, one in ipairs(bucket) do
+    if one.point >= hash and (not found or one.point < found.point or (one.point == found.point and one.name < found.name)) then
+      found = one
     end
   end
-  table.sort(ring, function(one, other)
-    return one.point < other.point or (one.point == other.point and one.name < other.name)
-  end)
-  return ring
+  return found
 end
 
 local function owner(ring, hash)
-  local low, high = 1, #ring + 1
-  while low < high do
-    local middle = (low + high) // 2
-    if ring[middle].point < hash then
-      low = middle + 1
-    else
-      high = middle
+  for number = hash >> 16, (hash >> 16) + BUCKETS do
+    local bucket = ring[number % BUCKETS]
+    local found = bucket and first_at_or_after(bucket, number == hash >> 16 and hash or 0)
+    if found then
+      return found.name
     end
   end
-  return (ring[low] or ring[1]).name
 end
 
 -- The servers that take new sessions, in an order of their own; ingress-nginx has only ready pods on its ring.
@@ -71,24 +90,53 @@ local function nodes_of(backend)
   return nodes
 end
 
+-- By backend: `ring` once it is complete, `signature` of what it is made of, `looked_at` when that was compared.
 local kept = {}
 
-local function ring_for(name)
-  local nodes = nodes_of(core.backends[name])
-  local texts = {}
+local function build(entry, nodes)
+  local ring = {}
   for index, node in ipairs(nodes) do
-    texts[index] = node.name .. "=" .. node.text
+    add_points(ring, node)
+    if index % NODES_AT_ONCE == 0 then
+      core.yield()
+    end
   end
-  local signature = table.concat(texts, ",")
-  if not kept[name] or kept[name].signature ~= signature then
-    kept[name] = { signature = signature, ring = ring_of(nodes) }
+  if #nodes > 0 and entry.nodes == nodes then
+    entry.ring = ring
   end
-  return kept[name].ring
+end
+
+-- A client with a forged cookie comes by as often as it likes, so servers are asked for their state once a second.
+local function entry_for(name)
+  local entry = kept[name] or { looked_at = 0 }
+  kept[name] = entry
+  local now = core.now().sec
+  if entry.looked_at ~= now then
+    entry.looked_at = now
+    local nodes = nodes_of(core.backends[name])
+    local texts = {}
+    for index, node in ipairs(nodes) do
+      texts[index] = node.name .. "=" .. node.text
+    end
+    local signature = table.concat(texts, ",")
+    if entry.signature ~= signature then
+      entry.signature, entry.nodes, entry.ring = signature, nodes, nil
+      -- In a task of its own: a request that is given up would leave it half done.
+      core.register_task(function() build(entry, nodes) end)
+    end
+  end
+  return entry
 end
 
 core.register_action("find_former_server", { "http-req" }, function(transaction)
-  local ring = ring_for(transaction.f:be_name())
-  if #ring > 0 then
-    transaction:set_var("txn.former_server", owner(ring, crc32(transaction:get_var("txn.key"))))
+  local entry = entry_for(transaction.f:be_name())
+  for _ = 1, LONGEST_WAIT do
+    if entry.ring or #entry.nodes == 0 then
+      break
+    end
+    core.msleep(1)
+  end
+  if entry.ring then
+    transaction:set_var("txn.former_server", owner(entry.ring, crc32(transaction:get_var("txn.key"))))
   end
 end)
