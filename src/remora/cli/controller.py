@@ -71,7 +71,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     addresses = given["bind-address"]
     hosts = (given["healthz-host"],) if given["healthz-host"] else addresses
     return ControllerSettings(
-        routing=RoutingSettings(session_key=b"", **_routing(given)),
+        routing=RoutingSettings(session_key=b"", **routing_of(given)),
         proxy=ProxySettings(
             state_directory=str(state_directory(given["state-dir"], environ)),
             bind_addresses=addresses,
@@ -93,7 +93,8 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     )
 
 
-def _routing(given: "Given") -> dict[str, Any]:
+def routing_of(given: "Given") -> dict[str, Any]:
+    """The fields of RoutingSettings that the flags give."""
     from remora.core.settings import RoutingSettings
 
     names = {

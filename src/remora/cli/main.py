@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from remora.cli import check, clusters, controller, image, service, up
+from remora.cli import check, clusters, controller, explain, image, routes, service, up
 from remora.core.errors import RemoraError, UsageError
 
 app = typer.Typer(
@@ -32,6 +32,8 @@ app.command()(service.service)
 app.add_typer(image.app, name="image")
 app.command()(up.demo)
 app.command()(check.check)
+app.command()(explain.explain)
+app.command()(routes.routes)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 
 

@@ -149,16 +149,16 @@ def _first(part: HostPart, text: bytes) -> tuple[RouteRecord | None, tuple[str, 
     """`map_reg`: the value of the first pattern that is found in the text, and the patterns before it that were not tried."""
     undecided = []
     for pattern, record in part.regex_routes:
-        compiled = _compiled(pattern)
-        if compiled is None:
+        found = compiled(pattern)
+        if found is None:
             undecided.append(pattern)
-        elif compiled.search(text):
+        elif found.search(text):
             return record, tuple(undecided)
     return None, tuple(undecided)
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[bytes] | None:
+def compiled(pattern: str) -> re.Pattern[bytes] | None:
     """The pattern over bytes; None if only PCRE understands it."""
     try:
         with warnings.catch_warnings():

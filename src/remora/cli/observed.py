@@ -1,0 +1,71 @@
+"""What `remora explain` and `remora routes` look at: a cluster or manifests, translated as the controller translates them."""
+
+import shlex
+from collections.abc import Sequence
+
+import msgspec
+
+from remora.core.names import NamespacedName
+from remora.core.settings import INGRESS_NGINX_CONTROLLER, REMORA_CLASS, REMORA_CONTROLLER, RoutingSettings
+from remora.kube.objects import IngressClass, ObjectMeta, Secret
+from remora.kube.objects.ingress import IngressClassSpec
+from remora.report.manifests import Fault, Manifest
+from remora.translate import Translation, Translator
+from remora.watch.snapshot import Snapshot
+
+_NO_KEY = b"unknown"
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """A snapshot and its translation. Without the session key the endpoints' keys are not those of the cookies."""
+
+    snapshot: Snapshot
+    translation: Translation
+    has_key: bool
+    notes: tuple[str, ...]
+
+
+def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) -> Observed:
+    """The cluster of a kubeconfig, or what files hold. `flags` are the controller's.
+
+    Raises:
+        UsageError: a flag or a file cannot be used.
+        RemoraError: the cluster cannot be read.
+    """
+    settings, secret = _settings(flags)
+    if files:
+        snapshot, key, notes = _read(files, secret)
+    else:
+        from remora.cli.fetch import fetch_cluster
+
+        fetched = fetch_cluster(kubeconfig, context, session_key_secret=secret)
+        snapshot, key, notes = fetched.snapshot, fetched.session_key, fetched.notes
+    settings = msgspec.structs.replace(settings, session_key=key or _NO_KEY)
+    return Observed(snapshot, Translator(settings).translate(snapshot, None), key is not None, notes)
+
+
+def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None]:
+    from remora.cli.controller import routing_of
+    from remora.cli.controller_flags import FLAGS
+    from remora.cli.flags import parse_flags
+
+    given = parse_flags(shlex.split(flags), FLAGS)
+    return RoutingSettings(session_key=b"", **routing_of(given)), given["session-key-secret"]
+
+
+def _read(files: Sequence[str], secret: NamespacedName | None) -> tuple[Snapshot, bytes | None, tuple[str, ...]]:
+    from remora.cli.manifests import read_paths
+    from remora.controller.session_key import NAME, USUAL_NAMESPACE, read_key
+
+    snapshot = Snapshot()
+    for name, controller in (("nginx", INGRESS_NGINX_CONTROLLER), (REMORA_CLASS, REMORA_CONTROLLER)):
+        usual = IngressClass(ObjectMeta(name), spec=IngressClassSpec(controller))
+        snapshot = snapshot.changed(IngressClass, {usual.key: usual})
+    notes = []
+    for one in read_paths(files):
+        if isinstance(one, Manifest):
+            snapshot = snapshot.changed(type(one.object), {one.object.key: one.object})
+        elif isinstance(one, Fault):
+            notes.append(f"{one.place}: {one.message}")
+    found = snapshot.find(Secret, secret or NamespacedName(USUAL_NAMESPACE, NAME))
+    return snapshot, read_key(found) if found else None, tuple(notes)

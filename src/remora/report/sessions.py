@@ -1,0 +1,83 @@
+"""To which pod a request's cookies lead it, as `features.affinity` and `features.former_sessions` decide it. Pure."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from remora.haproxy.configuration import Server
+from remora.haproxy.features.former_sessions import KEPT
+from remora.model import Affinity, AffinityMode
+from remora.report.ring import former_owner, ring_owner
+
+_FORMER_LENGTH = 32
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Where a request goes among the servers of its backend. `server` is None where chance decides, or nobody is there."""
+
+    server: str | None
+    reason: str
+
+
+def cookie_value(name: str, cookies: str) -> str | None:
+    """The value of the last cookie of the name in a Cookie header."""
+    found = re.match(rf"(?:.*[; \t])?{re.escape(name)}=([^; \t]*)", cookies)
+    return found[1] if found else None
+
+
+def place(affinity: Affinity | None, cookies: str, servers: Sequence[Server]) -> Placement:
+    """Which server answers a request with that Cookie header."""
+    if not servers:
+        return Placement(None, "it has no endpoints: 503")
+    if affinity is None:
+        return Placement(None, "no session affinity: each request goes to the next pod in turn")
+    value = cookie_value(affinity.cookie_name, cookies)
+    if affinity.mode is AffinityMode.PERSISTENT:
+        return _persistent(value, servers)
+    return _balanced(value, servers)
+
+
+def _persistent(value: str | None, servers: Sequence[Server]) -> Placement:
+    if value is None:
+        return Placement(None, "a new session: the next pod in turn, and a cookie that names it")
+    session = value.partition("|")[0].rpartition("~")[2]
+    former = {server.former_key: server for server in servers if server.former_key}
+    if len(session) == _FORMER_LENGTH and session in former:
+        return Placement(former[session].name, "the cookie is one of ingress-nginx and names this pod by its address")
+    by_name = _by_name(servers)
+    if session in by_name:
+        return Placement(session, f"the cookie names this pod{_while_draining(by_name[session])}")
+    return Placement(None, "the cookie names a pod that is gone: the next pod in turn, and a new cookie")
+
+
+def _balanced(value: str | None, servers: Sequence[Server]) -> Placement:
+    by_name = _by_name(servers)
+    text = (value or "").partition("|")[0]
+    key, session = text.partition("~")[0], text.rpartition("~")[2]
+    if not text or not key:
+        return Placement(None, "a new session: a random key, and the pod that the ring has for it")
+    if "~" not in text:
+        owner = former_owner(servers, key)
+        return Placement(owner.name if owner else None, "the cookie is one of ingress-nginx; its ring has this pod for the key")
+    if key == KEPT and session in by_name:
+        return Placement(session, "the session began at ingress-nginx and stays on its pod")
+    if key == KEPT:
+        return Placement(None, "the session began at ingress-nginx and its pod is gone: a random key")
+    if session in by_name and by_name[session].draining:
+        return Placement(session, f"the cookie names this pod{_while_draining(by_name[session])}")
+    owner = ring_owner(servers, key)
+    if owner is None:
+        return Placement(None, "all pods are draining: 503")
+    if owner.name == session:
+        return Placement(owner.name, "the ring has this pod for the cookie's key, as before")
+    moved = "whose pod is gone" if session not in by_name else "which was on another pod"
+    return Placement(owner.name, f"the ring has this pod for the cookie's key, {moved}; a new cookie")
+
+
+def _by_name(servers: Sequence[Server]) -> dict[str, Server]:
+    return {server.name: server for server in servers}
+
+
+def _while_draining(server: Server) -> str:
+    return ", which is draining and keeps its sessions" if server.draining else ""

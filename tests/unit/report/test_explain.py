@@ -1,0 +1,117 @@
+"""The way of a request in words."""
+
+import pytest
+
+from remora.core.settings import RoutingSettings
+from remora.kube.objects import Ingress
+from remora.report.explain import Explanation, Request, explain, route_rows
+from remora.translate import Translator
+from remora.watch.snapshot import Snapshot
+from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, service
+from tests.support.translations import snapshot_of
+
+SETTINGS = RoutingSettings(session_key=b"0123456789abcdef")
+STICKY = {"affinity": "cookie", "affinity-mode": "persistent", "session-cookie-name": "route"}
+
+
+def cluster(*ingresses: Ingress) -> Snapshot:
+    slices = endpoint_slice("shop/web-1", "web", endpoint("10.0.0.1", "a"), endpoint("10.0.0.2", "b"))
+    alone = endpoint_slice("shop/one-1", "one", endpoint("10.0.0.3", "c"))
+    return snapshot_of([ingress_class("nginx"), service("shop/web"), service("shop/one"), slices, alone, *ingresses])
+
+
+def explained(
+    *ingresses: Ingress, host: str = "a.example", path: str = "/", has_key: bool = True, scheme: str = "http", cookies: str = ""
+) -> Explanation:
+    snapshot = cluster(*ingresses)
+    request = Request(scheme, host, path, cookies=cookies)
+    return explain(snapshot, Translator(SETTINGS).translate(snapshot, None), request, has_key=has_key)
+
+
+def reasons(found: Explanation) -> list[tuple[str, str, str]]:
+    return [(one.ingress, one.match, one.why) for one in found.losers]
+
+
+def test_a_backend_with_one_pod_is_answered_by_it() -> None:
+    found = explained(ingress("shop/a", rule("a.example", "/x", service="one")), path="/x/../x//y")
+    assert (found.answer, found.path, found.backend) == ("pod c at 10.0.0.3:8080", "/x/y", "shop-one-80 (one pod)")
+    assert found.route
+    assert (found.route.match, found.route.ingress) == ("Prefix /x", "shop/a")
+
+
+def test_a_session_names_its_pod_and_without_the_key_nobody_knows_which() -> None:
+    sticky = ingress("shop/a", rule("a.example", "/"), annotations=STICKY)
+    keys = {pod.name: pod.key for pod in explained(sticky).pods}
+    cookies = f"x=y; route={keys['b']}|backend"
+    assert explained(sticky, cookies=cookies).answer == "pod b at 10.0.0.2:8080"
+    unknown = explained(sticky, cookies=cookies, has_key=False)
+    assert unknown.answer == "one of 2 pods"
+    assert unknown.session == "persistent: unknown here without the session key"
+    assert {pod.key for pod in unknown.pods} == {""}
+
+
+def test_the_others_are_told_why_they_lost() -> None:
+    found = explained(
+        ingress(
+            "shop/a", rule("a.example", "/", "/x"), rule("a.example", "/x", path_type="Exact"), created="2026-01-01T00:00:00Z"
+        ),
+        ingress("shop/b", rule("a.example", "/x"), created="2026-01-02T00:00:00Z"),
+        ingress("shop/c", rule("*.example", "/")),
+        ingress("shop/d", rule("a.example", "/"), class_name="alb"),
+        ingress("shop/e", rule("a.example", "/"), class_name=None),
+        path="/x",
+    )
+    assert reasons(found) == [
+        ("shop/a", "Prefix /", "Exact /x is exact and goes before prefixes"),
+        ("shop/a", "Prefix /x", "Exact /x is exact and goes before prefixes"),
+        ("shop/c", "Prefix /", "a.example has rules of its own, so no wider host is tried"),
+        ("shop/b", "Prefix /x", "a.example, path /x is taken by Ingress shop/a, which counts as older"),
+        ("shop/d", "", "the Ingress is not served: its class alb is not ours"),
+        ("shop/e", "", "the Ingress is not served: it names no class, and --watch-ingress-without-class is not given"),
+    ]
+
+
+def test_of_patterns_the_longer_ones_are_tried_first() -> None:
+    found = explained(ingress("shop/a", rule("a.example", "/x.*", "/x", "/y"), annotations={"use-regex": "true"}), path="/xyz")
+    assert found.route
+    assert found.route.match == "Regex /x.*"
+    assert sorted(reasons(found)) == [
+        ("shop/a", "Regex /x", "Regex /x.* is tried before it: longer patterns first"),
+        ("shop/a", "Regex /y", "the path does not match"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "answer"),
+    [
+        ("b.example", "/", "404"),
+        ("a.example", "/%zz", "400"),
+        ("a.example", "/closed", "503"),
+        ("a.example", "/old", "301 to https://new.example"),
+        ("b.example", "/healthz", "200"),
+    ],
+)
+def test_what_no_pod_answers_is_said_with_its_status(host: str, path: str, answer: str) -> None:
+    found = explained(
+        ingress("shop/a", rule("a.example", "/closed"), annotations={"auth-type": "basic", "auth-secret": "none"}),
+        ingress("shop/b", rule("a.example", "/old"), annotations={"permanent-redirect": "https://new.example"}),
+        host=host,
+        path=path,
+    )
+    assert found.answer.startswith(answer)
+
+
+def test_the_table_has_every_route_in_the_order_of_trial() -> None:
+    snapshot = cluster(
+        ingress("shop/a", rule("a.example", "/", "/x"), rule("a.example", "/x", path_type="Exact"), annotations=STICKY),
+        ingress("shop/b", rule("", "/", service="gone")),
+    )
+    model = Translator(SETTINGS).translate(snapshot, None).model
+    rows = [(row.host, row.match, row.target, row.pods, row.session) for row in route_rows(model)]
+    assert rows == [
+        ("*", "Prefix /", "shop-gone-80", 0, ""),
+        ("a.example", "Exact /x", "shop-web-80", 2, "route, persistent"),
+        ("a.example", "Prefix /x", "shop-web-80", 2, "route, persistent"),
+        ("a.example", "Prefix /", "shop-web-80", 2, "route, persistent"),
+    ]
+    assert [row.host for row in route_rows(model, "*")] == ["*"]
