@@ -2,9 +2,11 @@
 
 import json
 
+import msgspec
 import pytest
 
 from remora.apply.executor import Executor
+from remora.core.names import Hostname
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.model import (
@@ -13,10 +15,13 @@ from remora.model import (
     ConstantPath,
     ExactPath,
     ForwardTo,
+    HttpsRedirect,
+    LocationBase,
     PathMatch,
     PathRewrite,
     PrefixPath,
     RedirectTo,
+    RedirectToHost,
     RegexPath,
     ReplacePath,
     StripPrefix,
@@ -207,6 +212,40 @@ async def test_redirects_answer_before_any_backend(executor: Executor, proxy_set
     for path, answer in expected.items():
         status, headers, _ = await client.get("web.example:81", path)
         assert (status, headers.get("location")) == answer
+
+
+async def test_a_redirect_follows_the_annotations_about_its_form(
+    executor: Executor, proxy_settings: ProxySettings, client: Client
+) -> None:
+    port = proxy_settings.https_port
+    https = {"/slash": HttpsRedirect(308, keeps_slash=True), "/port": HttpsRedirect(302, names_port=True)}
+    actions: dict[str, RedirectTo | RedirectToHost] = {
+        "/as-sent": RedirectTo("/new", 302),
+        "/bare": RedirectTo("/new", 301, LocationBase.HOST_WITHOUT_PORT),
+        "/relative": RedirectTo("/new", 301, LocationBase.NONE),
+        "/host": RedirectToHost(Hostname("www.example"), 308),
+        **{f"/{status}": RedirectTo("/new", status, LocationBase.NONE) for status in (300, 304, 305, 306)},
+    }
+    routes = [
+        *(msgspec.structs.replace(route(PrefixPath(path)), https_redirect=wanted) for path, wanted in https.items()),
+        *(route(PrefixPath(path), action) for path, action in actions.items()),
+    ]
+    await executor.apply(Configurator(proxy_settings).configure(model([host(*routes)], [backend()])))
+    expected = {
+        "/slash/?a=/": (308, "https://web.example/slash/?a=/", ""),
+        "/port/": (302, f"https://web.example:{port}/port", ""),
+        "/as-sent": (302, "http://web.example:81/new", ""),
+        "/bare": (301, "http://web.example/new", ""),
+        "/relative": (301, "/new", ""),
+        "/host/a/?b": (308, f"http://www.example:{proxy_settings.http_port}/host/a/?b", ""),
+        "/host/a/": (308, f"http://www.example:{proxy_settings.http_port}/host/a", ""),
+        "/300": (300, None, "/new"),
+        "/304": (304, None, ""),
+        "/305": (305, None, "/new"),
+        "/306": (306, None, "/new"),
+    }
+    got = {path: await client.get("web.example:81", path) for path in expected}
+    assert {path: (status, headers.get("location"), body) for path, (status, headers, body) in got.items()} == expected
 
 
 async def test_pods_are_told_about_the_client_and_nobody_else_can_tell_them(

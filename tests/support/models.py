@@ -17,6 +17,7 @@ from remora.model import (
     EndpointState,
     ExactPath,
     ForwardTo,
+    HttpsRedirect,
     Model,
     PathMatch,
     PrefixPath,
@@ -55,7 +56,7 @@ def route(
     **policies: Any,
 ) -> Route:
     identity = RouteId(hashlib.sha256(f"{host}{match}".encode()).hexdigest()[:16])
-    return Route(identity, match, action, ORIGIN, https_redirect, **policies)
+    return Route(identity, match, action, ORIGIN, HttpsRedirect(https_redirect) if https_redirect else None, **policies)
 
 
 def host(*routes: Route, name: str = "web.example") -> VirtualHost:

@@ -16,7 +16,9 @@ from remora.model import (
     ConstantPath,
     Cors,
     ForwardTo,
+    HttpsRedirect,
     RedirectTo,
+    RedirectToHost,
     RegexPath,
     ReplacePath,
     Route,
@@ -91,7 +93,7 @@ def _route(route: Route) -> dict[str, Any]:
     shown: dict[str, Any] = {kind: text, "of": str(route.origin)}
     shown |= _action(route.action)
     if route.https_redirect:
-        shown["https"] = route.https_redirect
+        shown["https"] = _https(route.https_redirect)
     if route.canary:
         shown["canary"] = _canary(route.canary)
     if route.response_headers:
@@ -115,11 +117,20 @@ def _action(action: RouteAction) -> dict[str, Any]:
                 shown["rewrite"] = _rewrite(rewrite)
             if affinity:
                 shown["cookie"] = _affinity(affinity)
-        case RedirectTo(location=location, status=status):
-            shown["redirect"] = f"{status} {location}"
+        case RedirectTo(location=location, status=status, base=base):
+            path = "" if not location.startswith("/") else f" of {base.value}"
+            shown["redirect"] = f"{status} {location}{path}"
+        case RedirectToHost(host=host, status=status):
+            shown["redirect"] = f"{status} to host {host}"
         case Unavailable():
             shown["closed"] = True
     return shown
+
+
+def _https(redirect: HttpsRedirect) -> int | str:
+    keeps = ", keeps slash" if redirect.keeps_slash else ""
+    port = ", names port" if redirect.names_port else ""
+    return f"{redirect.status}{keeps}{port}" if keeps or port else redirect.status
 
 
 def _cors(cors: Cors) -> str:

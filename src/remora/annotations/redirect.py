@@ -39,11 +39,11 @@ class Redirect:
     )
     permanent_code: int = annotation(
         "permanent-redirect-code",
-        one_of(301, 302, 303, 307, 308),
+        one_of(*range(300, 309)),
         default=301,
-        doc="The status of `permanent-redirect`.",
-        accepts=("308", "301"),
-        refuses=("200", "304", "moved"),
+        doc="The status of `permanent-redirect`, 300 to 308; 300 and 304 to 306 are answered without a Location.",
+        accepts=("308", "301", "300"),
+        refuses=("200", "309", "moved"),
     )
     temporal: str = annotation(
         "temporal-redirect",
@@ -58,9 +58,9 @@ class Redirect:
     )
     temporal_code: int = annotation(
         "temporal-redirect-code",
-        one_of(301, 302, 303, 307),
+        one_of(*range(300, 308)),
         default=302,
-        doc="The status of `temporal-redirect`.",
+        doc="The status of `temporal-redirect`, 300 to 307; 300 and 304 to 306 are answered without a Location.",
         accepts=("307",),
         refuses=("308", "200"),
     )
@@ -97,18 +97,34 @@ class Redirect:
         default=("/.well-known/acme-challenge",),
         doc="Rules whose path begins with one of these are never sent to https.",
     )
-    preserve_trailing_slash: str = planned(
+    preserve_trailing_slash: bool = annotation(
         "preserve-trailing-slash",
-        "Whether the redirect to https keeps a slash at the end.",
+        boolean,
+        default=False,
         risk=Risk.MEDIUM,
-        inert=is_off,
         global_key="preserve-trailing-slash",
+        doc="`true` keeps a slash at the end of the URL in the redirect to https, which otherwise goes.",
+        accepts=("true", "false"),
+        refuses=("yes",),
     )
-    use_port: str = planned(
-        "use-port-in-redirects", "Adds the port of https to the redirect.", inert=is_off, global_key="use-port-in-redirects"
+    use_port: bool = annotation(
+        "use-port-in-redirects",
+        boolean,
+        default=False,
+        global_key="use-port-in-redirects",
+        doc="`true` adds the port of https to the redirect there.",
+        accepts=("true", "false"),
+        refuses=("yes",),
     )
-    relative: str = planned(
-        "relative-redirects", "Sends redirects to a path as they are.", inert=is_off, global_key="relative-redirects"
+    relative: bool = annotation(
+        "relative-redirects",
+        boolean,
+        default=False,
+        on_invalid=OnInvalid.DENY,
+        global_key="relative-redirects",
+        doc="`true` sends a redirect to a path as a path; otherwise it is made absolute.",
+        accepts=("true", "false"),
+        refuses=("yes",),
     )
     from_to_www: str = planned(
         "from-to-www-redirect", "Sends the host with or without `www.` to the other one.", scope=Scope.HOST, inert=is_off

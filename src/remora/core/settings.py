@@ -46,8 +46,6 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     bind_addresses: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104 - an Ingress controller listens everywhere unless told otherwise
     http_port: int = 80
     https_port: int = 443
-    use_port_in_redirects: bool = False
-    """Whether a redirect to HTTPS names `https_port`; behind a load balancer it is another than the client's."""
     threads: int = 0
     """0 lets HAProxy use every processor that it may run on."""
     maximum_connections: int = 0

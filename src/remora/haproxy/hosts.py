@@ -29,8 +29,10 @@ from remora.model import (
     AffinityMode,
     ExactPath,
     ForwardTo,
+    HttpsRedirect,
     PrefixPath,
     RedirectTo,
+    RedirectToHost,
     RegexPath,
     ReplacePath,
     Route,
@@ -72,7 +74,7 @@ def configure_host(host: VirtualHost) -> HostPart:
     forwards = [(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)]
     texts: dict[Map, dict[str, str]] = {
         Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
-        Map.REDIRECTS: {route.id: route.action.location for route in host.routes if isinstance(route.action, RedirectTo)},
+        Map.REDIRECTS: {route.id: entry for route in host.all_routes if (entry := _redirect_entry(route))},
         Map.COOKIES: {route.id: cookie_policy(action.affinity) for route, action in forwards if action.affinity},
         Map.REWRITES: {
             route.id: rewrite.rewrite_entry(action.rewrite)
@@ -167,17 +169,30 @@ def _record(route: Route) -> RouteRecord:
             reads_agent = bool(affinity and affinity.attributes.omit_same_site_for_old_browsers)
         case RedirectTo(status=status):
             name, cookie_name, reads_agent = redirect.redirect_backend(status, rich=_has_policy(route)), "", False
+        case RedirectToHost(status=status):
+            name, cookie_name, reads_agent = redirect.to_host_backend(status, rich=_has_policy(route)), "", False
         case Unavailable():
             name, cookie_name, reads_agent = UNAVAILABLE_BACKEND, "", False
         case _:
             assert_never(route.action)
-    over_http = redirect.to_https_backend(route.https_redirect, rich=_has_policy(route)) if route.https_redirect else name
+    to_https = route.https_redirect
+    over_http = redirect.to_https_backend(to_https.status, rich=_looks_up_https(route, to_https)) if to_https else name
     return RouteRecord(name, over_http, route.id, cookie_name, reads_agent, has_canary=route.canary is not None)
 
 
 def _has_policy(route: Route) -> bool:
     """Whether the route needs the policy rules whatever is done with its requests."""
     return route.cors is not None or bool(route.response_headers)
+
+
+def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
+    return _has_policy(route) or bool(redirect.https_entry(redirected))
+
+
+def _redirect_entry(route: Route) -> str:
+    if isinstance(route.action, RedirectTo | RedirectToHost):
+        return redirect.location_entry(route.action)
+    return redirect.https_entry(route.https_redirect) if route.https_redirect else ""
 
 
 def _target(route: Route, action: ForwardTo) -> Target:

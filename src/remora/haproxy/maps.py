@@ -38,7 +38,7 @@ class Map(Enum):
     HOSTS = "hosts"
     """host to HostKind: which of the three above knows its paths."""
     REDIRECTS = "redirects"
-    """Route id to the Location of its redirect."""
+    """Route id to the Location of its redirect, or to how it redirects to https; see `features.redirect`."""
     COOKIES = "cookies"
     """Route id to what stands in the Set-Cookie of its sessions; see `features.affinity`."""
     REWRITES = "rewrites"

@@ -72,11 +72,10 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
         yield _class_section(kind, layout, policies)
     yield from _fixed_backends()
     yield _bookkeeping_section(layout)
-    port = settings.https_port if settings.use_port_in_redirects else None
     yield from redirect.sections(
         defaults="base",
         redirects_map=layout.map(Map.REDIRECTS),
-        port_in_location=port,
+        ports=(settings.http_port, settings.https_port),
         policies=policies,
     )
 

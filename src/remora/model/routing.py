@@ -69,19 +69,49 @@ class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     forwarded_prefix: str = ""
 
 
+class LocationBase(Enum):
+    """What a redirect to a path is made absolute with, beside the request's scheme."""
+
+    HOST = "host"
+    """The Host as sent, port included."""
+    HOST_WITHOUT_PORT = "host without port"
+    NONE = "none"
+    """It stays a path."""
+
+
 class RedirectTo(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The client is sent elsewhere. `location` is absolute (`https://…`) or a path, which is then made absolute with the
-    request's scheme and Host. `status` is 301, 302, 303, 307 or 308."""
+    """The client is sent elsewhere. `location` is absolute (`https://…`) or a path.
+
+    `status` is 300 to 308; those that are no redirects (300, 304, 305, 306) are answered without a Location.
+    """
 
     location: str
     status: int
+    base: LocationBase = LocationBase.HOST
+
+
+class RedirectToHost(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The client is sent to the same URL on another host. `status` is 301, 302, 307 or 308."""
+
+    host: Hostname
+    status: int
+
+
+class HttpsRedirect(msgspec.Struct, frozen=True, gc=False):
+    """How plain HTTP is sent to HTTPS. `status` is 301, 302, 307 or 308."""
+
+    status: int
+    keeps_slash: bool = False
+    """Whether a slash at the end of the target stays."""
+    names_port: bool = False
+    """Whether the Location has HTTPS's port."""
 
 
 class Unavailable(msgspec.Struct, frozen=True, gc=False, tag=True):
     """503: the route is known but must not be served, for a reason that stands in a Problem."""
 
 
-RouteAction = ForwardTo | RedirectTo | Unavailable
+RouteAction = ForwardTo | RedirectTo | RedirectToHost | Unavailable
 
 
 class HeaderTest(Enum):
@@ -124,15 +154,15 @@ class Canary(msgspec.Struct, frozen=True, gc=False):
 class Route(msgspec.Struct, frozen=True, gc=False):
     """What a host does with the paths that match. `origin` is the Ingress that it came from.
 
-    `https_redirect` is the status (301, 302, 307, 308) with which plain HTTP is sent to HTTPS, or None. `response_headers`
-    are set on every answer, whoever makes it; their names stand in `Model.response_header_names` too.
+    `https_redirect` says that, and how, plain HTTP is sent to HTTPS; None if it is not. `response_headers` are set on every
+    answer, whoever makes it; their names stand in `Model.response_header_names` too.
     """
 
     id: RouteId
     match: PathMatch
     action: RouteAction
     origin: NamespacedName
-    https_redirect: int | None = None
+    https_redirect: HttpsRedirect | None = None
     canary: Canary | None = None
     cors: Cors | None = None
     response_headers: tuple[tuple[str, str], ...] = ()

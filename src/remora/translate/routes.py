@@ -5,7 +5,19 @@ import hashlib
 from remora.annotations.redirect import Redirect
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import Hostname
-from remora.model import ExactPath, ForwardTo, PathMatch, RedirectTo, RegexPath, Route, RouteAction, RouteId, Unavailable
+from remora.model import (
+    ExactPath,
+    ForwardTo,
+    HttpsRedirect,
+    LocationBase,
+    PathMatch,
+    RedirectTo,
+    RegexPath,
+    Route,
+    RouteAction,
+    RouteId,
+    Unavailable,
+)
 from remora.translate.affinity import balancing_of, find_affinity
 from remora.translate.backends import BackendUnit, backend_name
 from remora.translate.ingress import PathRule, Prepared
@@ -50,9 +62,9 @@ def _action(view: View, claim: Claim, *, is_regex: bool) -> RouteAction:
         return _forward(view, claim, is_regex=is_regex)
     redirect = owner.parsed.of(Redirect)
     if redirect.temporal:
-        return RedirectTo(redirect.temporal, redirect.temporal_code)
+        return RedirectTo(redirect.temporal, redirect.temporal_code, _base(redirect, redirect.temporal_code))
     if redirect.permanent:
-        return RedirectTo(redirect.permanent, redirect.permanent_code)
+        return RedirectTo(redirect.permanent, redirect.permanent_code, _base(redirect, redirect.permanent_code))
     target = owner.parsed.of(Rewrite).target
     if target.startswith(("http://", "https://")):
         return RedirectTo(target, 302)
@@ -73,9 +85,17 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
     return ForwardTo(backend_name(rule.backend, balancing), affinity, rewrite, host, prefix)
 
 
-def _https_redirect(owner: Prepared, rule: PathRule, *, has_tls: bool) -> int | None:
-    """The status with which http is sent to https. Challenges of certificate issuers come by http and must be answered."""
+def _base(redirect: Redirect, status: int) -> LocationBase:
+    has_location = status in (301, 302, 303, 307, 308)
+    return LocationBase.HOST_WITHOUT_PORT if has_location and not redirect.relative else LocationBase.NONE
+
+
+def _https_redirect(owner: Prepared, rule: PathRule, *, has_tls: bool) -> HttpsRedirect | None:
+    """How http is sent to https. Challenges of certificate issuers come by http and must be answered."""
     redirect = owner.parsed.of(Redirect)
     is_wanted = redirect.force_ssl or (redirect.ssl and has_tls)
     is_plain = not rule.is_default and rule.path.startswith(redirect.plain_paths)
-    return redirect.https_code if is_wanted and not is_plain else None
+    if not is_wanted or is_plain:
+        return None
+    keeps_slash, names_port = redirect.preserve_trailing_slash, redirect.use_port
+    return HttpsRedirect(redirect.https_code, keeps_slash=keeps_slash, names_port=names_port)

@@ -2,15 +2,28 @@
 
 from collections.abc import Iterator
 from itertools import product
+from typing import assert_never
 
 from remora.haproxy.grammar import Directive, Section, rule, section
+from remora.model import HttpsRedirect, LocationBase, RedirectTo, RedirectToHost
 
 STATUSES = (301, 302, 303, 307, 308)
 """What HAProxy's `redirect location` accepts (section 4.2)."""
 
+TEXT_STATUSES = (300, 304, 305, 306)
+"""The others of 3xx: answered without a Location, the URL as the body, as nginx does."""
+
+_HOST = "%[req.hdr(host)]"
+_HOST_NAME = "%[req.hdr(host),host_only,lower]"
+_WITHOUT_SLASH = r'pathq,regsub("/$","")'
+"""A slash that ends the query goes too, as in ingress-nginx."""
+
+_KEEPS_SLASH, _NAMES_PORT = "s", "p"
+_WITHOUT_PORT, _AS_IT_IS = "!", "="
+
 
 def to_https_backend(status: int, *, rich: bool = False) -> str:
-    """The backend that sends a request for the same URL to HTTPS; a rich one runs the policy rules first."""
+    """The backend that sends a request for the same URL to HTTPS; a rich one runs the policy rules first, and looks up how."""
     return f"to-https-{status}{'-rich' * rich}"
 
 
@@ -19,29 +32,82 @@ def redirect_backend(status: int, *, rich: bool = False) -> str:
     return f"redirect-{status}{'-rich' * rich}"
 
 
-def sections(
-    *, defaults: str, redirects_map: str, port_in_location: int | None, policies: tuple[Directive, ...]
-) -> Iterator[Section]:
-    """The backends above; `policies` are the rules that the rich ones run first.
+def to_host_backend(status: int, *, rich: bool = False) -> str:
+    """The backend that sends a request to the host that the map `redirects` has for its route; rich as above."""
+    return f"to-host-{status}{'-rich' * rich}"
 
-    The trailing slash of the target goes, as in ingress-nginx (a slash that ends the query too).
-    """
-    port = "" if port_in_location is None else f":{port_in_location}"
-    location = f"https://%[req.hdr(host),host_only]{port}" + r'%[pathq,regsub("/$","")]'
+
+def location_entry(action: RedirectTo | RedirectToHost) -> str:
+    """The value of the map `redirects` for a route that redirects; a mark tells on what a path is based."""
+    match action:
+        case RedirectToHost(host=host):
+            return host
+        case RedirectTo(location=location, base=base):
+            if not location.startswith("/"):
+                return location
+            marks = {LocationBase.HOST: "", LocationBase.HOST_WITHOUT_PORT: _WITHOUT_PORT, LocationBase.NONE: _AS_IT_IS}
+            return marks[base] + location
+        case _:
+            assert_never(action)
+
+
+def https_entry(redirect: HttpsRedirect) -> str:
+    """The value of the map `redirects` for a route that redirects to HTTPS only; "" if it needs none."""
+    return _KEEPS_SLASH * redirect.keeps_slash + _NAMES_PORT * redirect.names_port
+
+
+def sections(
+    *, defaults: str, redirects_map: str, ports: tuple[int, int], policies: tuple[Directive, ...]
+) -> Iterator[Section]:
+    """The backends above; `policies` are the rules that the rich ones run first. `ports` are those of HTTP and of HTTPS."""
     find = rule("http-request set-var(txn.location)", f"var(txn.route),map_str({redirects_map})")
-    # A path is made absolute with the scheme of the connection and the Host as sent, port included.
-    absolute = [
-        rule(
-            "http-request set-var-fmt(txn.location)",
-            f"{scheme}://%[req.hdr(host)]%[var(txn.location)]",
-            when="{ var(txn.location) -m beg / } " + is_scheme,
-        )
-        for scheme, is_scheme in (("http", "!{ ssl_fc }"), ("https", "{ ssl_fc }"))
-    ]
-    for status, rich in product(STATUSES, (False, True)):
-        first = policies if rich else ()
-        to_https = rule(f"http-request redirect code {status} location", location)
-        yield section("backend", to_https_backend(status, rich=rich), "from", defaults, lines=(*first, to_https))
-        send = rule(f"http-request redirect code {status} location", "%[var(txn.location)]")
-        lines = (*first, find, *absolute, send)
+    for status, rich in product((*STATUSES, *TEXT_STATUSES), (False, True)):
+        first = (*policies, find) if rich else (find,)
+        lines = (*first, *_absolute_location(), _answer(status))
         yield section("backend", redirect_backend(status, rich=rich), "from", defaults, lines=lines)
+        if status in TEXT_STATUSES:
+            continue
+        to_host = (*first, *_send_to_host(status, ports))
+        yield section("backend", to_host_backend(status, rich=rich), "from", defaults, lines=to_host)
+        to_https = (*first, *_send_to_https(status, ports[1])) if rich else (_plainly_to_https(status),)
+        yield section("backend", to_https_backend(status, rich=rich), "from", defaults, lines=to_https)
+
+
+def _answer(status: int) -> Directive:
+    if status in STATUSES:
+        return rule(f"http-request redirect code {status} location", "%[var(txn.location)]")
+    if status == 304:  # it has no body
+        return rule("http-request return status 304")
+    return rule(f"http-request return status {status} content-type text/html lf-string", "%[var(txn.location)]")
+
+
+def _absolute_location() -> Iterator[Directive]:
+    """A path is made absolute with the scheme of the connection and the Host, unless it is to stay as it is."""
+    location = "http-request set-var-fmt(txn.location)"
+    rest = "%[var(txn.location),bytes(1)]"
+    for scheme, is_scheme in (("http", "!{ ssl_fc }"), ("https", "{ ssl_fc }")):
+        found = f"{scheme}://{_HOST}%[var(txn.location)]"
+        yield rule(location, found, when=f"{{ var(txn.location) -m beg / }} {is_scheme}")
+        without_port = f"{scheme}://{_HOST_NAME}{rest}"
+        yield rule(location, without_port, when=f"{{ var(txn.location) -m beg {_WITHOUT_PORT} }} {is_scheme}")
+    yield rule(location, rest, when=f"{{ var(txn.location) -m beg {_AS_IT_IS} }}")
+
+
+def _plainly_to_https(status: int) -> Directive:
+    return rule(f"http-request redirect code {status} location", f"https://%[req.hdr(host),host_only]%[{_WITHOUT_SLASH}]")
+
+
+def _send_to_https(status: int, port: int) -> Iterator[Directive]:
+    yield rule("http-request set-var(txn.target)", _WITHOUT_SLASH)
+    yield rule("http-request set-var(txn.target)", "pathq", when=f"{{ var(txn.location) -m sub {_KEEPS_SLASH} }}")
+    send = f"http-request redirect code {status} location"
+    host = "https://%[req.hdr(host),host_only]"
+    yield rule(send, f"{host}:{port}%[var(txn.target)]", when=f"{{ var(txn.location) -m sub {_NAMES_PORT} }}")
+    yield rule(send, f"{host}%[var(txn.target)]")
+
+
+def _send_to_host(status: int, ports: tuple[int, int]) -> Iterator[Directive]:
+    """The port is always there, as in ingress-nginx; for HTTPS it is the one that X-Forwarded-Port tells."""
+    for scheme, port, is_scheme in (("http", ports[0], "!{ ssl_fc }"), ("https", 443, "{ ssl_fc }")):
+        location = f"{scheme}://%[var(txn.location)]:{port}%[{_WITHOUT_SLASH}]"
+        yield rule(f"http-request redirect code {status} location", location, when=is_scheme)
