@@ -16,6 +16,7 @@ from remora.model import (
     ConstantPath,
     Cors,
     ForwardTo,
+    HashBy,
     HttpsRedirect,
     RedirectTo,
     RedirectToHost,
@@ -117,6 +118,8 @@ def _action(action: RouteAction) -> dict[str, Any]:
                 shown["rewrite"] = _rewrite(rewrite)
             if affinity:
                 shown["cookie"] = _affinity(affinity)
+            if action.hash_by:
+                shown["hash"] = _hash(action.hash_by)
         case RedirectTo(location=location, status=status, base=base):
             path = "" if not location.startswith("/") else f" of {base.value}"
             shown["redirect"] = f"{status} {location}{path}"
@@ -138,6 +141,12 @@ def _cors(cors: Cors) -> str:
     credentials = " with credentials" if cors.credentials else ""
     exposed = f" exposes {cors.expose_headers}" if cors.expose_headers else ""
     return f"{origins}{credentials}, {cors.methods}, {cors.headers},{exposed} for {cors.max_age} s"
+
+
+def _hash(hash_by: HashBy) -> str:
+    named = (("header", hash_by.headers), ("cookie", hash_by.cookies), ("argument", hash_by.arguments))
+    texts = [fact.value for fact in hash_by.facts] + [f"{kind} {name}" for kind, names in named for name in names]
+    return ", ".join(texts) or "nothing"
 
 
 def _canary(canary: Canary) -> dict[str, Any]:

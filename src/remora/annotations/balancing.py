@@ -1,23 +1,82 @@
 """How requests without a session are spread (behaviour reference, part A, sections 3 and 12.4)."""
 
+import re
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, Scope, is_off, planned
+from remora.annotations.declare import Risk, Scope, Support, annotation, is_off, planned
+from remora.annotations.values import ValueRefused, choice, shown, trimmed
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
+_KNOWN = re.compile(
+    r"request_uri|uri|args|query_string|host|remote_addr|binary_remote_addr|scheme|server_port|request_method"
+    r"|(?P<kind>http|cookie|arg)_\w+",
+    re.ASCII,
+)
+_MOST_OF_A_KIND = 2
+
+CONSTANT = ""
+"""The name that stands for a text without variables, by which all requests are the same."""
+
+
+def variables(text: str) -> tuple[str, ...]:
+    """The nginx variables in a text of letters, digits, blanks and `- _ $ { }`; what stands between them means nothing."""
+    expression = trimmed(text)
+    if not re.fullmatch(r"[A-Za-z0-9\-_${} ]*", expression) or re.search(r"[${}]", _VARIABLE.sub("", expression)):
+        raise ValueRefused(f"{shown(text)} is not made of nginx variables and of letters, digits, - and _")
+    names = tuple(dict.fromkeys((braced or bare).lower() for braced, bare in _VARIABLE.findall(expression)))
+    kinds = []
+    for name in names:
+        known = _KNOWN.fullmatch(name)
+        if not known:
+            raise ValueRefused(f"the variable ${name} is not known here")
+        kinds.append(known["kind"])
+    if any(kinds.count(kind) > _MOST_OF_A_KIND for kind in ("http", "cookie", "arg")):
+        raise ValueRefused(f"{shown(text)} names more than {_MOST_OF_A_KIND} headers, cookies or arguments")
+    return names or (CONSTANT,)
 
 
 @dataclass(frozen=True, slots=True)
 class Balancing:
     """How a backend's endpoints are found and chosen."""
 
-    algorithm: str = planned(
+    algorithm: str = annotation(
         "load-balance",
-        "How requests are spread: `round_robin` or `ewma`.",
+        choice("round_robin", "ewma"),
+        default="round_robin",
         scope=Scope.BACKEND,
         global_key="load-balance",
-        inert=lambda text: text.strip() == "round_robin",
+        support=Support.PARTIAL,
+        differs="`ewma` gives a request to the pod with the fewest connections; response times are not measured.",
+        doc="How requests are spread: `round_robin` or `ewma`. Affinity and `upstream-hash-by` go before it.",
+        accepts=("round_robin", "ewma"),
+        refuses=("least_conn", "ip_hash", ""),
+        haproxy=("balance roundrobin", "balance leastconn"),
     )
-    hash_by: str = planned(
-        "upstream-hash-by", "The expression by which requests are hashed to pods.", scope=Scope.BACKEND, risk=Risk.HIGH
+    hash_by: tuple[str, ...] = annotation(
+        "upstream-hash-by",
+        variables,
+        default=(),
+        scope=Scope.BACKEND,
+        risk=Risk.HIGH,
+        support=Support.PARTIAL,
+        differs="The variables named in the list of accepted examples are known, and at most two headers, two cookies and two "
+        "arguments; the ring is another one than in ingress-nginx, and a pod that refuses a request is replaced by another.",
+        doc="Requests for which the variables in this text have the same values go to the same pod. Affinity goes before it.",
+        accepts=(
+            "$request_uri",
+            "$uri",
+            "$args",
+            "$host",
+            "$remote_addr",
+            "$binary_remote_addr",
+            "$scheme",
+            "$request_method",
+            "$http_x_user",
+            "${cookie_user}-$arg_tenant",
+            "constant",
+        ),
+        refuses=("$request_uri;", "$upstream_addr", "$", "${host", "$http_a$http_b$http_c", ""),
+        haproxy=("balance hash", "hash-type consistent"),
     )
     hash_by_subset: str = planned(
         "upstream-hash-by-subset", "Hashes to groups of pods instead of pods.", scope=Scope.BACKEND, inert=is_off

@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
-from remora.haproxy.features import canary, cors, redirect, response_headers, rewrite, upstream_headers
+from remora.haproxy.features import canary, cors, hashing, redirect, response_headers, rewrite, upstream_headers
 from remora.haproxy.features.affinity import cookie_policy
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.grammar import Directive
@@ -25,8 +25,8 @@ from remora.haproxy.pool import Algorithm, BackendClass
 from remora.haproxy.program import HEALTHZ_BACKEND, UNAVAILABLE_BACKEND
 from remora.haproxy.target import Target
 from remora.model import (
-    Affinity,
     AffinityMode,
+    Balancing,
     ExactPath,
     ForwardTo,
     HttpsRedirect,
@@ -89,6 +89,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.RESPONSE_HEADERS: dict(
             entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
         ),
+        Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
@@ -198,14 +199,16 @@ def _redirect_entry(route: Route) -> str:
 def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
-    kind = BackendClass(_algorithm(action.affinity), rich=changes_request or agent or _has_policy(route))
+    kind = BackendClass(_algorithm(action), rich=changes_request or agent or _has_policy(route))
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 
-def _algorithm(affinity: Affinity | None) -> Algorithm:
-    if affinity is None:
-        return Algorithm.SPREAD
-    return Algorithm.PERSISTENT if affinity.mode is AffinityMode.PERSISTENT else Algorithm.BALANCED
+def _algorithm(action: ForwardTo) -> Algorithm:
+    if action.affinity is not None:
+        return Algorithm.PERSISTENT if action.affinity.mode is AffinityMode.PERSISTENT else Algorithm.BALANCED
+    if action.hash_by is not None:
+        return Algorithm.HASHED
+    return Algorithm.LEAST if action.balancing is Balancing.LEAST_CONNECTIONS else Algorithm.SPREAD
 
 
 def dedicated_directives(target: Target) -> tuple[Directive, ...]:

@@ -43,6 +43,8 @@ class Map(Enum):
     """Route id to what stands in the Set-Cookie of its sessions; see `features.affinity`."""
     REWRITES = "rewrites"
     """Route id to what becomes of the path; see `features.rewrite`."""
+    HASHES = "hashes"
+    """Route id to what of a request is hashed; see `features.hashing`."""
     CANARIES = "canaries"
     """Route id to what its canary wants; see `features.canary`."""
     CANARY_ROUTES = "canary-routes"
@@ -73,6 +75,7 @@ ROUTE_TEXTS = (
     Map.CORS_ORIGINS,
     Map.CORS,
     Map.RESPONSE_HEADERS,
+    Map.HASHES,
     Map.CANARY_PATTERNS,
     Map.CANARIES,
 )

@@ -23,6 +23,8 @@ class Algorithm(Enum):
     """The session names its server; a new one is given a server by round robin."""
     BALANCED = "balanced"
     """The session's key is hashed consistently; it names its server too, which counts while that server drains."""
+    HASHED = "hashed"
+    """What the request is, is hashed consistently; no sessions."""
     LEAST = "least"
     """The server with the fewest connections, no sessions."""
 

@@ -16,6 +16,7 @@ from remora.haproxy.features import (
     cors,
     counting,
     forwarded,
+    hashing,
     redirect,
     response_headers,
     rewrite,
@@ -269,6 +270,8 @@ def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directi
 
 def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive, ...]) -> Section:
     lines = list(_balancing(kind.algorithm))
+    if kind.algorithm is Algorithm.HASHED:  # by what the client sent, before anything is rewritten
+        lines += hashing.request_rules(layout.map(Map.HASHES))
     if kind.rich:
         lines += policies
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
@@ -284,7 +287,7 @@ def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
     match algorithm:
         case Algorithm.SPREAD | Algorithm.PERSISTENT:
             yield rule("balance roundrobin")
-        case Algorithm.BALANCED:
+        case Algorithm.BALANCED | Algorithm.HASHED:
             yield rule("balance hash", "var(txn.key)")
             yield rule("hash-type consistent")
         case Algorithm.LEAST:

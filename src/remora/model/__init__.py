@@ -13,6 +13,8 @@ from remora.model.backend import (
     CookieAttributes,
     Endpoint,
     EndpointState,
+    HashBy,
+    RequestFact,
     SameSite,
 )
 from remora.model.certificate import Certificate
@@ -58,6 +60,7 @@ __all__ = [
     "EndpointState",
     "ExactPath",
     "ForwardTo",
+    "HashBy",
     "HeaderCondition",
     "HeaderTest",
     "Model",
@@ -69,6 +72,7 @@ __all__ = [
     "RedirectTo",
     "RegexPath",
     "ReplacePath",
+    "RequestFact",
     "Route",
     "RedirectToHost",
     "RouteAction",

@@ -43,8 +43,35 @@ class Balancing(Enum):
     ROUND_ROBIN = "round-robin"
     """In turn. Sessions, if any, name their endpoint."""
     CONSISTENT_HASH = "consistent-hash"
-    """By the session's key on a ring, so that a change of endpoints moves only the keys that it must."""
+    """By the session's key, or by what a HashBy says, on a ring, so that a change of endpoints moves only the keys that it
+    must."""
     LEAST_CONNECTIONS = "least-connections"
+
+
+class RequestFact(Enum):
+    """A part of a request that needs no name."""
+
+    TARGET = "target"
+    """Path and query as the client wrote them."""
+    PATH = "path"
+    QUERY = "query"
+    HOST = "host"
+    CLIENT = "client"
+    """The client's address."""
+    SCHEME = "scheme"
+    METHOD = "method"
+
+
+class HashBy(msgspec.Struct, frozen=True, gc=False):
+    """What of a request decides which endpoint serves it. Nothing at all is a key too: one endpoint serves everything.
+
+    `headers` are in lower case; the names of cookies and arguments are compared without regard to case.
+    """
+
+    facts: tuple[RequestFact, ...] = ()
+    headers: tuple[str, ...] = ()
+    cookies: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 class AffinityMode(Enum):

@@ -6,7 +6,7 @@ from typing import NewType
 import msgspec
 
 from remora.core.names import Hostname, NamespacedName
-from remora.model.backend import Affinity, Backend, BackendName
+from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
 from remora.model.policies import Cors, UpstreamHost
 
@@ -60,13 +60,18 @@ PathRewrite = ConstantPath | StripPrefix | ReplacePath
 
 
 class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The request is sent to a backend. `forwarded_prefix` is what its pods are told in X-Forwarded-Prefix, "" for nothing."""
+    """The request is sent to a backend. `forwarded_prefix` is what its pods are told in X-Forwarded-Prefix, "" for nothing.
+
+    Without affinity, `balancing` chooses the endpoint, a consistent hash by what `hash_by` says.
+    """
 
     backend: BackendName
     affinity: Affinity | None = None
     rewrite: PathRewrite | None = None
     upstream_host: UpstreamHost | None = None
     forwarded_prefix: str = ""
+    balancing: Balancing = Balancing.ROUND_ROBIN
+    hash_by: HashBy | None = None
 
 
 class LocationBase(Enum):

@@ -5,7 +5,7 @@ import re
 from remora import model
 from remora.annotations import affinity
 from remora.annotations.registry import Parsed
-from remora.model import AffinityMode, Balancing, CookieAttributes, SameSite
+from remora.model import AffinityMode, CookieAttributes, SameSite
 from remora.translate.backends import BackendRef, backend_key
 
 _ELEMENT = r"/(?:[A-Za-z0-9_~-]|\\[.~_-])+"
@@ -29,13 +29,6 @@ def find_affinity(parsed: Parsed, ref: BackendRef, *, path: str, is_regex: bool)
         attributes=_attributes(group, path=path, is_regex=is_regex),
         change_on_failure=group.cookie_change_on_failure,
     )
-
-
-def balancing_of(found: model.Affinity | None) -> Balancing:
-    """How a backend is to be balanced for routes of that affinity."""
-    if found is not None and found.mode is AffinityMode.BALANCED:
-        return Balancing.CONSISTENT_HASH
-    return Balancing.ROUND_ROBIN
 
 
 def _attributes(group: affinity.Affinity, *, path: str, is_regex: bool) -> CookieAttributes:

@@ -14,8 +14,8 @@ from remora.annotations.canary import Canary
 from remora.core.names import Hostname
 from remora.core.problem import Problem, Severity
 from remora.model import ForwardTo, HeaderCondition, HeaderTest, PathMatch, Route
-from remora.translate.affinity import balancing_of
 from remora.translate.backends import BackendUnit, backend_key, backend_name
+from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import match_of
 from remora.translate.patterns import find_pattern_fault
@@ -90,13 +90,20 @@ def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header
         affinity = None
     if affinity:
         affinity = msgspec.structs.replace(affinity, backend_key=backend_key(rule.backend))
-    balancing = balancing_of(affinity)
-    view.need(BackendUnit(rule.backend, balancing))
+    spread = find_spread(owner.parsed, affinity)
+    view.need(BackendUnit(rule.backend, spread.balancing))
     group = owner.parsed.of(Canary)
+    action = msgspec.structs.replace(
+        main,
+        backend=backend_name(rule.backend, spread.balancing),
+        affinity=affinity,
+        balancing=spread.balancing,
+        hash_by=spread.hash_by,
+    )
     return model.Canary(
         id=route_id(owner, host, path_type=rule.path_type, path=rule.written),
         origin=owner.name,
-        action=msgspec.structs.replace(main, backend=backend_name(rule.backend, balancing), affinity=affinity),
+        action=action,
         header=header,
         cookie=group.by_cookie,
         weight=group.weight,

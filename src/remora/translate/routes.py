@@ -18,8 +18,9 @@ from remora.model import (
     RouteId,
     Unavailable,
 )
-from remora.translate.affinity import balancing_of, find_affinity
+from remora.translate.affinity import find_affinity
 from remora.translate.backends import BackendUnit, backend_name
+from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import find_rewrite
 from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
@@ -78,11 +79,12 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
     if not rule.is_default:
         affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex)
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
-    balancing = balancing_of(affinity)
-    view.need(BackendUnit(rule.backend, balancing))
+    spread = find_spread(owner.parsed, affinity)
+    view.need(BackendUnit(rule.backend, spread.balancing))
     host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
     prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""
-    return ForwardTo(backend_name(rule.backend, balancing), affinity, rewrite, host, prefix)
+    name = backend_name(rule.backend, spread.balancing)
+    return ForwardTo(name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by)
 
 
 def _base(redirect: Redirect, status: int) -> LocationBase:

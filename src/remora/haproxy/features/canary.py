@@ -2,13 +2,12 @@
 
 A route with a canary is marked in its record, and its requests alone come past these rules. They read what the canary wants
 from the map `canaries` and decide in ingress-nginx's order; the canary's record then takes the place of the route's.
-
-Names of headers and cookies are data: put in front of the text that holds them all, and found again by a back-reference.
 """
 
 import re
 from collections.abc import Iterator
 
+from remora.haproxy.features import by_name
 from remora.haproxy.grammar import Directive, rule
 from remora.model import Canary, ForwardTo, HeaderTest, Route, RouteAction
 
@@ -20,16 +19,7 @@ _FIND_SESSION = (
 )
 """The backend key in the last cookie of the session cookie's name."""
 
-_FIND_HEADER = (
-    r"var(txn.header_name),concat(,txn.line_end),concat(,txn.headers),"
-    r'regsub("^([^\n]+)\n(?s:.*\n)?\1: ([^\r\n]*)\r\n(?s:.*)$","=\2")'
-)
-"""`=` and the value of the last header of the name; without one, text that begins otherwise."""
-
-_FIND_COOKIE = r'var(txn.canary),field(6,|),concat(;,txn.cookies),regsub("^([^;]+);(?:.*?[; \t])?\1=([^; \t]*).*$","=\2",i)'
-"""The same for the first cookie of the name in any case: that is what nginx's `$cookie_name` holds."""
-
-_HAS_HEADER = "{ var(txn.header) -m beg = }"
+_HAS_HEADER = f"{{ var(txn.header) {by_name.FOUND} }}"
 
 _OPEN = "!{ var(txn.side) -m found }"
 """Holds until a rule has decided."""
@@ -44,7 +34,11 @@ def request_rules(*, canaries_map: str, records_map: str, patterns_map: str) -> 
     yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
     yield from _side_of_session()
     yield from _side_of_header(patterns_map)
-    yield rule("http-request set-var(txn.word)", _FIND_COOKIE, when=f"{_OPEN} {{ var(txn.canary),field(6,|) -m len gt 0 }}")
+    yield rule(
+        "http-request set-var(txn.word)",
+        by_name.cookie("var(txn.canary),field(6,|)"),
+        when=f"{_OPEN} {{ var(txn.canary),field(6,|) -m len gt 0 }}",
+    )
     yield from _side_of_word("txn.word")
     yield rule("http-request set-var(txn.weight)", "var(txn.canary),field(7,|)")
     yield rule("http-request set-var(txn.total)", "var(txn.canary),field(8,|)")
@@ -65,10 +59,9 @@ def _side_of_session() -> Iterator[Directive]:
 
 def _side_of_header(patterns_map: str) -> Iterator[Directive]:
     yield rule("http-request set-var(txn.header_name)", "var(txn.canary),field(3,|)")
-    yield rule("http-request set-var(txn.line_end)", "str(Cg==),b64dec")
     wants_header = f"{_OPEN} {{ var(txn.header_name) -m len gt 0 }}"
-    yield rule("http-request set-var(txn.headers)", "req.hdrs", when=wants_header)
-    yield rule("http-request set-var(txn.header)", _FIND_HEADER, when=wants_header)
+    yield from by_name.preparing_rules(wants_header)
+    yield rule("http-request set-var(txn.header)", by_name.header("var(txn.header_name)"), when=wants_header)
     yield rule("http-request set-var(txn.value)", "var(txn.header),bytes(1)", when=_HAS_HEADER)
     yield from _side_of_word("txn.header", _is_tested(HeaderTest.WORD))
     yield rule("http-request set-var(txn.wanted)", "var(txn.canary),field(5,|)")
