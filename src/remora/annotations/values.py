@@ -13,6 +13,9 @@ _WORDS = {
 }
 _INT64 = 1 << 63
 
+LONGEST = 4096
+"""Characters of a text. The proxy takes 16 kB in an entry of its maps and in a command, and refuses all others with it."""
+
 
 class ValueRefused(ValueError):
     """The text is not a value of the annotation; the message says why and what would be one."""
@@ -22,11 +25,13 @@ def trimmed(text: str) -> str:
     """The text with white space taken from both ends of every line, and empty lines from both ends of the whole.
 
     Raises:
-        ValueRefused: nothing is left.
+        ValueRefused: nothing is left, or more than any use has.
     """
     value = "\n".join(line.strip() for line in text.split("\n")).strip() if "\n" in text else text.strip()
     if not value:
         raise ValueRefused("it is empty")
+    if len(value) > LONGEST:
+        raise ValueRefused(f"it is longer than {LONGEST} characters")
     return value
 
 

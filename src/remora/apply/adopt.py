@@ -63,7 +63,7 @@ def parse_digest(reply: str) -> str:
 def parse_map(reply: str) -> Entries:
     """Keys and values, in their order, from `show map`: an address, the key, the value."""
     entries = []
-    for line in reply.splitlines():
+    for line in reply.split("\n"):  # not `splitlines`, which ends lines at U+2028 as well
         _, _, entry = line.partition(" ")
         key, _, value = entry.partition(" ")
         if key:
@@ -112,7 +112,7 @@ def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> di
             texts.get(host, {}),
             canaries.get(host, {}),
         )
-        for host in {*routes, *folded, *regexes, *texts, *canaries}
+        for host in sorted({*routes, *folded, *regexes, *texts, *canaries})  # as the virtual hosts of a Model
     }
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from remora.annotations.registry import Defaults, Parsed, parse_all, parse_defaults
+from remora.annotations.values import shown
 from remora.core.names import ANY_HOST, Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
@@ -23,6 +24,11 @@ from remora.watch.snapshot import normal_host
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+LONGEST_HOST = 253
+"""RFC 1035 section 2.3.4, without the dot at the end."""
+LONGEST_PATH = 2048
+"""Characters. An entry of the proxy's maps has 16 kB, in which a character may take nine bytes."""
 
 
 class DefaultsUnit(Unit[Defaults], frozen=True):
@@ -127,10 +133,9 @@ def _hosts(ingress: Ingress, problems: list[Problem]) -> dict[Hostname, HostShar
     for number, rule in enumerate(ingress.spec.rules):
         host = normal_host(rule.host)
         field = f"spec.rules[{number}]"
-        if host != ANY_HOST and not _HOST.fullmatch(host):
-            problems.append(
-                _rule_left_out(ingress.ref, f"{field}.host", code="HostInvalid", message=f"{rule.host!r} is no host name")
-            )
+        if host != ANY_HOST and (len(host) > LONGEST_HOST or not _HOST.fullmatch(host)):
+            message = f"{shown(rule.host)} is no host name"
+            problems.append(_rule_left_out(ingress.ref, f"{field}.host", code="HostInvalid", message=message))
             continue
         paths = rule.http.paths if rule.http else ()
         rules_of.setdefault(host, []).extend(_path_rules(ingress, paths, field=f"{field}.http", problems=problems))
@@ -147,7 +152,10 @@ def _path_rules(
             message = "a backend that is no Service is not known here"
             problems.append(_rule_left_out(ingress.ref, f"{where}.backend", code="BackendUnknown", message=message))
         elif (path.path and not path.path.startswith("/")) or _CONTROL.search(path.path):
-            message = f"{path.path!r} does not begin with a slash or holds control characters"
+            message = f"{shown(path.path)} does not begin with a slash or holds control characters"
+            problems.append(_rule_left_out(ingress.ref, f"{where}.path", code="PathInvalid", message=message))
+        elif len(path.path) > LONGEST_PATH:
+            message = f"{shown(path.path)} is longer than {LONGEST_PATH} characters"
             problems.append(_rule_left_out(ingress.ref, f"{where}.path", code="PathInvalid", message=message))
         else:
             yield PathRule(path.path or "/", path.path, path.path_type, backend, f"{where}.path")
