@@ -222,3 +222,11 @@ async def test_token_of_a_service_account_is_accepted(kubectl: Kubectl) -> None:
     await kubectl("create", "serviceaccount", "robot")
     token = (await kubectl("create", "token", "robot")).strip()
     assert kubectl.api.tokens.verify(token).username == "system:serviceaccount:default:robot"
+
+
+@pytest.mark.parametrize("version", ["example.com/v1", "extensions/v1beta1"])
+async def test_a_kind_that_is_not_served_is_said_to_be_unknown(kubectl: Kubectl, version: str) -> None:
+    given = f"apiVersion: {version}\nkind: Gadget\nmetadata: {{name: x}}\n"
+    code, _, err = await kubectl.tried("apply", "-f", "-", given=given)
+    assert code == 1
+    assert f'no matches for kind "Gadget" in version "{version}"' in err

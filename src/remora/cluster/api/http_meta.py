@@ -25,6 +25,9 @@ VERSION: Object = {
 }
 _AGGREGATED = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _V2_TYPES = ("application/json", "*/*", "application/*", "")
+_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_V2_PROTOBUF_SENT = _V2_PROTOBUF.replace("@", ".")
+"""As Kubernetes sends it: what clients ask for is no media type by RFC 6838."""
 
 
 def not_found() -> Response:
@@ -80,18 +83,20 @@ def _openapi(request: Request, table: ResourceTable, path: str) -> Response:
     if path == "/openapi/v3":
         return object_response(openapi.index(table))
     if path == "/openapi/v2":
-        _check_v2(request)
-        return _document(request, path, openapi.whole_document(table))
+        return _openapi_v2(request, table, path)
     document = openapi.find_document(table, path.removeprefix("/openapi/v3/"))
     if document is None:
         raise unknown_resource()
     return _document(request, path, document)
 
 
-def _check_v2(request: Request) -> None:
+def _openapi_v2(request: Request, table: ResourceTable, path: str) -> Response:
     accepted = [media.name for media in parse_accept(request.headers.get("accept", ""))]
-    if accepted and not any(name in _V2_TYPES for name in accepted):
-        raise not_acceptable([JSON])
+    if not accepted or any(name in _V2_TYPES for name in accepted):
+        return _document(request, path, openapi.whole_document(table))
+    if _V2_PROTOBUF in accepted:
+        return Response(content_type=_V2_PROTOBUF_SENT, headers=(("vary", "Accept"),), body=openapi.DOCUMENT_WITHOUT_TYPES)
+    raise not_acceptable([JSON, _V2_PROTOBUF])
 
 
 def _document(request: Request, path: str, document: bytes) -> Response:

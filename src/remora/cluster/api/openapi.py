@@ -15,6 +15,10 @@ from remora.cluster.api.errors import Object
 from remora.cluster.api.resources import Resource, ResourceTable
 from remora.cluster.api.schemas import COMPONENTS, definitions, find_name
 
+DOCUMENT_WITHOUT_TYPES = b"\x0a\x032.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.36.0"
+"""`/openapi/v2` in Protocol Buffers (gnostic's OpenAPIv2.proto: `swagger`, `info`). kubectl takes types from version 3, and
+looks here for a kind that it did not find there: it goes on to say that there is no such kind, which an error would hide."""
+
 _V2 = "#/definitions/"
 _PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "pretty")
 
