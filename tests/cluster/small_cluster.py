@@ -86,7 +86,7 @@ async def small_cluster(directory: Path, *, kill: bool = False) -> AsyncIterator
     )
     registry.add_admission("services", allocator.admit)
     events = Events(registry=registry)
-    images = ImageCatalog(directory / "images.json")
+    images = ImageCatalog(directory / "images.json", option=" --profile small")
     images.add(Image(name="server", command=(sys.executable, "-c", SERVER)))
     images.add(Image(name="python", command=(sys.executable,)))
     kubelet = Kubelet(

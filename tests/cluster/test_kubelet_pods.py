@@ -46,7 +46,7 @@ async def test_unknown_image_says_what_helps_and_starts_when_it_is_added(tmp_pat
         await cluster.registry.create("pods", pod("new", image="docker.io/library/new:latest"))
         waiting = await until(lambda: cluster.container("new")["state"]["waiting"])
         assert waiting["reason"] == "ErrImagePull"
-        assert "remora image add docker.io/library/new:latest -- COMMAND" in waiting["message"]
+        assert "remora image add --profile small docker.io/library/new:latest -- COMMAND" in waiting["message"]
         await until(lambda: cluster.container("new")["state"]["waiting"]["reason"] == "ImagePullBackOff")
         cluster.images.add(Image(name="new", command=(sys.executable, "-c", SERVER)))
         await until(lambda: is_ready(cluster.pod("new")))

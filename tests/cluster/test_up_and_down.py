@@ -99,6 +99,15 @@ def test_a_port_in_use_is_reported_with_its_holder(terminal: Terminal) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_what_the_background_could_not_do_is_one_line(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        refused = terminal.remora("up", "--detach", *TEST, f"--http-port={server.getsockname()[1]}")
+    assert refused.returncode == 2
+    told = [line for line in refused.stderr.splitlines() if not line.startswith("starting profile")]
+    assert len(told) == 1
+    assert told[0].startswith("remora: 127.0.0.1:")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_it_in_order(terminal: Terminal, number: signal.Signals) -> None:
     with terminal.start("up", *TEST) as process:

@@ -14,6 +14,9 @@ from remora.cluster.reach import find_fault
 from remora.cluster.start import Ports
 from remora.core.errors import RemoraError, UsageError
 
+_ERROR = "remora: "
+"""Begins an error that the cluster's own process told."""
+
 
 def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
     """Returns when the API server answers and, with `wait`, the Ingress controller is ready.
@@ -90,4 +93,6 @@ def _notes(profile: Profile) -> list[str]:
 
 def _last_words(profile: Profile) -> str:
     lines = profile.log.read_text(errors="replace").splitlines()[-15:]
+    if lines and lines[-1].startswith(_ERROR):
+        return lines[-1].removeprefix(_ERROR)
     return "it did not start:\n" + "\n".join(lines)

@@ -13,11 +13,6 @@ STOP_TIMEOUT = 90.0
 """Seconds for a cluster to end: the grace period of its pods and a little more."""
 
 
-def option(profile: Profile) -> str:
-    """What to add to a command so that it means this profile."""
-    return "" if profile.is_default else f" --profile {profile.name}"
-
-
 def existing(name: str) -> Profile:
     """The profile.
 
@@ -39,7 +34,7 @@ def started(name: str) -> Profile:
     """
     profile = existing(name)
     if not profile.kubeconfig.exists():
-        raise UsageError(f"profile {name} was never started; start it with `remora up{option(profile)}`")
+        raise UsageError(f"profile {name} was never started; start it with `remora up{profile.option}`")
     return profile
 
 
@@ -51,7 +46,7 @@ def running(name: str) -> tuple[Profile, Api]:
     """
     profile = existing(name)
     if find_runner(profile) is None or not profile.kubeconfig.exists():
-        raise UsageError(f"profile {name} does not run; start it with `remora up{option(profile)}`")
+        raise UsageError(f"profile {name} does not run; start it with `remora up{profile.option}`")
     return profile, Api(profile.kubeconfig)
 
 

@@ -4,8 +4,10 @@ Every start applies all of it again: what is missing is made, and what an older 
 that a person changed stay changed until the packaged one changes.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
@@ -16,7 +18,7 @@ from remora.cluster.addresses import Network
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
 from remora.cluster.entry import LOCALHOST, Entry
-from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating
+from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating, key_of
 from remora.core.errors import ConfigurationError
 
 CONTROLLER_NAMESPACE = "ingress-remora"
@@ -24,6 +26,7 @@ PACKAGED = "remora.io/packaged"
 """Annotation: the digest of the object as this package brought it."""
 
 _HIGH_PORTS = {"http": 8080, "https": 8443}
+_RETRY = 0.1
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -40,6 +43,24 @@ async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_p
         *controller_objects(entry, may_bind_low_ports=may_bind_low_ports),
     ):
         await _apply(registry, obj)
+
+
+async def keep_kubernetes_service(registry: Registry, *, network: Network, api_port: int) -> None:
+    """Brings the Service `kubernetes` and its endpoints back when they are deleted, as an API server does; never returns."""
+    async with asyncio.TaskGroup() as tasks:
+        for obj in kubernetes_service(network, api_port):
+            tasks.create_task(_keep(registry, obj))
+
+
+async def _keep(registry: Registry, obj: Object) -> None:
+    resource, key = _resource(registry, obj), key_of(obj)
+    while True:
+        with suppress(ApiError):  # fell behind: a new watch begins with what exists
+            await _apply(registry, obj)
+            async for event in registry.watch(resource):
+                if event.type == "DELETED" and key_of(event.object) == key:
+                    await _apply(registry, obj)
+        await asyncio.sleep(_RETRY)
 
 
 def namespaces() -> Iterator[Object]:
@@ -129,11 +150,7 @@ def upgraded(existing: Object, packaged: Object) -> Object:
 
 
 async def _apply(registry: Registry, obj: Object) -> None:
-    resource, meta = registry.resources.find_name(obj["apiVersion"], obj["kind"]), obj["metadata"]
-    if resource is None:
-        raise ConfigurationError(
-            f"the packaged manifest holds a {obj['kind']} of {obj['apiVersion']}, which is not served here"
-        )
+    resource, meta = _resource(registry, obj), obj["metadata"]
     marked = _marked(obj)
     existing = registry.find(resource, meta.get("namespace", ""), meta["name"])
     if existing is None:
@@ -146,6 +163,15 @@ async def _apply(registry: Registry, obj: Object) -> None:
             existing = registry.find(resource, meta.get("namespace", ""), meta["name"])
     if existing is not None and annotations_of(existing).get(PACKAGED) != annotations_of(marked)[PACKAGED]:
         await registry.update(resource, upgraded(existing, marked))
+
+
+def _resource(registry: Registry, obj: Object) -> str:
+    resource = registry.resources.find_name(obj["apiVersion"], obj["kind"])
+    if resource is None:
+        raise ConfigurationError(
+            f"the packaged manifest holds a {obj['kind']} of {obj['apiVersion']}, which is not served here"
+        )
+    return resource
 
 
 def _marked(obj: Object) -> Object:

@@ -15,7 +15,7 @@ from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.server import ApiServer
 from remora.cluster.api.tokens import Tokens
-from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, bootstrap, controller_obstacle
+from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, bootstrap, controller_obstacle, keep_kubernetes_service
 from remora.cluster.builtin import add_builtin_images
 from remora.cluster.controllers.controllers import Controllers
 from remora.cluster.entry import LOCALHOST
@@ -78,6 +78,8 @@ class Cluster:
                     may_bind_low_ports=self._start.may_bind_low_ports,
                 )
                 parts += [group.create_task(part.run()) for part in (controllers, proxy, kubelet)]
+                keep = keep_kubernetes_service(registry, network=self._network, api_port=self._profile.choices.api_port)
+                parts.append(group.create_task(keep))
                 write_kubeconfig(self._profile.kubeconfig, server=self.server, name=self._context, pki=pki)
                 parts.append(group.create_task(started(self)))
                 await stop.wait()
@@ -115,7 +117,7 @@ class Cluster:
         return registry
 
     def _kubelet(self, registry: Registry, events: Events, pki: Pki) -> Kubelet:
-        images = ImageCatalog(self._profile.images)
+        images = ImageCatalog(self._profile.images, option=self._profile.option)
         add_builtin_images(images)
         return Kubelet(
             registry=registry,

@@ -63,10 +63,12 @@ def decide_entry(address: str, wishes: tuple[Wish, Wish], *, find_obstacle: Find
     """The entry from the wishes for HTTP and HTTPS.
 
     Raises:
-        UsageError: as `decide_port`.
+        UsageError: as `decide_port`, or both would have the same port.
     """
     http, http_notes = decide_port(address, wishes[0], find_obstacle=find_obstacle, free_port=free_port)
     https, https_notes = decide_port(address, wishes[1], find_obstacle=find_obstacle, free_port=free_port)
+    if http == https:
+        raise UsageError(f"port {http} cannot be for both HTTP and HTTPS; choose others with --http-port and --https-port")
     return Entry(address, http, https, http_notes + https_notes)
 
 

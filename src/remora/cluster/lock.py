@@ -78,7 +78,7 @@ def _claim_name(index: int) -> str:
 def already_running(profile: Profile) -> str:
     """What to tell somebody who starts it again."""
     runner = find_runner(profile)
-    option = "" if profile.is_default else f" --profile {profile.name}"
+    option = profile.option
     return (
         f"profile {profile.name} runs already{f' (pid {runner})' if runner else ''}. "
         f"See it with `remora status{option}`, end it with `remora down{option}`, "

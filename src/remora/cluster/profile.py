@@ -9,6 +9,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -86,6 +87,11 @@ class Profile(msgspec.Struct, frozen=True):
     def is_default(self) -> bool:
         return self.name == DEFAULT
 
+    @property
+    def option(self) -> str:
+        """What to add to a command so that it means this profile."""
+        return "" if self.is_default else f" --profile {self.name}"
+
 
 def home() -> Path:
     """The directory that holds all profiles of this user."""
@@ -110,16 +116,18 @@ def find_profile(name: str) -> Profile | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise ConfigurationError(f"{directory / 'profile.json'} cannot be read: {error}") from error
+        why = f"{directory / 'profile.json'} cannot be read: {error}"
+        raise ConfigurationError(f"{why}. To begin anew without what it kept, remove the folder {directory}") from error
     return Profile(name, directory, choices)
 
 
 def profiles() -> list[Profile]:
-    """All profiles of this user, by name."""
-    if not home().is_dir():
-        return []
-    names = sorted(entry.name for entry in home().iterdir() if _NAME.fullmatch(entry.name))
-    return [profile for profile in map(find_profile, names) if profile]
+    """All profiles of this user, by name.
+
+    Raises:
+        ConfigurationError: the file of one cannot be read.
+    """
+    return [profile for profile in map(find_profile, _names()) if profile]
 
 
 def make_profile(name: str, *, claimed: Collection[int]) -> Profile:
@@ -130,7 +138,7 @@ def make_profile(name: str, *, claimed: Collection[int]) -> Profile:
     """
     if existing := find_profile(name):
         return existing
-    taken = {profile.index for profile in profiles()} | set(claimed)
+    taken = _indexes() | set(claimed)
     profile = Profile(name, home() / name, Choices(index=_free_index(name, taken)))
     profile.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_profile(profile)
@@ -149,6 +157,20 @@ def delete_profile(profile: Profile) -> None:
     """Removes all that the profile keeps."""
     for directory in (profile.services, profile.directory):
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _names() -> list[str]:
+    return sorted(entry.name for entry in home().iterdir() if _NAME.fullmatch(entry.name)) if home().is_dir() else []
+
+
+def _indexes() -> set[int]:
+    """The numbers of all profiles that can be read; one that cannot be does not start either."""
+    found: set[int] = set()
+    for name in _names():
+        with suppress(ConfigurationError):
+            if profile := find_profile(name):
+                found.add(profile.index)
+    return found
 
 
 def _free_index(name: str, taken: Collection[int]) -> int:

@@ -11,6 +11,7 @@ from remora.cluster.lock import claimed_indexes, running_as
 from remora.cluster.ports import find_obstacle, free_port
 from remora.cluster.profile import Profile, make_profile, write_profile
 from remora.cluster.services.leftover import end_leftovers
+from remora.core.errors import UsageError
 
 API_PORT = 6443
 """Where people expect a Kubernetes API server; for the default profile."""
@@ -67,6 +68,8 @@ def decide_start(profile: Profile, ports: Ports) -> Start:
     )
     address = entry_address(profile, ports)
     entry = decide_entry(address, wishes, find_obstacle=find_obstacle, free_port=free_port)
+    if entry.address == LOCALHOST and api_port in (entry.http_port, entry.https_port):
+        raise UsageError(f"port {api_port} cannot be for both the API server and the entry; choose another with --api-port")
     choices = msgspec.structs.replace(
         before, api_port=api_port, http_port=entry.http_port, https_port=entry.https_port, entry_address=address
     )

@@ -1,10 +1,15 @@
 """What a cluster has from its start, and how an older one is brought up to date."""
 
+import asyncio
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from remora.cluster.addresses import Network
-from remora.cluster.bootstrap import adjusted, controller_obstacle, kubernetes_service, upgraded
+from remora.cluster.api.registry import Registry
+from remora.cluster.bootstrap import adjusted, controller_obstacle, keep_kubernetes_service, kubernetes_service, upgraded
 from remora.cluster.entry import Entry
+from remora.cluster.store import Store
 
 ENTRY = Entry("127.0.0.1", 8080, 8443)
 
@@ -46,6 +51,29 @@ def test_the_kubernetes_service_leads_to_the_api_server() -> None:
     assert found["spec"]["clusterIP"] == "127.67.128.1"
     assert slice_["endpoints"][0]["addresses"] == ["127.0.0.1"]
     assert slice_["ports"][0]["port"] == 6443
+
+
+async def test_the_kubernetes_service_comes_back_when_it_is_deleted(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "store.sqlite")) as store:
+        registry = Registry(store=store)
+        await registry.create("namespaces", {"metadata": {"name": "default"}})
+        keeper = asyncio.create_task(keep_kubernetes_service(registry, network=Network(3), api_port=6443))
+        async with asyncio.timeout(10):
+            for resource in ("services", "endpointslices.discovery.k8s.io"):
+                first = await _appears(registry, resource, besides="")
+                await registry.delete(resource, "default", "kubernetes")
+                await _appears(registry, resource, besides=first)
+        keeper.cancel()
+        await asyncio.wait([keeper])
+
+
+async def _appears(registry: Registry, resource: str, *, besides: str) -> str:
+    """The uid of the object `kubernetes`, once it is there and is another than `besides`."""
+    while True:
+        found = registry.find(resource, "default", "kubernetes")
+        if found is not None and found["metadata"]["uid"] != besides:
+            return str(found["metadata"]["uid"])
+        await asyncio.sleep(0.01)
 
 
 def test_an_upgrade_keeps_what_the_cluster_gave() -> None:

@@ -59,3 +59,9 @@ def test_the_port_of_the_last_start_is_kept() -> None:
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error_with_the_next_step() -> None:
     with pytest.raises(UsageError, match=r"in use by caddy run \(pid 17\)\. End that process \(kill 17\) or choose another"):
         Ports(used=(9999,)).decide(wish(asked=9999))
+
+
+def test_http_and_https_cannot_have_one_port() -> None:
+    wishes = (Wish("--http-port", 9000, 0, (80, 8080)), Wish("--https-port", 9000, 0, (443, 8443)))
+    with pytest.raises(UsageError, match="port 9000 cannot be for both HTTP and HTTPS; choose others with --http-port"):
+        decide_entry("127.0.0.1", wishes, find_obstacle=Ports().find_obstacle, free_port=lambda _: 50000)

@@ -10,7 +10,7 @@ import pytest
 
 from remora.cluster.lock import claimed_indexes, find_runner, running_as
 from remora.cluster.profile import delete_profile, find_profile, make_profile, profiles
-from remora.core.errors import UsageError
+from remora.core.errors import ConfigurationError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +83,16 @@ def test_a_killed_process_holds_nothing() -> None:
         assert find_runner(profile) == process.pid
         process.kill()
     assert find_runner(profile) is None
+
+
+def test_a_profile_that_cannot_be_read_says_how_to_begin_anew_and_stops_no_other(tmp_path: Path) -> None:
+    broken = make_profile("broken", claimed=())
+    (broken.directory / "profile.json").write_text("{bad")
+    with pytest.raises(ConfigurationError, match=f"remove the folder {tmp_path}/broken"):
+        find_profile("broken")
+    assert make_profile("other", claimed=()).name == "other"
+
+
+def test_commands_name_the_profile_unless_it_is_the_default_one() -> None:
+    assert make_profile("default", claimed=()).option == ""
+    assert make_profile("other", claimed=()).option == " --profile other"

@@ -32,8 +32,7 @@ class Started(msgspec.Struct, frozen=True):
 
     @classmethod
     def _from(cls, profile: Profile, entry: Entry, server: str) -> "Started":
-        option = "" if profile.is_default else f" --profile {profile.name}"
-        return cls(profile.name, option, str(profile.kubeconfig), server, entry.url)
+        return cls(profile.name, profile.option, str(profile.kubeconfig), server, entry.url)
 
 
 def entry_of(profile: Profile) -> Entry:

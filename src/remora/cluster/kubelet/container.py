@@ -16,7 +16,7 @@ from remora.cluster.kubelet.actions import Target, ask
 from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
 from remora.cluster.kubelet.environment import ConfigError, command
 from remora.cluster.kubelet.health import Outcomes, watch_health
-from remora.cluster.kubelet.images import Image, ImageCatalog, unknown_image
+from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.logs import Capture
 from remora.cluster.kubelet.processes import Process, StartFailed, adopt, start
 from remora.cluster.kubelet.records import Record, find_record, write_record
@@ -185,15 +185,15 @@ class Container:
                 self._pod.tell(self.state.name, "Pulled", f'Container image "{name}" already present on machine')
                 return image
             pause = image_pause(pause)
-            why = f'Failed to pull image "{name}": {unknown_image(name)}'
-            self._pod.tell(self.state.name, "Failed", why, type="Warning")
+            unknown = self._pod.images.explain_unknown(name)
+            self._pod.tell(self.state.name, "Failed", f'Failed to pull image "{name}": {unknown}', type="Warning")
             self._pod.tell(self.state.name, "Failed", "Error: ErrImagePull", type="Warning")
-            self._set(state=Waiting("ErrImagePull", unknown_image(name)))
+            self._set(state=Waiting("ErrImagePull", unknown))
             await self._wait_for_image(1.0)
             if self._pod.images.find(name) is None:
                 self._pod.tell(self.state.name, "BackOff", f'Back-off pulling image "{name}"')
                 self._pod.tell(self.state.name, "Failed", "Error: ImagePullBackOff", type="Warning")
-                self._set(state=Waiting("ImagePullBackOff", f'Back-off pulling image "{name}": {unknown_image(name)}'))
+                self._set(state=Waiting("ImagePullBackOff", f'Back-off pulling image "{name}": {unknown}'))
                 await self._wait_for_image(pause)
         return None
 

@@ -40,16 +40,19 @@ def find_image(images: Mapping[str, Image], name: str) -> Image | None:
     return next((image for known, image in images.items() if short_name(known) == wanted), None)
 
 
-def unknown_image(name: str) -> str:
-    """What to tell about an image that is not known, with the next step."""
-    return f'image "{name}" is not known here: tell Remora how to run it with: remora image add {name} -- COMMAND [ARG...]'
+def unknown_image(name: str, option: str) -> str:
+    """What to tell about an image that is not known, with the next step; `option` names the profile (" --profile NAME")."""
+    command = f"remora image add{option} {name} -- COMMAND [ARG...]"
+    return f'image "{name}" is not known here: tell Remora how to run it with: {command}'
 
 
 class ImageCatalog:
     """The images of one profile. The file is read anew when it has changed, since other processes write it too."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, option: str = "") -> None:
+        """`option` is what to type for this profile: "" for the default one, otherwise " --profile NAME"."""
         self._path = path
+        self._option = option
         self._stamp: tuple[int, int] | None = None
         self._images: Mapping[str, Image] = {}
 
@@ -77,6 +80,10 @@ class ImageCatalog:
     def find(self, name: str) -> Image | None:
         """The image that a container's `image` means, or None."""
         return find_image(self.read(), name)
+
+    def explain_unknown(self, name: str) -> str:
+        """What to tell about an image that is not known, with the next step."""
+        return unknown_image(name, self._option)
 
     def add(self, image: Image) -> None:
         """Adds an image or replaces the one of its name."""
