@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from remora.core.errors import UsageError
 from remora.core.names import NamespacedName
 from remora.core.settings import INGRESS_NGINX_CONTROLLER, REMORA_CLASS, REMORA_CONTROLLER, RoutingSettings
 from remora.kube.objects import IngressClass, ObjectMeta, Secret
@@ -49,7 +50,11 @@ def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None]:
     from remora.cli.controller_flags import FLAGS
     from remora.cli.flags import parse_flags
 
-    given = parse_flags(shlex.split(flags), FLAGS)
+    try:
+        words = shlex.split(flags)
+    except ValueError as error:
+        raise UsageError(f"--flags {flags!r}: {error}") from error
+    given = parse_flags(words, FLAGS)
     return RoutingSettings(session_key=b"", **routing_of(given)), given["session-key-secret"]
 
 

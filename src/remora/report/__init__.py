@@ -1,1 +1,1 @@
-"""What is generated from the tables: pages of the documentation. Pure."""
+"""What is said to people: pages made from the tables, verdicts on manifests, the way of one request. Pure."""

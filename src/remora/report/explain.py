@@ -160,7 +160,7 @@ def _through_backend(
     if backend is None:
         return _answered(said, "503: its backend has no endpoints")
     servers = _servers(backend, action, host, route)
-    placement = place(action.affinity, request.cookies, servers)
+    placement = place(action.affinity, request.cookies, servers, backend.balancing)
     is_hidden = not has_key and action.affinity is not None and _value(action, request) is not None and bool(servers)
     chosen = None if is_hidden else placement.server
     reason = "unknown here without the session key" if is_hidden else placement.reason

@@ -7,7 +7,7 @@ import msgspec
 
 from remora.haproxy.configuration import Server
 from remora.haproxy.features.former_sessions import KEPT
-from remora.model import Affinity, AffinityMode
+from remora.model import Affinity, AffinityMode, Balancing
 from remora.report.ring import former_owner, ring_owner
 
 _FORMER_LENGTH = 32
@@ -26,12 +26,21 @@ def cookie_value(name: str, cookies: str) -> str | None:
     return found[1] if found else None
 
 
-def place(affinity: Affinity | None, cookies: str, servers: Sequence[Server]) -> Placement:
+_WITHOUT_SESSION = {
+    Balancing.ROUND_ROBIN: "each request goes to the next pod in turn",
+    Balancing.CONSISTENT_HASH: "consistent hashing of what the policies name gives each request its pod",
+    Balancing.LEAST_CONNECTIONS: "each request goes to the pod with the fewest connections",
+}
+
+
+def place(
+    affinity: Affinity | None, cookies: str, servers: Sequence[Server], balancing: Balancing = Balancing.ROUND_ROBIN
+) -> Placement:
     """Which server answers a request with that Cookie header."""
     if not servers:
         return Placement(None, "it has no endpoints: 503")
     if affinity is None:
-        return Placement(None, "no session affinity: each request goes to the next pod in turn")
+        return Placement(None, f"no session affinity: {_WITHOUT_SESSION[balancing]}")
     value = cookie_value(affinity.cookie_name, cookies)
     if affinity.mode is AffinityMode.PERSISTENT:
         return _persistent(value, servers)

@@ -1,0 +1,67 @@
+"""`remora explain` and `remora routes` as they are typed."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from remora.cli.main import app
+
+MANIFESTS = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, annotations: {nginx.ingress.kubernetes.io/affinity: cookie}}
+spec:
+  rules:
+  - host: shop.example
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+      - {path: /x, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{port: 8080}]
+endpoints: [{addresses: [10.0.0.1], targetRef: {kind: Pod, name: web-a, uid: a}}]
+"""
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> str:
+    path = tmp_path / "all.yaml"
+    path.write_text(MANIFESTS)
+    return str(path)
+
+
+def run(*arguments: str) -> list[str]:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return [" ".join(line.split()) for line in result.stdout.splitlines() if line]
+
+
+def test_the_way_of_a_request_is_printed_step_by_step(manifests: str) -> None:
+    said = run("explain", "https://shop.example//a", "-f", manifests, "--flags", "--watch-ingress-without-class")
+    assert said[:3] == ["request GET https://shop.example//a", "host shop.example", "path /a"]
+    assert "answer pod web-a at 10.0.0.1:8080" in said
+    assert "Exact /x shop.example default/web the path is not exactly /x" in said
+
+
+def test_flags_of_the_controller_count(manifests: str) -> None:
+    said = run("explain", "shop.example", "-f", manifests)
+    assert "answer 404 of the default backend: no route takes it" in said
+    assert said[-1].endswith("it names no class, and --watch-ingress-without-class is not given")
+
+
+def test_routes_are_listed_in_the_order_of_trial(manifests: str) -> None:
+    assert run("routes", "-f", manifests, "--flags", "--watch-ingress-without-class") == [
+        "HOST PATH INGRESS TO PODS SESSION",
+        "shop.example Exact /x default/web default-web-80@hash 1 INGRESSCOOKIE, balanced",
+        "shop.example Prefix / default/web default-web-80@hash 1 INGRESSCOOKIE, balanced",
+    ]
