@@ -26,9 +26,19 @@ paths = st.sampled_from(["/", "/x", "/x/", "/p(/|$)(.*)", "/(", ""])
 services = st.sampled_from(["web", "api"])
 annotations = st.dictionaries(
     st.sampled_from(
-        ["affinity", "affinity-mode", "rewrite-target", "use-regex", "app-root", "canary", "auth-type", "ssl-redirect"]
+        [
+            "affinity",
+            "affinity-mode",
+            "rewrite-target",
+            "use-regex",
+            "app-root",
+            "canary",
+            "auth-type",
+            "ssl-redirect",
+            "load-balance",
+        ]
     ),
-    st.sampled_from(["cookie", "persistent", "/$2", "/", "true", "false", "basic"]),
+    st.sampled_from(["cookie", "persistent", "/$2", "/", "true", "false", "basic", "ewma"]),
     max_size=3,
 )
 
