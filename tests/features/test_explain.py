@@ -8,22 +8,29 @@ from collections.abc import Iterator
 import msgspec
 
 from remora.apply.executor import Executor
+from remora.core.names import NamespacedName
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator, Server
 from remora.model import (
     AffinityMode,
+    BackendName,
     Balancing,
+    Canary,
     Endpoint,
     ExactPath,
     ForwardTo,
+    HeaderCondition,
+    HeaderTest,
     Model,
     PathMatch,
     PrefixPath,
     RedirectTo,
     RegexPath,
     Route,
+    RouteId,
     VirtualHost,
 )
+from remora.report.canaries import decide
 from remora.report.search import Found, Taker, find_route
 from remora.report.sessions import place
 from tests.support.models import HASHED, NAME, backend, endpoint, host, model, route, sticky
@@ -160,3 +167,44 @@ async def test_a_session_is_placed_where_the_real_haproxy_places_it(
         placed += said.server is not None
         assert pod == names[said.server] if said.server else pod != "e", (path, cookies, said)
     assert placed > 60
+
+
+CONDITIONS = [
+    None,
+    HeaderCondition("x-canary", HeaderTest.WORD),
+    HeaderCondition("x-canary", HeaderTest.VALUE, "yes"),
+    HeaderCondition("x-canary", HeaderTest.PATTERN, "^v[0-9]|es$"),
+    HeaderCondition("x-canary", HeaderTest.PRESENCE),
+]
+
+
+async def test_a_canary_gets_what_the_real_haproxy_gives_it(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    draw = random.Random(9)
+    main = ForwardTo(NAME, sticky())
+    other = ForwardTo(BackendName("other"), msgspec.structs.replace(sticky(), backend_key="ca"))
+    canaries = {
+        f"/{number}-{weight}": Canary(
+            RouteId(f"c{number}{weight}"), NamespacedName("shop", "canary"), other, condition, cookie="try", weight=weight
+        )
+        for number, condition in enumerate(CONDITIONS)
+        for weight in (0, 100)
+    }
+    made = {path: msgspec.structs.replace(route(PrefixPath(path), main), canary=canary) for path, canary in canaries.items()}
+    backends = [
+        backend(endpoint("main", await pods.start("main"))),
+        backend(endpoint("canary", await pods.start("canary")), name=BackendName("other")),
+    ]
+    await executor.apply(Configurator(proxy_settings).configure(model([host(*made.values())], backends)))
+    for _ in range(200):
+        path = draw.choice(list(made))
+        value = draw.choice([None, "always", "never", "yes", "v1", "", "Always"])
+        headers = {} if value is None else {"X-Canary": value}
+        session = draw.choice(["", "", f"route=x|{sticky().backend_key}", "route=x|ca", "route=x|b"])
+        word = draw.choice(["", "", "try=always", "TRY=never", "try=else", "xtry=always"])
+        cookies = "; ".join(filter(None, (session, word)))
+        sent = {name.lower(): text for name, text in headers.items()}
+        said = decide(made[path], canaries[path], headers=sent, cookies=cookies, has_endpoints=True)
+        _, _, body = await client.get("web.example", path, cookie=cookies, headers=headers)
+        assert json.loads(body)["pod"] == said.side.value, (path, headers, cookies, said)
