@@ -21,8 +21,9 @@ INDEXES = range(151)
 """Numbers that a profile can have; its addresses follow from it (`addresses.Network`)."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
-_LONGEST_SOCKET_DIRECTORY = 70
-"""A UNIX socket's path ends at 107 bytes (unix(7)), and HAProxy appends to the name while it binds."""
+_SOCKET_DIRECTORY = re.compile(r"[A-Za-z0-9_./+=~-]{1,70}")
+"""Where HAProxy can have sockets: their path ends at 107 bytes (unix(7)), it appends to the name while it binds, and it reads
+`$`, commas and blanks in an address as something else."""
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +76,7 @@ class Profile(msgspec.Struct, frozen=True):
     def services(self) -> Path:
         """Configuration and sockets of the layer-4 proxy."""
         short = self.directory / "services"
-        if len(str(short)) <= _LONGEST_SOCKET_DIRECTORY:
+        if _SOCKET_DIRECTORY.fullmatch(str(short)):
             return short
         return Path("/tmp") / f"remora-{os.getuid()}-{zlib.crc32(str(self.directory).encode()):08x}"  # noqa: S108 - made private by its user
 

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ USUAL = "/var/lib/remora"
 LONGEST = 80
 """Bytes of a directory in which HAProxy can have its sockets: of the 107 of a socket's path (unix(7)) it needs the rest for
 the name and, while it binds, for a suffix."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+=~-]*")
+"""`$`, commas and blanks mean something in HAProxy's addresses and lists of certificates."""
 
 
 def state_directory(given: str, environ: Mapping[str, str]) -> Path:
@@ -37,12 +42,12 @@ def state_directory(given: str, environ: Mapping[str, str]) -> Path:
 
 
 def short_directory(directory: Path) -> Path:
-    """The directory itself, or a short link to it if its path is too long for sockets.
+    """The directory itself, or a short link to it if its path is too long for sockets or holds what HAProxy misreads.
 
     Raises:
         ConfigurationError: the place for the link belongs to another user.
     """
-    if len(os.fsencode(directory)) <= LONGEST:
+    if len(os.fsencode(directory)) <= LONGEST and _PLAIN.fullmatch(str(directory)):
         return directory
     place = Path(tempfile.gettempdir()) / f"remora-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)

@@ -96,3 +96,9 @@ def test_a_profile_that_cannot_be_read_says_how_to_begin_anew_and_stops_no_other
 def test_commands_name_the_profile_unless_it_is_the_default_one() -> None:
     assert make_profile("default", claimed=()).option == ""
     assert make_profile("other", claimed=()).option == " --profile other"
+
+
+@pytest.mark.parametrize("part", ["a b", "$HOME", "a,b", "ä" * 40, "x" * 80])
+def test_sockets_lie_where_haproxy_can_have_them(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path / part))
+    assert str(make_profile("default", claimed=()).services).startswith("/tmp/remora-")  # noqa: S108

@@ -30,6 +30,18 @@ def test_a_path_too_long_for_sockets_is_reached_by_a_short_link(tmp_path: Path, 
     assert short_directory(Path("/tmp")) == Path("/tmp")
 
 
+@pytest.mark.parametrize("name", ["a b", "$HOME", "a,b", "ä"])
+def test_a_path_that_haproxy_would_misread_is_reached_by_a_plain_link(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/tmp")  # noqa: S108
+    (tmp_path / name).mkdir()
+    short = short_directory(tmp_path / name)
+    assert name not in str(short)
+    assert short.resolve() == tmp_path / name
+    short.unlink()
+
+
 def test_a_directory_has_one_controller(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(UsageError, match="another controller"), locked(tmp_path):
         pass

@@ -1,5 +1,6 @@
 """What a person needs once the cluster runs."""
 
+import shlex
 import sys
 
 import msgspec
@@ -62,7 +63,7 @@ def what_next(started: Started, *, detached: bool) -> list[str]:
         f"API server  {started.server}",
         f"entry       {started.entry}  (Ingress hosts are answered here)",
         "",
-        f"export KUBECONFIG={started.kubeconfig}",
+        f"export KUBECONFIG={shlex.quote(started.kubeconfig)}",
         "kubectl get pods -A",
         f"remora image add{started.option} NAME --workdir DIR -- COMMAND ...",
         "kubectl create deployment web --image=NAME",
