@@ -34,7 +34,7 @@ def test_a_path_too_long_for_sockets_is_reached_by_a_short_link(tmp_path: Path, 
 def test_a_path_that_haproxy_would_misread_is_reached_by_a_plain_link(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/tmp")  # noqa: S108
+    monkeypatch.setattr("tempfile.tempdir", "/tmp")
     (tmp_path / name).mkdir()
     short = short_directory(tmp_path / name)
     assert name not in str(short)
