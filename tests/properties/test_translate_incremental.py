@@ -36,9 +36,12 @@ annotations = st.dictionaries(
             "auth-type",
             "ssl-redirect",
             "load-balance",
+            "server-alias",
+            "from-to-www-redirect",
+            "custom-headers",
         ]
     ),
-    st.sampled_from(["cookie", "persistent", "/$2", "/", "true", "false", "basic", "ewma"]),
+    st.sampled_from(["cookie", "persistent", "/$2", "/", "true", "false", "basic", "ewma", "b.example.com,.example.com", "shop/controller"]),
     max_size=3,
 )
 

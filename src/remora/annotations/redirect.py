@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.declare import OnInvalid, Risk, Scope, annotation, global_setting, is_off, planned
+from remora.annotations.declare import OnInvalid, Risk, Scope, annotation, global_setting
 from remora.annotations.values import ValueRefused, boolean, comma_list, one_of, shown, url
 
 
@@ -126,6 +126,14 @@ class Redirect:
         accepts=("true", "false"),
         refuses=("yes",),
     )
-    from_to_www: str = planned(
-        "from-to-www-redirect", "Sends the host with or without `www.` to the other one.", scope=Scope.HOST, inert=is_off
+    from_to_www: bool = annotation(
+        "from-to-www-redirect",
+        boolean,
+        default=False,
+        scope=Scope.HOST,
+        on_invalid=OnInvalid.DENY,
+        doc="`true` sends the host with or without `www.`, whichever no rule names, to the one of the rule.",
+        accepts=("true", "false"),
+        refuses=("yes",),
+        haproxy=("http-request redirect",),
     )

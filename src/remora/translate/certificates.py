@@ -78,6 +78,23 @@ class RefusalUnit(Unit[str], frozen=True):
         return view.ask(KeyPairUnit(self.secret)).refusal
 
 
+class CoveredNamesUnit(Unit[tuple[str, ...]], frozen=True):
+    """The DNS names in the certificate of a Secret, in lower case; none if it cannot be used."""
+
+    layer: ClassVar[int] = 1
+    secret: NamespacedName
+
+    def run(self, view: View) -> tuple[str, ...]:
+        pair = view.ask(KeyPairUnit(self.secret))
+        if pair.refusal:
+            return ()
+        try:
+            names = x509.load_pem_x509_certificates(pair.pem)[0].extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+            return ()
+        return tuple(name.lower() for name in names.value.get_values_for_type(x509.DNSName))
+
+
 class DefaultCertificate(msgspec.Struct, frozen=True, gc=False):
     """The certificate of hosts that have none, if one was named and can be used."""
 

@@ -16,6 +16,7 @@ from remora.model import PathMatch, RegexPath, Route, VirtualHost
 from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
+from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
 from remora.translate.paths import asks_for_regex, match_of
 from remora.translate.patterns import find_pattern_fault
@@ -38,15 +39,27 @@ class HostUnit(Unit[HostOutcome], frozen=True):
     host: Hostname
 
     def run(self, view: View) -> HostOutcome:
-        asked = (view.ask(IngressUnit(name)) for name in view.ingresses_of(self.host))
+        asked = [view.ask(IngressUnit(name)) for name in view.ingresses_of(self.host)]
         owners = by_precedence(one for one in asked if self.host in one.hosts)
         if not owners:
-            return HostOutcome()
-        problems: list[Problem] = []
+            return _further_host(view, self.host, asked)
+        problems = list(lost_aliases(self.host, asked, winners=owners))
         routes = _routes(view, self.host, owners=owners, problems=problems)
         owners = [owner for owner in owners if not is_canary(owner)]
         host = VirtualHost(self.host, routes) if owners else None
         return HostOutcome(host, _certificate(view, self.host, owners=owners), tuple(problems))
+
+
+def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutcome:
+    """A host that no rule names. What is wrong in the rules of an alias is told where they stand, on the host itself."""
+    owners = find_alias_owners(view, host, asked)
+    problems = tuple(lost_aliases(host, asked, winners=owners))
+    if owners:
+        routes = _routes(view, host, owners=owners, problems=[])
+        owners = [owner for owner in owners if not is_canary(owner)]
+        return HostOutcome(VirtualHost(host, routes), _certificate(view, host, owners=owners), problems)
+    www = find_www_host(view, host, asked)
+    return HostOutcome(*www, problems) if www else HostOutcome(problems=problems)
 
 
 def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> NamespacedName | None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
+from remora.annotations.hosts import Aliases
 from remora.annotations.registry import Defaults, Parsed, parse_all, parse_defaults
 from remora.annotations.values import shown
 from remora.core.names import ANY_HOST, Hostname, NamespacedName, ObjectRef
@@ -19,7 +20,7 @@ from remora.translate.classes import is_ours, missing_class
 from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
 from remora.translate.references import reference_problems
 from remora.translate.view import Unit, View
-from remora.watch.snapshot import normal_host
+from remora.watch.snapshot import alias_hosts, hosts_of, normal_host
 
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
@@ -78,6 +79,9 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     hosts: dict[Hostname, HostShare] = {}
     problems: tuple[Problem, ...] = ()
     response_headers: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[Hostname, ...] = ()
+    further_tls: dict[Hostname, TlsSection] = {}
+    """What covers hosts that may be further names of its own with TLS."""
 
     @property
     def name(self) -> NamespacedName:
@@ -110,8 +114,11 @@ class IngressUnit(Unit[Prepared], frozen=True):
         if refusal:
             problems.append(response_headers_refused(ingress.ref, refusal))
             parsed = msgspec.structs.replace(parsed, is_closed=True)
+        aliases = _aliases(ingress, parsed, problems)
+        sections = ((host, _tls_section(ingress, host)) for host in hosts_of(ingress) - hosts.keys())
+        further_tls = {host: section for host, section in sections if section}
         created = ingress.metadata.creation_timestamp
-        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems), response_headers=headers)
+        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems), headers, aliases, further_tls)
 
 
 def _why_left_out(ingress: Ingress, *, disable_catch_all: bool) -> Problem | None:
@@ -140,6 +147,22 @@ def _hosts(ingress: Ingress, problems: list[Problem]) -> dict[Hostname, HostShar
         paths = rule.http.paths if rule.http else ()
         rules_of.setdefault(host, []).extend(_path_rules(ingress, paths, field=f"{field}.http", problems=problems))
     return {host: HostShare(tuple(rules), fallback, _tls_section(ingress, host)) for host, rules in rules_of.items()}
+
+
+def _aliases(ingress: Ingress, parsed: Parsed, problems: list[Problem]) -> tuple[Hostname, ...]:
+    """The further names of the Ingress's hosts."""
+    found: dict[Hostname, None] = {}
+    for item in parsed.of(Aliases).names:
+        for host in alias_hosts(item):
+            if _HOST.fullmatch(host):
+                found[host] = None
+                continue
+            message = f"{item!r} is no host name; of other forms only *.example.com and .example.com are known as aliases"
+            problems.append(
+                Problem(ingress.ref, "metadata.annotations", "AliasInvalid", message, "the alias is left out", Severity.ERROR)
+            )
+            break
+    return tuple(found)
 
 
 def _path_rules(

@@ -3,6 +3,7 @@
 A Snapshot is never changed; `changed` makes the next one from it and shares what did not change.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeVar, cast
@@ -50,11 +51,32 @@ def normal_host(text: str) -> Hostname:
     return Hostname(text.lower().removesuffix("."))
 
 
+def www_counterpart(host: Hostname) -> Hostname | None:
+    """The name with `www.` of one without, and the other way round; None for wildcards and "any host"."""
+    if host == ANY_HOST or host.startswith("*"):
+        return None
+    return Hostname(host.removeprefix("www.") if host.startswith("www.") else f"www.{host}")
+
+
+def alias_hosts(item: str) -> tuple[Hostname, ...]:
+    """The hosts that an item of a list of aliases stands for; `.example.com` stands for itself and all below it."""
+    name = normal_host(item)
+    return (Hostname(name[1:]), Hostname(f"*{name}")) if name.startswith(".") else (name,)
+
+
 def hosts_of(ingress: Ingress) -> frozenset[Hostname]:
-    """The hosts that an Ingress says something about."""
+    """The hosts that an Ingress says something about, or may: whether its annotations count, translation decides."""
     if not ingress.spec.rules:
         return frozenset((ANY_HOST,)) if ingress.spec.default_backend else frozenset()
-    return frozenset(normal_host(rule.host) for rule in ingress.spec.rules)
+    hosts = frozenset(normal_host(rule.host) for rule in ingress.spec.rules)
+    further: set[Hostname] = set()
+    for key, text in ingress.metadata.annotations.items():
+        name = key.rpartition("/")[2]
+        if name == "server-alias":
+            further.update(host for item in re.split(r"[,\n]", text) if item.strip() for host in alias_hosts(item.strip()))
+        elif name == "from-to-www-redirect":
+            further.update(other for host in hosts if (other := www_counterpart(host)))
+    return hosts | further
 
 
 def _services_of(endpoint_slice: EndpointSlice) -> frozenset[NamespacedName]:
