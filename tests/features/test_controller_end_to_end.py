@@ -18,6 +18,7 @@ from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from tests.support.api import FakeApi, running_api
 from tests.support.proxy import Client, Pods, free_ports
+from tests.support.rights import granted
 
 DEADLINE = 20.0
 STICKY = {
@@ -128,7 +129,9 @@ async def bench(pods: Pods, proxy_settings: ProxySettings) -> AsyncIterator[Benc
         api.put("ingressclasses", {"metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"}})
         service = {"ports": [{"port": 80, "name": "http", "targetPort": 8080}]}
         api.put("services", {"metadata": {"name": "web", "namespace": "shop"}, "spec": service})
+        api.may = granted()
         yield Bench(api, pods, proxy_settings)
+        assert api.denied == [], "the manifest grants what the controller asks for"
         # What a killed controller has left behind.
         await Executor(proxy_settings).stop(grace=0.0)
 

@@ -10,7 +10,7 @@ from remora.apply.runtime import RuntimeSocket
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.layout import Layout
-from remora.kube.objects import IngressTLS, KubernetesObject
+from remora.kube.objects import EndpointPort, IngressTLS, KubernetesObject
 from remora.model import Model
 from remora.plan.decide import Unchanged, decide
 from remora.plan.outcome import OutcomeKind
@@ -19,7 +19,6 @@ from remora.watch.snapshot import Snapshot
 from tests.support.certificates import self_signed
 from tests.support.kubernetes import (
     PREFIX,
-    EndpointPort,
     endpoint,
     endpoint_slice,
     ingress,

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -24,6 +24,16 @@ KINDS = {
 }
 
 
+class Access(NamedTuple):
+    """A request as authorization sees it; `resource` has its subresource behind a slash."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+
+
 class FakeApi:
     """Objects by plural and (namespace, name). Change them with `put` and `remove`, so that watches are told."""
 
@@ -32,6 +42,8 @@ class FakeApi:
         self.requests: list[str] = []
         self.patches: list[tuple[str, Any]] = []
         self.forbidden: set[str] = set()
+        self.may: Callable[[Access], bool] = lambda access: True
+        self.denied: list[Access] = []
         self.page = 0
         self.url = ""
         self._version = 100
@@ -82,12 +94,16 @@ class FakeApi:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")
-        parts = parts[2:] if parts[0] == "api" else parts[3:]
+        group, parts = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
         namespace = ""
         if parts[0] == "namespaces" and len(parts) > 2:
             namespace, parts = parts[1], parts[2:]
         plural, *rest = parts
-        if plural in self.forbidden:
+        verb = _VERBS[request.method] if request.method != "GET" else _reading_verb(rest, request.query)
+        access = Access(verb, group, "/".join((plural, *rest[1:])), namespace, rest[0] if rest else "")
+        if not self.may(access):
+            self.denied.append(access)
+        if plural in self.forbidden or access in self.denied:
             return _status(403, "Forbidden", f"{plural} is forbidden")
         match request.method:
             case "GET" if rest:
@@ -160,6 +176,13 @@ async def running_api() -> AsyncIterator[FakeApi]:
         yield api
     finally:
         await api.stop()
+
+
+_VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
+
+
+def _reading_verb(rest: Sequence[str], query: Mapping[str, str]) -> str:
+    return "get" if rest else "watch" if query.get("watch") else "list"
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:
