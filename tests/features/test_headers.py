@@ -23,7 +23,7 @@ from tests.support.models import NAME, backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods, running_executor
 
 EMPTY = BackendName("default-empty-80")
-HEADERS = (("X-One", 'a "quoted" %[src] |x; $y'), ("Cache-Control", "no-store"))
+HEADERS = (("X-One", 'a "quoted" %[src] |x; $y \\ \'#'), ("Cache-Control", "no-store"))
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,16 @@ async def test_pods_behind_a_rewrite_are_told_the_prefix(
         assert json.loads(body)["headers"].get("x-forwarded-prefix") == prefix
 
 
-def with_headers(port: int, *, allowed: tuple[str, ...] = ("X-One", "Cache-Control", "Content-Type")) -> Model:
+def with_headers(
+    port: int,
+    *,
+    allowed: tuple[str, ...] = ("X-One", "Cache-Control", "Content-Type"),
+    headers: tuple[tuple[str, str], ...] = HEADERS,
+) -> Model:
     routes = [
-        route(PrefixPath(""), response_headers=HEADERS),
-        route(PrefixPath("/empty"), ForwardTo(EMPTY), response_headers=HEADERS),
-        route(PrefixPath("/moved"), RedirectTo("https://new.example/", 301), response_headers=HEADERS),
+        route(PrefixPath(""), response_headers=headers),
+        route(PrefixPath("/empty"), ForwardTo(EMPTY), response_headers=headers),
+        route(PrefixPath("/moved"), RedirectTo("https://new.example/", 301), response_headers=headers),
         route(PrefixPath("/without")),
     ]
     found = model([host(*routes)], [backend(endpoint("a", port)), backend(name=EMPTY)])
@@ -82,7 +87,11 @@ def with_headers(port: int, *, allowed: tuple[str, ...] = ("X-One", "Cache-Contr
 async def test_a_route_s_headers_are_on_all_its_answers(
     executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
 ) -> None:
-    await executor.apply(Configurator(proxy_settings).configure(with_headers(await pods.start("a"))))
+    port = await pods.start("a")
+    configurator = Configurator(proxy_settings)
+    await executor.apply(configurator.configure(with_headers(port, headers=(("Cache-Control", "no-cache"),))))
+    assert (await client.get("web.example"))[1]["cache-control"] == "no-cache"
+    assert (await executor.apply(configurator.configure(with_headers(port)))).kind is OutcomeKind.RUNTIME
     expected = {name.lower(): value for name, value in HEADERS}
     for path, status in {"/": 200, "/empty": 503, "/moved": 301}.items():
         got, headers, _ = await client.get("web.example", path)

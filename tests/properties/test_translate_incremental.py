@@ -41,7 +41,9 @@ annotations = st.dictionaries(
             "custom-headers",
         ]
     ),
-    st.sampled_from(["cookie", "persistent", "/$2", "/", "true", "false", "basic", "ewma", "b.example.com,.example.com", "shop/controller"]),
+    st.sampled_from(
+        ["cookie", "persistent", "/$2", "/", "true", "false", "basic", "ewma", "b.example.com,.example.com", "shop/controller"]
+    ),
     max_size=3,
 )
 
