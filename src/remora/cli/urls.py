@@ -7,6 +7,9 @@ import msgspec
 from remora.cli.api import Api
 from remora.core.errors import ApiServerRefused, UsageError
 
+LOCALHOST = "127.0.0.1"
+"""Where node ports listen, besides on the node's own address."""
+
 LISTENING = "remora.io/Listening"
 """The Service condition in which the layer-4 proxy says what it could not listen on."""
 
@@ -46,14 +49,30 @@ def find_problem(service: dict[str, Any]) -> str:
 
 
 def service_urls(service: dict[str, Any]) -> list[str]:
-    """One URL for each TCP port: at the load balancer's address if it has one, else at the cluster IP."""
+    """One URL for each TCP port: at the load balancer's address if it has one, else at the cluster IP.
+
+    Where nothing could listen there (an ordinary user and port 80, say), at the node port if that does.
+    """
     spec = service["spec"]
     points = service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
     address = next((point["ip"] for point in points if point.get("ip")), spec.get("clusterIP") or "None")
     if address == "None":
         return []
     ports = [port for port in spec.get("ports") or () if port.get("protocol", "TCP") == "TCP"]
-    return [_url(address, port["port"], secure=port.get("name") == "https" or port["port"] == 443) for port in ports]
+    blocked = find_problem(service)
+    return [_url(*_place(address, port, blocked), secure=_is_https(port)) for port in ports]
+
+
+def _place(address: str, port: dict[str, Any], blocked: str) -> tuple[str, int]:
+    """Address and port to use, given what the Service could not listen on."""
+    number, node_port = port["port"], port.get("nodePort")
+    if node_port and f"{address}:{number} " in blocked and f"{LOCALHOST}:{node_port} " not in blocked:
+        return LOCALHOST, node_port
+    return address, number
+
+
+def _is_https(port: dict[str, Any]) -> bool:
+    return port.get("name") == "https" or port["port"] == 443
 
 
 def _url(address: str, port: int, *, secure: bool) -> str:
