@@ -34,6 +34,10 @@ RULES: dict[str, Rules] = {
         (RegexPath("/b/"), "slash"),
         (RegexPath("/"), "folded-root"),
     ),
+    "repeating.example": (
+        (RegexPath("/guarded((?:[a-z]|/)*)$"), "guarded"),
+        (RegexPath("/.*"), "open"),
+    ),
     "regex.example": (
         (RegexPath("/a/(b|%)/?$"), "end"),
         (RegexPath(r"/a\?.*"), "regex-question"),
@@ -120,6 +124,17 @@ async def serve(executor: Executor, settings: ProxySettings, ports: dict[str, in
     backends = [backend(endpoint(pod, port), name=BackendName(pod)) for pod, port in ports.items()]
     outcome = await executor.apply(Configurator(settings).configure(model(hosts, backends)))
     assert not outcome.error
+
+
+async def test_no_path_is_too_long_for_the_pattern_that_guards_it(
+    executor: Executor, proxy_settings: ProxySettings, ports: dict[str, int]
+) -> None:
+    await serve(executor, proxy_settings, ports)
+    for length in (10, 400, 900, 3900, 7900):
+        for element in (b"/a", b"a", b"/%61"):
+            path = b"/guarded" + element * (length // len(element))
+            pod, _ = await asked(proxy_settings, b"GET %s HTTP/1.1\r\nHost: repeating.example" % path)
+            assert pod == ("400" if len(decoded(path) or b"") > 1000 else "guarded")
 
 
 CASES = [

@@ -40,6 +40,7 @@ from remora.model import (
     VirtualHost,
 )
 
+_REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{)")
 _LITERAL = re.compile(r"[A-Za-z0-9/_~-]*")
 _BELOW = "(/|$)(.*)"
 """How people write "this path and all below it" as a regular expression."""
@@ -69,7 +70,7 @@ def configure_host(host: VirtualHost) -> HostPart:
     plain = [route for route in host.routes if not isinstance(route.match, RegexPath)]
     patterns = [(route.match.pattern, records[route.id]) for route in host.routes if isinstance(route.match, RegexPath)]
     folded = folded_keys(host.host, [pattern for pattern, _ in patterns])
-    kind = HostKind.PLAIN if not patterns else HostKind.REGEX if folded is None else HostKind.FOLDED
+    kind = HostKind.PLAIN if not patterns else _regex_kind(patterns) if folded is None else HostKind.FOLDED
     canaries = [(route, route.canary) for route in host.routes if route.canary]
     forwards = [(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)]
     texts: dict[Map, dict[str, str]] = {
@@ -100,6 +101,10 @@ def configure_host(host: VirtualHost) -> HostPart:
         texts={name: entries for name, entries in texts.items() if entries},
         canary_routes={route.id: _record(other) for route in host.routes if (other := route.canary_route)},
     )
+
+
+def _regex_kind(patterns: Sequence[tuple[str, RouteRecord]]) -> HostKind:
+    return HostKind.REPEATING if any(_REPEATED_GROUP.search(pattern) for pattern, _ in patterns) else HostKind.REGEX
 
 
 def targets(host: VirtualHost) -> frozenset[Target]:

@@ -89,6 +89,9 @@ class HostKind(Enum):
     PLAIN = "plain"
     FOLDED = "folded"
     REGEX = "regex"
+    REPEATING = "repeating"
+    """As REGEX, with a pattern that repeats a group. PCRE gives up on such a one when the path is long, and HAProxy would go on
+    with the next pattern, past the guards of the route that is meant; so long paths are refused."""
 
 
 class RouteRecord(msgspec.Struct, frozen=True):

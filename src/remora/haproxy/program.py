@@ -36,6 +36,9 @@ _UNROUTED = "!{ var(txn.record) -m found }"
 _ODD_PATH = "{ path -m sub % // /. }"
 """Paths that are compared in another spelling than the client's."""
 
+_LONGEST_REPEATED = 1000
+"""Bytes of a path in which PCRE matches a repeated group with the usual limit on its depth."""
+
 # TLS 1.2 suites of ingress-nginx's `ssl-ciphers`, in its order.
 _CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -225,11 +228,15 @@ def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directi
     for wider in ('var(txn.host),regsub("^[^.]+","*")', f"str({ANY_HOST_KEY})"):
         yield rule("http-request set-var(txn.virtual_host)", wider, when="!{ var(txn.kind) -m found }")
         yield find_kind
+    too_long = f"{{ var(txn.kind) -m str {HostKind.REPEATING.value} }} {{ var(txn.decoded) -m len gt {_LONGEST_REPEATED} }}"
+    yield rule("http-request deny deny_status 400", when=too_long)
     record = "http-request set-var(txn.record)"
+    by_regex = f"concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})"
     looked_up = {
         HostKind.PLAIN: f"concat(,txn.path,{EXACT_END}),map_beg({layout.map(Map.ROUTES)})",
         HostKind.FOLDED: f"concat(,txn.path,/),lower,map_beg({layout.map(Map.FOLDED_ROUTES)})",
-        HostKind.REGEX: f"concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})",
+        HostKind.REGEX: by_regex,
+        HostKind.REPEATING: by_regex,
     }
     for kind, find in looked_up.items():
         yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {kind.value} }}")

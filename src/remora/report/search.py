@@ -97,7 +97,7 @@ class _Search:
         return msgspec.structs.replace(found, taker=taker, undecided=undecided)
 
     def _look_up(self, kind: str | None, name: bytes, path: bytes) -> tuple[RouteRecord | None, tuple[str, ...]]:
-        if kind == HostKind.REGEX.value:
+        if kind in (HostKind.REGEX.value, HostKind.REPEATING.value):
             return _first(self._part(name), name + path)
         encoded = path.replace(b"%", b"%25").replace(b"?", b"%3F").replace(b" ", b"%20")
         if kind == HostKind.FOLDED.value:

@@ -54,8 +54,9 @@ def test_a_host_says_which_map_knows_its_paths() -> None:
     plain = configure_host(host(route(PrefixPath("/a")), route(ExactPath("/b"))))
     folded = configure_host(host(route(RegexPath("/a(/|$)(.*)"))))
     regex = configure_host(host(route(RegexPath("/a[0-9]"))))
-    kinds = [part.texts[Map.HOSTS]["web.example"] for part in (plain, folded, regex)]
-    assert kinds == [HostKind.PLAIN.value, HostKind.FOLDED.value, HostKind.REGEX.value]
+    repeating = configure_host(host(route(RegexPath("/a")), route(RegexPath("/a(/[a-z]+)*$"))))
+    kinds = [part.texts[Map.HOSTS]["web.example"] for part in (plain, folded, regex, repeating)]
+    assert kinds == [HostKind.PLAIN.value, HostKind.FOLDED.value, HostKind.REGEX.value, HostKind.REPEATING.value]
     assert (len(plain.routes), len(folded.folded_routes), len(regex.regex_routes)) == (2, 1, 1)
 
 
