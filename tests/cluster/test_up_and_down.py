@@ -120,6 +120,19 @@ def test_ctrl_c_ends_it_in_order(terminal: Terminal, number: signal.Signals) -> 
     assert not left_behind(terminal)
 
 
+def test_a_pod_that_does_not_end_is_waited_for_aloud_and_then_killed(terminal: Terminal) -> None:
+    up(terminal, "--no-wait")
+    deaf = "trap '' TERM; touch \"$HEARD\"; while :; do sleep 0.2; done"
+    terminal.remora("image", "add", *TEST, "deaf", "--env", f"HEARD={terminal.home / 'heard'}", "--", "sh", "-c", deaf)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "deaf"}}
+    api(terminal).create("/api/v1/namespaces/default/pods", {**pod, "spec": {"containers": [{"name": "c", "image": "deaf"}]}})
+    wait_for((terminal.home / "heard").exists, "the pod's process")
+    done = terminal.remora("delete", "--yes", *TEST)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["waiting for the pods of profile test to end", "Profile test is removed."]
+    assert not left_behind(terminal)
+
+
 def is_ready(terminal: Terminal) -> bool:
     try:
         return api(terminal).is_ready()

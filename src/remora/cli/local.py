@@ -5,9 +5,13 @@ import signal
 import time
 
 from remora.cli.api import Api
+from remora.cli.render import say
 from remora.cluster.lock import find_runner
 from remora.cluster.profile import Profile, find_profile
 from remora.core.errors import RemoraError, UsageError
+
+PATIENCE = 4.0
+"""Seconds after which a person wonders."""
 
 STOP_TIMEOUT = 90.0
 """Seconds for a cluster to end: the grace period of its pods and a little more."""
@@ -60,9 +64,13 @@ def stop(profile: Profile) -> int | None:
     if not pid:
         return None
     os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT
+    began = time.monotonic()
+    told = False
     while find_runner(profile) is not None:
-        if time.monotonic() > deadline:
+        if not told and time.monotonic() > began + PATIENCE:
+            say(f"waiting for the pods of profile {profile.name} to end")
+            told = True
+        if time.monotonic() > began + STOP_TIMEOUT:
             raise RemoraError(f"profile {profile.name} (pid {pid}) has not ended after {STOP_TIMEOUT:.0f} s; see {profile.log}")
         time.sleep(0.05)
     return pid
