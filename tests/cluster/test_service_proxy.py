@@ -98,6 +98,7 @@ async def rig() -> AsyncIterator[Rig]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        assert not list(Path(directory).rglob("*.sock")), "sockets are left of a proxy that ended"
 
 
 @contextlib.contextmanager

@@ -91,7 +91,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Rows under headings in columns, as kubectl shows them; nothing for no rows."""
     if not rows:
         return
-    cells = [tuple(str(cell) for cell in row) for row in (headings, *rows)]
+    cells = [tuple(str(cell).replace("\n", "\\n") for cell in row) for row in (headings, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for number, row in enumerate(cells):
         line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -85,6 +85,8 @@ class ServiceProxy:
                     await self._process.stop(STOP_GRACE)
             # While a reload is under way the master does not answer, and so cannot be told to stop.
             await asyncio.to_thread(end_leftovers, self._directory)
+            for socket in self._directory.glob("*.sock"):
+                socket.unlink()
 
     async def _follow(self, resource: str) -> None:
         while True:
