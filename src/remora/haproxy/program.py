@@ -6,6 +6,7 @@ the order of `_class_section`. Nothing that comes from an Ingress is in here.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -52,13 +53,19 @@ def render_program(settings: ProxySettings, header_names: tuple[str, ...] = ()) 
     It names its own digest in the variable `proc.program`, so that a controller that finds HAProxy running can tell whether it
     runs this very program.
     """
-    body = list(_sections(settings, header_names))
-    return render_sections([_global_section(settings, digest=program_digest(settings, header_names)), *body])
+    return _rendered(settings, header_names)[0]
 
 
 def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) -> str:
     """The digest that `render_program` writes: 16 hex digits."""
-    return _digest(render_sections(_sections(settings, header_names)) + former_sessions_script())
+    return _rendered(settings, header_names)[1]
+
+
+@lru_cache(maxsize=4)
+def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[str, str]:
+    body = render_sections(_sections(settings, header_names))
+    digest = _digest(body + former_sessions_script())
+    return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
 
 def _digest(text: str) -> str:

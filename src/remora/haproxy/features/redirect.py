@@ -13,6 +13,9 @@ STATUSES = (301, 302, 303, 307, 308)
 TEXT_STATUSES = (300, 304, 305, 306)
 """The others of 3xx: answered without a Location, the URL as the body, as nginx does."""
 
+_RICH = "redirects-rich"
+"""The defaults of rich backends."""
+
 _HOST = "%[req.hdr(host)]"
 _HOST_NAME = "%[req.hdr(host),host_only,lower]"
 _WITHOUT_SLASH = r'pathq,regsub("/$","")'
@@ -61,16 +64,17 @@ def sections(
 ) -> Iterator[Section]:
     """The backends above; `policies` are the rules that the rich ones run first. `ports` are those of HTTP and of HTTPS."""
     find = rule("http-request set-var(txn.location)", f"var(txn.route),map_str({redirects_map})")
+    yield section("defaults", _RICH, "from", defaults, lines=policies)
     for status, rich in product((*STATUSES, *TEXT_STATUSES), (False, True)):
-        first = (*policies, find) if rich else (find,)
-        lines = (*first, *_absolute_location(), _answer(status))
-        yield section("backend", redirect_backend(status, rich=rich), "from", defaults, lines=lines)
+        origin = ("from", _RICH if rich else defaults)
+        lines = (find, *_absolute_location(), _answer(status))
+        yield section("backend", redirect_backend(status, rich=rich), *origin, lines=lines)
         if status in TEXT_STATUSES:
             continue
-        to_host = (*first, *_send_to_host(status, ports))
-        yield section("backend", to_host_backend(status, rich=rich), "from", defaults, lines=to_host)
-        to_https = (*first, *_send_to_https(status, ports[1])) if rich else (_plainly_to_https(status),)
-        yield section("backend", to_https_backend(status, rich=rich), "from", defaults, lines=to_https)
+        to_host = (find, *_send_to_host(status, ports))
+        yield section("backend", to_host_backend(status, rich=rich), *origin, lines=to_host)
+        to_https = (find, *_send_to_https(status, ports[1])) if rich else (_plainly_to_https(status),)
+        yield section("backend", to_https_backend(status, rich=rich), *origin, lines=to_https)
 
 
 def _answer(status: int) -> Directive:
