@@ -168,5 +168,5 @@ def test_an_unknown_image_says_which_command_would_help(cluster: Terminal) -> No
         lambda: "ErrImagePull" in cluster.kubectl("get", "pods") or "ImagePullBackOff" in cluster.kubectl("get", "pods"),
         "refusal",
     )
-    assert "remora image add nobody/knows:1" in cluster.kubectl("describe", "pods", "-l", "app=stranger")
+    assert "remora image add --profile test nobody/knows:1" in cluster.kubectl("describe", "pods", "-l", "app=stranger")
     cluster.kubectl("delete", "deployment", "stranger")
