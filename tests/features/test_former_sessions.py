@@ -133,7 +133,7 @@ async def test_a_ring_of_two_thousand_pods_is_built_while_other_requests_go_on(
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         writer.close()
 
-    async with await asyncio.start_server(answer, "0.0.0.0") as server:  # noqa: S104 - the pods are all of 127.1.0.0/16
+    async with await asyncio.start_server(answer, "0.0.0.0") as server:  # the pods are all of 127.1.0.0/16
         port = server.sockets[0].getsockname()[1]
         places = {f"127.1.{number // 250}.{1 + number % 250}": f"pod-{number}" for number in range(2000)}
         endpoints = [msgspec.structs.replace(endpoint(name, port), address=address) for address, name in places.items()]
