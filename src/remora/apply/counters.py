@@ -30,13 +30,14 @@ class CounterSum:
     """Counts that never go down: every worker has its own table, and takes it along when it ends."""
 
     def __init__(self) -> None:
-        self._ended: Counts = Counter()
         self._workers: dict[int, Counts] = {}
 
     def update(self, workers: Mapping[int, Counts]) -> tuple[RequestCount, ...]:
-        """Takes what each worker (by process id) has counted so far; returns the sums, ordered."""
-        for pid in self._workers.keys() - workers.keys():
-            self._ended += self._workers[pid]
-        self._workers = dict(workers)
-        total = sum(self._workers.values(), self._ended)
+        """Takes what each worker (by process id) has counted so far; returns the sums, ordered.
+
+        A worker that did not answer may have ended or may only be slow: what it said last goes on being counted, once.
+        """
+        for pid, counts in workers.items():
+            self._workers[pid] = self._workers.get(pid, Counter()) | counts
+        total = sum(self._workers.values(), Counts())
         return tuple(RequestCount(route, code, total[route, code]) for route, code in sorted(total))

@@ -1,9 +1,11 @@
 """Replies from bytes, however they arrive."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.apply.counters import CounterSum, parse_counts
+from remora.apply.counters import CounterSum, Counts, parse_counts
 from remora.apply.protocol import ReplyReader, command_bytes
 from remora.model import RouteId
 
@@ -30,6 +32,14 @@ def test_a_payload_ends_with_an_empty_line() -> None:
 TABLE = """# table: requests, type: string, size:204800, used:1
 0x1: key=abc use=0 exp=0 shard=0 gpc0={} gpc2=1 gpc20=0
 """
+
+
+def test_a_worker_that_did_not_answer_once_is_not_counted_twice() -> None:
+    sums = CounterSum()
+    told: list[dict[int, Counts]] = [{1: parse_counts(TABLE.format(5))}, {}, {1: parse_counts(TABLE.format(6))}, {1: Counter()}]
+    for workers in told:
+        total = {(item.route, item.code): item.count for item in sums.update(workers)}
+    assert total[RouteId("abc"), 200] == 6
 
 
 def test_counts_never_go_down_when_a_worker_ends() -> None:
