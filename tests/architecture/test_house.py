@@ -33,3 +33,9 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"aiohttp", "kubernetes_asyncio", "starlette", "uvicorn", "cryptography", "rich.console", "asyncio"}
     assert heavy & set(loaded) == set()
+
+
+def test_the_entry_imports_nothing_before_it_can_take_an_interruption() -> None:
+    code = "import sys, remora.__main__; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in loaded if name.startswith("remora")] == ["remora", "remora.__main__"]
