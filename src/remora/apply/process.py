@@ -26,16 +26,12 @@ END_TIMEOUT = 2.0
 
 
 class HAProxyProcess:
-    """A HAProxy that reads `files`, in their order, and has its sockets and pid file in `directory`.
+    """A HAProxy that reads `files`, in their order, and has its sockets and pid file in `directory`."""
 
-    `name` is the local peer's name, under which a reload hands stick tables from the old worker to the new one.
-    """
-
-    def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path], name: str = "remora") -> None:
+    def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path]) -> None:
         self._binary = binary
         self._directory = directory
         self._files = tuple(files)
-        self._name = name
         self._master_socket = directory / "master.sock"
         self._pid_file = directory / "haproxy.pid"
         self._master = RuntimeSocket(self._master_socket, timeout=RELOAD_TIMEOUT)
@@ -51,7 +47,7 @@ class HAProxyProcess:
         Raises:
             HAProxyRefused: HAProxy's own words about the configuration or an address that it cannot bind.
         """
-        command = [str(self._binary), "-W", "-D", "-L", self._name, "-S", f"{self._master_socket},mode,600"]
+        command = [str(self._binary), "-W", "-D", "-S", f"{self._master_socket},mode,600"]
         command += ["-p", str(self._pid_file), *self._file_arguments()]
         lost = self._find_silent()
         await _check_output(command, timeout=START_TIMEOUT)
@@ -73,7 +69,7 @@ class HAProxyProcess:
             HAProxyRefused: it would not, and why.
         """
         arguments = [argument for file in files for argument in ("-f", str(file))]
-        await _check_output([str(self._binary), "-c", "-q", "-L", self._name, *arguments], timeout=START_TIMEOUT)
+        await _check_output([str(self._binary), "-c", "-q", *arguments], timeout=START_TIMEOUT)
 
     async def reload(self) -> None:
         """Replaces the worker by one that has read the files anew; the old one finishes its connections.

@@ -89,11 +89,6 @@ def is_active(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") not in TERMINAL_PHASES and not is_terminating(pod)
 
 
-def replaced(obj: Mapping[str, Any], **fields: Any) -> Object:
-    """A copy with these top-level fields instead."""
-    return {**obj, **fields}
-
-
 def with_metadata(obj: Mapping[str, Any], **fields: Any) -> Object:
     """A copy with these fields of `metadata` instead."""
     return {**obj, "metadata": {**obj["metadata"], **fields}}

@@ -6,7 +6,7 @@ from remora.haproxy.maps import Map
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Absolute paths below `directory`. Files are written by `apply`; `runtime_socket` and `master_socket` are HAProxy's."""
+    """Absolute paths below `directory`. Files are written by `apply`; `runtime_socket` is HAProxy's."""
 
     directory: str
 
@@ -21,10 +21,6 @@ class Layout(msgspec.Struct, frozen=True):
     @property
     def runtime_socket(self) -> str:
         return f"{self.directory}/runtime.sock"
-
-    @property
-    def master_socket(self) -> str:
-        return f"{self.directory}/master.sock"
 
     @property
     def former_sessions_script(self) -> str:

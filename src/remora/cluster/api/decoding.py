@@ -56,14 +56,29 @@ def parse_json(body: bytes, kind: str) -> Any:
         raise bad_request(f"{message} ({shown[:1000]})") from None
 
 
-class _YamlLoader(yaml.SafeLoader):
-    """YAML as JSON can say it: a timestamp stays text."""
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _YamlLoader(_SafeLoader):  # type: ignore[misc]
+    """YAML as Kubernetes reads it: what looks like a date is text."""
 
 
 _YamlLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def load_yaml(body: bytes) -> Any:
+    """What a YAML text says.
+
+    Raises:
+        ApiError: BadRequest; it is not YAML.
+    """
+    try:
+        return yaml.load(body, Loader=_YamlLoader)  # noqa: S506 - a safe loader with fewer types
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise bad_request(f"error converting YAML to JSON: {error}") from None
 
 
 def parse_yaml(body: bytes, kind: str) -> Any:
@@ -74,10 +89,7 @@ def parse_yaml(body: bytes, kind: str) -> Any:
     """
     if body.lstrip().startswith(b"{"):
         return parse_json(body, kind)
-    try:
-        return yaml.load(body, Loader=_YamlLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise bad_request(f"error converting YAML to JSON: {error}") from None
+    return load_yaml(body)
 
 
 def _from_pairs(pairs: list[tuple[str, Any]]) -> Object:

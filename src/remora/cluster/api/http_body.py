@@ -3,10 +3,9 @@
 from typing import Any
 
 import msgspec
-import yaml
 
 from remora.cluster.api.conversion import to_stored
-from remora.cluster.api.decoding import decode, parse_json, strict_error
+from remora.cluster.api.decoding import decode, load_yaml, parse_json, strict_error
 from remora.cluster.api.errors import Object, bad_request, invalid_options, unsupported, unsupported_media_type
 from remora.cluster.api.http_message import Request
 from remora.cluster.api.negotiation import AVAILABLE, JSON, PROTOBUF, YAML, parse_media_type
@@ -14,17 +13,6 @@ from remora.cluster.api.protobuf import decode_protobuf
 from remora.cluster.api.resources import Resource
 
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_Base):  # type: ignore[misc]
-    """YAML as Kubernetes reads it: what looks like a date is text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in _Base.yaml_implicit_resolvers.items()
-}
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -57,10 +45,7 @@ def read_value(request: Request, kind: str) -> Any:
         return decode_protobuf(request.body)
     if media not in (YAML, "text/yaml"):
         raise unsupported_media_type(AVAILABLE)
-    try:
-        return yaml.load(request.body, Loader=_Loader)  # noqa: S506 - a safe loader with fewer types
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise bad_request(f"error converting YAML to JSON: {error}") from None
+    return load_yaml(request.body)
 
 
 def read_options(request: Request, kind: str) -> Object:

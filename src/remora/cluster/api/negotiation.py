@@ -37,10 +37,6 @@ class Form(msgspec.Struct, frozen=True):
     media: str = JSON
     target: str = ""
 
-    @property
-    def is_yaml(self) -> bool:
-        return self.media == YAML
-
 
 def parse_accept(header: str) -> Iterator[MediaType]:
     """The alternatives, best first (RFC 9110, section 12.5.1)."""

@@ -28,7 +28,6 @@ class Schema(
     rename={
         "reference": "$ref",
         "values": "additionalProperties",
-        "alternatives": "oneOf",
         "list_type": "x-kubernetes-list-type",
         "list_keys": "x-kubernetes-list-map-keys",
         "map_type": "x-kubernetes-map-type",
@@ -49,7 +48,6 @@ class Schema(
     properties: dict[str, "Schema"] = {}
     items: "Schema | None" = None
     values: "Schema | bool | None" = None
-    alternatives: tuple["Schema", ...] = ()
     list_type: str = ""
     list_keys: tuple[str, ...] = ()
     map_type: str = ""

@@ -58,9 +58,6 @@ class Selector(msgspec.Struct, frozen=True):
         return not self.requirements or self.matches(obj["metadata"].get("labels") or {})
 
 
-EVERYTHING = Selector()
-
-
 def parse_label_selector(text: str) -> Selector:
     """`a=b,c in (d,e),!f` and so on.
 

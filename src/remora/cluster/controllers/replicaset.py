@@ -117,10 +117,6 @@ def _rank(pod: Mapping[str, Any]) -> tuple[bool, int, bool, int, int]:
     )
 
 
-def _age(pod: Mapping[str, Any]) -> tuple[str, str]:
-    return (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"])
-
-
 def _cost(pod: Mapping[str, Any]) -> int:
     try:
         return int(annotations_of(pod).get(DELETION_COST, "0"))

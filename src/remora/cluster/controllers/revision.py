@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from remora.cluster.controllers.rollout import DESIRED_REPLICAS, MAX_REPLICAS, Limits
-from remora.cluster.objects import Object, annotations_of, controller_reference, labels_of, with_metadata
+from remora.cluster.objects import Object, annotations_of, controller_reference, with_metadata
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
@@ -128,7 +128,3 @@ def _is_empty(replicaset: Mapping[str, Any]) -> bool:
         and is_observed
         and not replicaset["metadata"].get("deletionTimestamp")
     )
-
-
-def hash_of(replicaset: Mapping[str, Any]) -> str:
-    return labels_of(replicaset).get(HASH_LABEL, "")

@@ -51,7 +51,7 @@ class ServiceProxy:
         self._directory = directory
         self._file = directory / "services.cfg"
         self._socket = directory / "runtime.sock"
-        self._process = HAProxyProcess(binary=binary, directory=directory, files=[self._file], name="services")
+        self._process = HAProxyProcess(binary=binary, directory=directory, files=[self._file])
         self._runtime = RuntimeSocket(self._socket)
         self._running: Running | None = None
         """What HAProxy confirmed; None if the next step has to be a reload."""
