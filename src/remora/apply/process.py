@@ -30,7 +30,6 @@ class HAProxyProcess:
 
     def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path]) -> None:
         self._binary = binary
-        self._directory = directory
         self._files = tuple(files)
         self._master_socket = directory / "master.sock"
         self._pid_file = directory / "haproxy.pid"

@@ -109,7 +109,7 @@ class Metrics(Collector):
         self._current = Gauge(
             "remora_api_connected", "1 if the last request for the kind succeeded, else 0.", ["kind"], registry=self.registry
         )
-        self._labels: dict[RouteId, RouteLabels] = {}
+        self._model = Model()
         self._requests: tuple[RequestCount, ...] = ()
         self._problems: Counter[tuple[str, str]] = Counter()
         self.registry.register(self)
@@ -127,7 +127,7 @@ class Metrics(Collector):
 
     def tell_translation(self, model: Model, problems: Iterable[Problem]) -> None:
         """Takes what there is now."""
-        self._labels = labels_of_routes(model)
+        self._model = model
         self._problems = Counter((problem.object.name.namespace, problem.code) for problem in problems)
 
     def tell_requests(self, counts: tuple[RequestCount, ...]) -> None:
@@ -156,7 +156,7 @@ class Metrics(Collector):
         """What is computed when somebody asks (prometheus_client calls this)."""
         names = ["namespace", "ingress", "host", "path", "code"]
         requests = CounterMetricFamily("remora_requests", "Requests answered, by route and status.", labels=names)
-        for (labels, code), count in sorted(sum_requests(self._requests, self._labels).items(), key=str):
+        for (labels, code), count in sorted(sum_requests(self._requests, labels_of_routes(self._model)).items(), key=str):
             requests.add_metric([labels.namespace, labels.ingress, labels.host, labels.path, str(code)], count)
         yield requests
         problems = GaugeMetricFamily("remora_problems", "What is wrong in objects now.", labels=["namespace", "code"])
