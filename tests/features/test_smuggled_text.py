@@ -87,7 +87,7 @@ def pairs() -> list[tuple[bytes, bytes]]:
 
 
 def odd_objects(chance: random.Random) -> list[KubernetesObject]:
-    names = [PREFIX + row.name for row in rows()]
+    names = [row.key(PREFIX.rstrip("/")) for row in rows()]
     made: list[KubernetesObject] = []
 
     def odd() -> str:

@@ -63,7 +63,7 @@ smuggled = st.sampled_from(
 )
 texts = st.one_of(smuggled, st.lists(smuggled, max_size=3).map("".join), st.text(max_size=20))
 paths = texts.map(lambda text: f"/{text}")
-annotations = st.dictionaries(st.sampled_from([PREFIX + row.name for row in rows()]), texts, max_size=6)
+annotations = st.dictionaries(st.sampled_from([row.key(PREFIX.rstrip("/")) for row in rows()]), texts, max_size=6)
 
 
 @st.composite

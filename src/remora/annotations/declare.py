@@ -14,6 +14,9 @@ from remora.annotations.values import text
 
 T = TypeVar("T")
 
+OWN_PREFIX = "remora.io"
+"""Where annotations stand that only Remora has."""
+
 
 class Scope(Enum):
     """What a setting is attached to, and so where two Ingresses can disagree."""
@@ -74,9 +77,15 @@ class Row:
     """Whether it restricts access, so that an Ingress must not be served without it."""
     inert: Callable[[str], bool] = lambda _: False
     """Whether a text asks for nothing, so that not honouring it changes nothing."""
+    own: bool = False
+    """Whether only Remora has it: it stands under OWN_PREFIX then, and under no prefix of ingress-nginx."""
     accepts: tuple[str, ...] = ()
     refuses: tuple[str, ...] = ()
     haproxy: tuple[str, ...] = ()
+
+    def key(self, prefix: str) -> str:
+        """The annotation as it is written; `prefix` is that of ingress-nginx's annotations."""
+        return f"{OWN_PREFIX if self.own else prefix}/{self.name}"
 
 
 def annotation(
@@ -92,6 +101,7 @@ def annotation(
     on_invalid: OnInvalid = OnInvalid.DEFAULT,
     support: Support = Support.FULL,
     differs: str = "",
+    own: bool = False,
     accepts: tuple[str, ...] = (),
     refuses: tuple[str, ...] = (),
     haproxy: tuple[str, ...] = (),

@@ -22,7 +22,7 @@ from remora.annotations.body import Body
 from remora.annotations.canary import Canary
 from remora.annotations.client_tls import ClientTls
 from remora.annotations.cors import Cors
-from remora.annotations.declare import OnInvalid, Risk, Row, Support, rows_of
+from remora.annotations.declare import OWN_PREFIX, OnInvalid, Risk, Row, Support, rows_of
 from remora.annotations.error_pages import ErrorPages
 from remora.annotations.firewall import Firewall
 from remora.annotations.headers import Headers
@@ -33,6 +33,7 @@ from remora.annotations.rate_limit import RateLimit
 from remora.annotations.redirect import Redirect
 from remora.annotations.responses import Responses
 from remora.annotations.rewrite import Rewrite
+from remora.annotations.sessions import Sessions
 from remora.annotations.snippets import Snippets
 from remora.annotations.timeouts import Timeouts
 from remora.annotations.tls import Tls
@@ -44,8 +45,8 @@ G = TypeVar("G")
 
 GROUPS: tuple[type, ...] = (
     Acceptance, Affinity, AddressLists, Aliases, AuthBasic, AuthExternal, BackendProtocol, BackendTls, Balancing, Body, Canary,
-    ClientTls, Cors, ErrorPages, Firewall, Headers, Mirror, Observing, RateLimit, Redirect, Responses, Rewrite, Snippets,
-    Timeouts, Tls,
+    ClientTls, Cors, ErrorPages, Firewall, Headers, Mirror, Observing, RateLimit, Redirect, Responses, Rewrite, Sessions,
+    Snippets, Timeouts, Tls,
 )  # fmt: skip
 
 MISTAKEN = {
@@ -86,10 +87,21 @@ def _places_by_name() -> dict[str, Place]:
     return {name: place for place in _places() if place.row.name for name in (place.row.name, *place.row.aliases)}
 
 
-def find_row(name: str) -> Row | None:
-    """The row of an annotation's name without prefix, or of one of its aliases."""
-    place = _places_by_name().get(name)
+def find_row(key: str) -> Row | None:
+    """The row of an annotation, or of one of its aliases, by its key: a prefix of ours, a slash and the name."""
+    prefix, _, name = key.partition("/")
+    place = _find_place(prefix, name)
     return place.row if place else None
+
+
+def is_ours(prefix: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether annotations under this prefix are Remora's to read; `prefixes` are those of ingress-nginx's."""
+    return prefix == OWN_PREFIX or prefix in prefixes
+
+
+def _find_place(prefix: str, name: str) -> Place | None:
+    place = _places_by_name().get(name)
+    return place if place and place.row.own == (prefix == OWN_PREFIX) else None
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +110,9 @@ def find_nearest_name(name: str) -> str | None:
     if name in MISTAKEN:
         return MISTAKEN[name]
     matches = get_close_matches(name, sorted(_places_by_name()), n=1, cutoff=0.75)
-    return matches[0] if matches else None
+    if not matches:
+        return None
+    return f"{OWN_PREFIX}/{matches[0]}" if _places_by_name()[matches[0]].row.own else matches[0]
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
@@ -188,14 +202,14 @@ def _find_written(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> 
     unknown = []
     for key, text in annotations.items():
         prefix, _, name = key.partition("/")
-        if prefix not in prefixes:
+        if not is_ours(prefix, prefixes):
             continue
-        place = _places_by_name().get(name)
+        place = _find_place(prefix, name)
         if place is None:
             unknown.append(key)
             continue
         row = place.row
-        rank = (not text.strip(), name != row.name, prefixes.index(prefix))
+        rank = (not text.strip(), name != row.name, 0 if row.own else prefixes.index(prefix))
         if row.name not in best or rank < best[row.name][0]:
             best[row.name] = rank, Written(place, f"metadata.annotations[{key}]", text)
     return [best[name][1] for name in sorted(best)], unknown

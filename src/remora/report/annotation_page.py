@@ -55,7 +55,7 @@ def _table(found: Iterable[Row], support: Support) -> Iterable[str]:
 def _name(row: Row) -> str:
     aliases = "".join(f", also `{alias}`" for alias in row.aliases)
     key = f"; ConfigMap `{row.global_key}`" if row.global_key else ""
-    return f"`{row.name}`{aliases}{key}"
+    return f"`{row.key('').lstrip('/')}`{aliases}{key}"
 
 
 def _default(row: Row) -> str:

@@ -10,7 +10,16 @@ from enum import Enum
 import msgspec
 
 from remora.annotations.declare import Support
-from remora.annotations.registry import Defaults, Parsed, counting_keys, find_nearest_name, find_row, parse_all, parse_defaults
+from remora.annotations.registry import (
+    Defaults,
+    Parsed,
+    counting_keys,
+    find_nearest_name,
+    find_row,
+    is_ours,
+    parse_all,
+    parse_defaults,
+)
 from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 from remora.core.settings import REMORA_CONTROLLER, RoutingSettings
@@ -170,7 +179,7 @@ def _check(
     counting = counting_keys(ingress.metadata.annotations, settings.annotations_prefixes)
     for key, text in ingress.metadata.annotations.items():
         prefix, _, name = key.partition("/")
-        if prefix in settings.annotations_prefixes:
+        if is_ours(prefix, settings.annotations_prefixes):
             field = f"metadata.annotations[{key}]"
             alone = _read_annotations(_with_annotation(ingress, key, text), settings, defaults)
             finding = Finding(manifest.place_of(field), ingress.ref, key, Verdict.HONOURED, text, closes=alone.is_closed)
@@ -210,7 +219,7 @@ def _with_annotation(ingress: Ingress, key: str, text: str) -> Ingress:
 
 def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: bool) -> Finding:
     """The finding for one annotation. `name` is its key without the prefix."""
-    row = find_row(name)
+    row = find_row(finding.field)
     if row is None:
         nearest = find_nearest_name(name)
         return _with(finding, Verdict.UNKNOWN, f"did you mean {nearest}?" if nearest else "no annotation of that name is known")

@@ -1,0 +1,24 @@
+"""What only Remora does with sessions (annotations under `remora.io/`)."""
+
+from dataclasses import dataclass
+
+from remora.annotations.declare import Scope, annotation
+from remora.annotations.values import boolean
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """What is known and promised of the sessions of an Ingress's routes, beside where they are."""
+
+    tracking: bool = annotation(
+        "session-tracking",
+        boolean,
+        default=False,
+        scope=Scope.ROUTE,
+        global_key="session-tracking",
+        own=True,
+        doc="Whether the live sessions of each pod are counted; each then has an identifier in its cookie.",
+        accepts=("true", "false"),
+        refuses=("yes",),
+        haproxy=("http-response track-sc1",),
+    )
