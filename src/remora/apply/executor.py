@@ -19,19 +19,22 @@ from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.files import remove_others, write_all, write_atomically
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
+from remora.apply.session_table import SHOW_SESSIONS, SessionTableReader
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, without
 from remora.haproxy.layout import Layout
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
 from remora.plan.files import render_check, render_files
-from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
+from remora.plan.outcome import LiveSession, Outcome, OutcomeKind, RequestCount
 from remora.plan.running import Running
 
 SWEEP_INTERVAL = 1.0
 RESTART_DELAY = 0.5
 LOOK_INTERVAL = 5.0
 """How often to look whether HAProxy can still be reached, beside being told when it ends."""
+SESSIONS_AGE = 1.0
+"""How old a reading of the sessions may be, so that many who ask cost one dump of the table."""
 
 UNKNOWN = Running(digest="")
 """What runs after something of which it is not known how far it came: only a reload can follow."""
@@ -60,6 +63,9 @@ class Executor:
         self._refused: set[str] = set()
         self._generation = 0
         self._counters = CounterSum()
+        self._expire = settings.session_table_expire
+        self._reading = asyncio.Lock()
+        self._sessions: tuple[float, tuple[LiveSession, ...]] | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -99,6 +105,29 @@ class Executor:
         """
         workers = await self._process.ask_workers(SHOW_COUNTERS)
         return self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
+
+    async def read_sessions(self) -> tuple[LiveSession, ...]:
+        """The sessions that HAProxy has seen within the table's time, as of a second ago at most.
+
+        Of workers of before a reload only those that are in use there: an open WebSocket keeps its session.
+
+        Raises:
+            HAProxyUnreachable: nobody answers, so that nothing is known.
+        """
+        async with self._reading:
+            now = time.monotonic()
+            if self._sessions is None or now - self._sessions[0] > SESSIONS_AGE:
+                self._sessions = (now, await self._fetch_sessions())
+            return self._sessions[1]
+
+    async def _fetch_sessions(self) -> tuple[LiveSession, ...]:
+        reader = SessionTableReader(self._expire)
+        async for piece in self._socket.stream(SHOW_SESSIONS):
+            reader.feed(piece)
+        former = SessionTableReader(self._expire)
+        async for piece in self._process.ask_former_workers(SHOW_SESSIONS):
+            former.feed(piece)
+        return (*reader.finish(), *(session for session in former.finish() if session.in_use))
 
     async def stop(self, *, grace: float) -> None:
         """Ends HAProxy: no new connections at once, `grace` seconds for the requests under way."""

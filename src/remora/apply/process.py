@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from remora.apply.runtime import RuntimeSocket
@@ -124,6 +124,14 @@ class HAProxyProcess:
             with contextlib.suppress(HAProxyUnreachable):
                 replies[pid] = await self._questions.read(f"@!{pid} {command}")
         return replies
+
+    async def ask_former_workers(self, command: str) -> AsyncIterator[bytes]:
+        """The replies of the workers of before a reload that still finish connections, piece by piece, one after another."""
+        with contextlib.suppress(HAProxyUnreachable):
+            processes = await self._questions.read("show proc")
+            for pid in re.findall(r"^(\d+)\s+worker\s", processes.partition("# old workers")[2], re.MULTILINE):
+                async for piece in self._questions.stream(f"@!{pid} {command}"):
+                    yield piece
 
     async def wait_dead(self) -> None:
         """Returns when the master is gone."""

@@ -13,6 +13,9 @@ from remora.haproxy.command import PREPARED_VERSION, Command
 REPLY_TIMEOUT = 10.0
 """Seconds that HAProxy has for one reply; it answers in a tenth of a millisecond, or it is not there."""
 
+PIECE = 65536
+"""Bytes of a long reply that are taken at a time: some 400 lines of a table."""
+
 BROKEN = (OSError, TimeoutError, RuntimeError)
 """A connection that broke; uvloop raises RuntimeError for a write to one that the other side has closed already."""
 
@@ -35,6 +38,24 @@ class RuntimeSocket:
             writer.write_eof()
             async with asyncio.timeout(self._timeout):
                 return (await reader.read()).decode(errors="replace").strip("\n")
+        except BROKEN as error:
+            raise HAProxyUnreachable(f"{self._path}: no reply to {command!r}: {error}") from error
+        finally:
+            writer.close()
+
+    async def stream(self, command: str) -> AsyncIterator[bytes]:
+        """The reply of one command that only reads, piece by piece; between two pieces others have their turn."""
+        reader, writer = await self._connect()
+        try:
+            writer.write(command_bytes(command))
+            writer.write_eof()
+            while True:
+                async with asyncio.timeout(self._timeout):
+                    data = await reader.read(PIECE)
+                if not data:
+                    return
+                yield data
+                await asyncio.sleep(0)
         except BROKEN as error:
             raise HAProxyUnreachable(f"{self._path}: no reply to {command!r}: {error}") from error
         finally:

@@ -57,3 +57,7 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_timeout: int = 3600
     old_worker_timeout: int = 240
     """How long a worker of before a reload may finish its connections (ingress-nginx: `worker-shutdown-timeout`)."""
+    session_table_size: int = 1_000_000
+    """Sessions that can be told apart at a time, over all routes that track them."""
+    session_table_expire: int = 3600
+    """How long a session that is not seen any more stays in the table."""

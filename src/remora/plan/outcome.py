@@ -36,3 +36,16 @@ class RequestCount(msgspec.Struct, frozen=True):
     route: RouteId
     code: int
     count: int
+
+
+class LiveSession(msgspec.Struct, frozen=True, gc=False):
+    """A session as HAProxy's table has it: seen on a route, on the server of that name, `idle_seconds` ago.
+
+    `in_use` says that a request or a WebSocket of it is under way. One session has an entry for each route that it visits.
+    """
+
+    route: RouteId
+    server: str
+    id: str
+    idle_seconds: float
+    in_use: bool
