@@ -39,7 +39,7 @@ def endpoint(name: str, port: int, *, draining: bool = False) -> Endpoint:
 
 
 def backend(*endpoints: Endpoint, name: BackendName = NAME, balancing: Balancing = Balancing.ROUND_ROBIN) -> Backend:
-    return Backend(name, balancing, tuple(sorted(endpoints)))
+    return Backend(name, balancing, tuple(sorted(endpoints)), origin=ORIGIN)
 
 
 def sticky(mode: AffinityMode = AffinityMode.PERSISTENT, **attributes: object) -> Affinity:

@@ -5,6 +5,8 @@ from typing import NewType
 
 import msgspec
 
+from remora.core.names import NamespacedName
+
 BackendName = NewType("BackendName", str)
 """What a backend is called everywhere: `namespace-service-port`, the port as the Ingress writes it (as ingress-nginx does,
 because the name is hashed into its cookies), then `@` and the balancing when one service port is balanced in several ways."""
@@ -123,10 +125,11 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
     """A service port with the endpoints that it has now, ordered by key and without duplicates.
 
     `former_name` is what ingress-nginx calls the service port, and hashes into the cookies of its persistent mode; "" if
-    no such cookies are to be understood.
+    no such cookies are to be understood. `origin` is the Service, for people.
     """
 
     name: BackendName
     balancing: Balancing
     endpoints: tuple[Endpoint, ...] = ()
     former_name: str = ""
+    origin: NamespacedName = NamespacedName("", "")

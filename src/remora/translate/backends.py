@@ -70,8 +70,8 @@ class BackendUnit(Unit[Backend], frozen=True):
         service = view.find(Service, self.ref.service)
         port = find_service_port(service, self.ref.port) if service else None
         if service is None or port is None or service.spec.type == "ExternalName":
-            return Backend(name, self.balancing)
+            return Backend(name, self.balancing, origin=self.ref.service)
         found = (view.find(EndpointSlice, one) for one in view.slices_of(self.ref.service))
         slices = [one for one in found if one is not None]
         found_endpoints = endpoints(slices, port, session_key=view.settings.session_key)
-        return Backend(name, self.balancing, found_endpoints, former_name=self.ref.text)
+        return Backend(name, self.balancing, found_endpoints, former_name=self.ref.text, origin=self.ref.service)
