@@ -7,8 +7,16 @@ from typing import assert_never
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
-from remora.haproxy.features import canary, cors, hashing, redirect, response_headers, rewrite, upstream_headers
-from remora.haproxy.features.affinity import cookie_policy
+from remora.haproxy.features import (
+    canary,
+    cors,
+    hashing,
+    redirect,
+    response_headers,
+    rewrite,
+    session_cookie,
+    upstream_headers,
+)
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.grammar import Directive
 from remora.haproxy.maps import (
@@ -76,7 +84,7 @@ def configure_host(host: VirtualHost) -> HostPart:
     texts: dict[Map, dict[str, str]] = {
         Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
         Map.REDIRECTS: {route.id: entry for route in host.all_routes if (entry := _redirect_entry(route))},
-        Map.COOKIES: {route.id: cookie_policy(action.affinity) for route, action in forwards if action.affinity},
+        Map.COOKIES: {route.id: session_cookie.whole_policy(action.affinity) for route, action in forwards if action.affinity},
         Map.REWRITES: {
             route.id: rewrite.rewrite_entry(action.rewrite)
             for route, action in forwards
@@ -204,7 +212,8 @@ def _redirect_entry(route: Route) -> str:
 def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
-    kind = BackendClass(_algorithm(action), rich=changes_request or agent or _has_policy(route))
+    sessions = bool(action.affinity and session_cookie.is_wanted(action.affinity))
+    kind = BackendClass(_algorithm(action), changes_request or agent or sessions or _has_policy(route), sessions)
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 

@@ -30,21 +30,33 @@ class Algorithm(Enum):
 
 
 class BackendClass(msgspec.Struct, frozen=True, order=True):
-    """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use."""
+    """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use.
+
+    Those with `sessions` run besides what only some sticky routes want: identified sessions, lifetimes, cookies of another
+    format.
+    """
 
     algorithm: Algorithm
     rich: bool = False
+    sessions: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.algorithm.value}-{'rich' if self.rich else 'plain'}"
+        rules = "sessions" if self.sessions else "rich" if self.rich else "plain"
+        return f"{self.algorithm.value}-{rules}"
 
     def slot(self, number: int) -> Slot:
         """The number-th backend of the pool, from 1."""
         return Slot(f"{self.name}-{number}")
 
 
-CLASSES = tuple(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True))
+STICKY = (Algorithm.PERSISTENT, Algorithm.BALANCED)
+"""The algorithms with sessions."""
+
+CLASSES = (
+    *(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True)),
+    *(BackendClass(algorithm, rich=True, sessions=True) for algorithm in STICKY),
+)
 """Every class that the program declares, in the order in which they stand there."""
 
 SMALLEST_POOL = 16

@@ -21,6 +21,8 @@ from remora.haproxy.features import (
     redirect,
     response_headers,
     rewrite,
+    session_cookie,
+    session_tracking,
     upstream_headers,
 )
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
@@ -77,6 +79,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     policies = tuple(_policies(layout, header_names))
     yield _defaults_section(settings)
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
+    yield section("backend", session_tracking.TABLE, "from", "base", lines=[session_tracking.table_rule(settings)])
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
@@ -290,8 +293,13 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
         lines += policies
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
-    lines += affinity.request_rules(kind, layout.map(Map.SERVERS))
-    lines += affinity.response_rules(kind.algorithm, cookies_map=layout.map(Map.COOKIES), servers_map=layout.map(Map.SERVERS))
+    maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
+    if kind.sessions:
+        lines += session_cookie.request_rules(kind, **maps)
+        lines += session_cookie.response_rules(kind, servers_map=maps["servers_map"])
+    else:
+        lines += affinity.request_rules(kind, maps["servers_map"])
+        lines += affinity.response_rules(kind.algorithm, **maps)
     # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
     lines.append(rule("http-request disable-l7-retry", when="{ method POST PATCH LOCK }"))
     return section("defaults", kind.name, "from", "base", lines=lines)

@@ -11,11 +11,14 @@ from remora.model.backend import (
     BackendName,
     Balancing,
     CookieAttributes,
+    CookieFormat,
     Endpoint,
     EndpointState,
     HashBy,
+    Placement,
     RequestFact,
     SameSite,
+    SessionPolicy,
 )
 from remora.model.certificate import Certificate
 from remora.model.policies import ClientHost, Cors, UpstreamHost
@@ -55,6 +58,7 @@ __all__ = [
     "ClientHost",
     "ConstantPath",
     "CookieAttributes",
+    "CookieFormat",
     "Cors",
     "Endpoint",
     "EndpointState",
@@ -68,6 +72,7 @@ __all__ = [
     "Model",
     "PathMatch",
     "PathRewrite",
+    "Placement",
     "PrefixPath",
     "RedirectTo",
     "RedirectToHost",
@@ -78,6 +83,7 @@ __all__ = [
     "RouteAction",
     "RouteId",
     "SameSite",
+    "SessionPolicy",
     "StripPrefix",
     "Unavailable",
     "UpstreamHost",

@@ -108,6 +108,38 @@ class CookieAttributes(msgspec.Struct, frozen=True, gc=False):
     omit_same_site_for_old_browsers: bool = False
 
 
+class Placement(Enum):
+    """Where a new session goes."""
+
+    RANDOM = "random"
+    LEAST_SESSIONS = "least-sessions"
+    LEAST_CONNECTIONS = "least-connections"
+
+
+class CookieFormat(Enum):
+    """Whose cookies are issued. Those of both are understood always."""
+
+    REMORA = "remora"
+    INGRESS_NGINX = "ingress-nginx"
+
+
+class SessionPolicy(msgspec.Struct, frozen=True, gc=False):
+    """What is known and promised of a route's sessions. Times are in seconds.
+
+    `tracking` is what counts in the end: the wish, or what a limit or LEAST_SESSIONS needs. `sliding` makes the cookie's own
+    lifetime begin anew with visits.
+    """
+
+    tracking: bool = False
+    idle_timeout: int | None = None
+    absolute_timeout: int | None = None
+    placement: Placement = Placement.RANDOM
+    limit: int | None = None
+    overflow: bool = False
+    cookie_format: CookieFormat = CookieFormat.REMORA
+    sliding: bool = False
+
+
 class Affinity(msgspec.Struct, frozen=True, gc=False):
     """How a route keeps a client on its endpoint.
 
@@ -119,6 +151,7 @@ class Affinity(msgspec.Struct, frozen=True, gc=False):
     backend_key: str
     attributes: CookieAttributes = CookieAttributes()
     change_on_failure: bool = False
+    sessions: SessionPolicy = SessionPolicy()
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ from remora.annotations import affinity
 from remora.annotations.registry import Parsed
 from remora.model import AffinityMode, CookieAttributes, SameSite
 from remora.translate.backends import BackendRef, backend_key
+from remora.translate.sessions import find_sessions
 
 _ELEMENT = r"/(?:[A-Za-z0-9_~-]|\\[.~_-])+"
 _ENDS_ELEMENT = r"(?=/(?![?*{])|\((?:\?:)?/|\$|\Z)"
@@ -28,6 +29,7 @@ def find_affinity(parsed: Parsed, ref: BackendRef, *, path: str, is_regex: bool)
         backend_key=backend_key(ref),
         attributes=_attributes(group, path=path, is_regex=is_regex),
         change_on_failure=group.cookie_change_on_failure,
+        sessions=find_sessions(parsed),
     )
 
 

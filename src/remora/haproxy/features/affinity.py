@@ -19,11 +19,14 @@ ACTIVE = "active"
 DRAINING = "draining"
 """Values of the map `servers`, whose keys are `slot/server`."""
 
-_FIND_COOKIE = (
+FIND_WHOLE = (
     "var(txn.record),field(4,|),concat(;,txn.cookies),"
-    r'regsub("^([^;]+);(?:.*[; \t])?\1=([^; \t]*).*$","\2"),field(1,|)'
+    r'regsub("^([^;]+);(?:.*[; \t])?\1=([^; \t]*).*$","\2")'
 )
-"""The session of the last cookie of the name; without one, text with a semicolon, which no cookie's value holds."""
+"""The value of the last cookie of the name; without one, text with a semicolon, which no cookie's value holds."""
+
+_FIND_COOKIE = f"{FIND_WHOLE},field(1,|)"
+"""The session in it."""
 
 _SESSION = "field(1,;),field(-1,~)"
 """What is behind the last `~`. Of what is no cookie's value only the cookie's name is left, lest another cookie be followed."""
@@ -52,9 +55,13 @@ def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
         yield rule("http-request set-var(txn.key)", _NEW_KEY, when=is_new)
     yield from former_sessions.request_rules(kind.algorithm, servers_map)
     if kind.rich:
-        yield rule(
-            "http-request set-var(txn.agent)", "req.fhdr(user-agent)", when="{ var(txn.record),field(5,|) -m str agent }"
-        )
+        yield from agent_rules()
+
+
+def agent_rules() -> Iterator[Directive]:
+    """Keeps the User-Agent where a Set-Cookie depends on it."""
+    when = "{ var(txn.record),field(5,|) -m str agent }"
+    yield rule("http-request set-var(txn.agent)", "req.fhdr(user-agent)", when=when)
 
 
 def choosing_rules(algorithm: Algorithm, servers_map: str) -> Iterator[Directive]:
@@ -77,20 +84,23 @@ def response_rules(algorithm: Algorithm, *, cookies_map: str, servers_map: str) 
     yield rule("http-after-response allow", when="!{ srv_name -m found }")
     yield rule("http-after-response set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
     if algorithm is Algorithm.PERSISTENT:
-        # The session's pod lives and only this request had to go elsewhere: the session stays its own.
-        lives = f"{{ be_name,concat(/,txn.session),map_str({servers_map}) -m str {ACTIVE} }}"
-        keeps = f"{lives} !{{ var(txn.policy),field(6,|) -m sub f }}"
-        yield rule("http-after-response allow", when=keeps)
+        yield rule("http-after-response allow", when=keeps_pod(servers_map))
         value = "%[srv_name]"
     else:
         value = "%[var(txn.key)]~%[srv_name]"
-    yield from _set_cookie_rules(value)
+    yield from set_cookie_rules(value)
 
 
-def _set_cookie_rules(value: str) -> Iterator[Directive]:
-    """Puts the header together in the order in which ingress-nginx writes it."""
+def keeps_pod(servers_map: str) -> str:
+    """Holds where the session's pod lives and only this request had to go elsewhere: the session stays its own."""
+    lives = f"{{ be_name,concat(/,txn.session),map_str({servers_map}) -m str {ACTIVE} }}"
+    return f"{lives} !{{ var(txn.policy),field(6,|) -m sub f }}"
+
+
+def set_cookie_rules(value: str, tail: str = "") -> Iterator[Directive]:
+    """Puts the header together in the order in which ingress-nginx writes it. `tail` is what follows the backend key."""
     cookie = "http-after-response set-var-fmt(txn.set_cookie)"
-    yield rule(cookie, f"%[var(txn.record),field(4,|)]={value}|%[var(txn.policy),field(1,|)]")
+    yield rule(cookie, f"%[var(txn.record),field(4,|)]={value}|%[var(txn.policy),field(1,|)]{tail}")
     yield rule("http-after-response set-var(txn.expires)", "var(txn.policy),field(2,|)")
     expires = "%[var(txn.set_cookie)]; Expires=%[date,add(txn.expires),http_date]"
     yield rule(cookie, expires, when="{ var(txn.expires) -m len gt 0 }")
@@ -105,7 +115,7 @@ def _set_cookie_rules(value: str) -> Iterator[Directive]:
 def cookie_policy(affinity: Affinity) -> str:
     """The value of the map `cookies`: backend key, expires, attributes, secure, SameSite and letters for switches, by `|`.
 
-    The one letter is `f`, for change-on-failure.
+    The letter `f` is for change-on-failure; `features.session_cookie` adds others.
     """
     attributes = affinity.attributes
     expires = "" if attributes.expires is None else str(attributes.expires)
