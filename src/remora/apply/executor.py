@@ -26,7 +26,7 @@ from remora.haproxy.configuration import Configuration, without
 from remora.haproxy.layout import Layout
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
 from remora.plan.files import render_check, render_files
-from remora.plan.outcome import LiveSession, Outcome, OutcomeKind, RequestCount
+from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, RequestCount
 from remora.plan.running import Running
 
 SWEEP_INTERVAL = 1.0
@@ -105,6 +105,11 @@ class Executor:
         """
         workers = await self._process.ask_workers(SHOW_COUNTERS)
         return self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
+
+    @property
+    def broken_sessions(self) -> tuple[BrokenCount, ...]:
+        """Sessions that broke since HAProxy was started, as the counters were when they were read last."""
+        return self._counters.broken
 
     async def read_sessions(self) -> tuple[LiveSession, ...]:
         """The sessions that HAProxy has seen within the table's time, as of a second ago at most.

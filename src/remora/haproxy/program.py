@@ -13,6 +13,7 @@ import msgspec
 from remora.core.settings import ProxySettings
 from remora.haproxy.features import (
     affinity,
+    broken_sessions,
     canary,
     cors,
     counting,
@@ -137,7 +138,7 @@ def _defaults_section(settings: ProxySettings) -> Section:
 
 
 def _counting_table() -> Directive:
-    store = f"store gpc({counting.COUNTERS})"
+    store = f"store gpc({counting.COUNTERS + broken_sessions.COUNTERS})"
     return rule(f"stick-table type string len 20 size 200k {store}")
 
 

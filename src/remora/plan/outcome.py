@@ -4,6 +4,7 @@ from enum import Enum
 
 import msgspec
 
+from remora.haproxy.features.broken_sessions import Reason
 from remora.model import RouteId
 
 
@@ -35,6 +36,14 @@ class RequestCount(msgspec.Struct, frozen=True):
 
     route: RouteId
     code: int
+    count: int
+
+
+class BrokenCount(msgspec.Struct, frozen=True):
+    """Sessions that broke on a route for a reason, since the executor started."""
+
+    route: RouteId
+    reason: Reason
     count: int
 
 

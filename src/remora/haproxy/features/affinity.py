@@ -10,7 +10,7 @@ header and found again behind it by a back-reference: 0.7 us more than `req.cook
 
 from collections.abc import Iterator
 
-from remora.haproxy.features import former_sessions
+from remora.haproxy.features import broken_sessions, former_sessions
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.model import Affinity, CookieAttributes
@@ -82,6 +82,7 @@ def response_rules(algorithm: Algorithm, *, cookies_map: str, servers_map: str) 
         return
     yield rule("http-after-response allow", when="{ srv_name,strcmp(txn.session) eq 0 }")
     yield rule("http-after-response allow", when="!{ srv_name -m found }")
+    yield from broken_sessions.response_rules(algorithm, servers_map=servers_map)
     yield rule("http-after-response set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
     if algorithm is Algorithm.PERSISTENT:
         yield rule("http-after-response allow", when=keeps_pod(servers_map))

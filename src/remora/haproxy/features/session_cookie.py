@@ -7,7 +7,7 @@ stand in the first piece. Who is meant: `stamp~server`; a server alone (untracke
 
 from collections.abc import Iterator
 
-from remora.haproxy.features import affinity, former_sessions, session_tracking
+from remora.haproxy.features import affinity, broken_sessions, former_sessions, session_tracking
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.model import Affinity
@@ -66,6 +66,7 @@ def response_rules(kind: BackendClass, *, servers_map: str) -> Iterator[Directiv
     """Tracks the session, and sends the cookie of one that is new, has moved or is to have another."""
     yield from session_tracking.response_rules(has("t"))
     yield rule("http-after-response allow", when="!{ srv_name -m found }")
+    yield from broken_sessions.response_rules(kind.algorithm, servers_map=servers_map)
     elsewhere = "!{ srv_name,strcmp(txn.session) eq 0 }"
     yield rule("http-after-response set-var(txn.issue) bool(true)", when=elsewhere)
     if kind.algorithm is Algorithm.PERSISTENT:
