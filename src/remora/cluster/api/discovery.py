@@ -11,6 +11,7 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "status": ("", "", "", STATUS_VERBS),
     "scale": ("autoscaling", "v1", "Scale", STATUS_VERBS),
     "log": ("", "", "", ("get",)),
+    "proxy": ("", "", "PodProxyOptions", ("get",)),
     "finalize": ("", "", "", ("update",)),
     "eviction": ("policy", "v1", "Eviction", ("create",)),
     "token": ("authentication.k8s.io", "v1", "TokenRequest", ("create",)),

@@ -52,9 +52,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ApiError: NotFound.
         """
-        found = self.api.registry.find(self.storage, self.namespace, self.name)
+        return self.find_named(self.name)
+
+    def find_named(self, name: str) -> Object:
+        """The stored object of that name beside which the path lies.
+
+        Raises:
+            ApiError: NotFound.
+        """
+        found = self.api.registry.find(self.storage, self.namespace, name)
         if found is None:
-            raise not_found(self.row.plural, self.name, group=self.row.group)
+            raise not_found(self.row.plural, name, group=self.row.group)
         return found
 
     def view(self) -> View:

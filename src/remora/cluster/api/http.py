@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import formatdate
 from typing import Any
 
-from remora.cluster.api import handlers_read, handlers_subresources, handlers_write
+from remora.cluster.api import handlers_proxy, handlers_read, handlers_subresources, handlers_write
 from remora.cluster.api.errors import ApiError, method_not_allowed, unauthorized, unknown_resource
 from remora.cluster.api.handlers import Api, Call, Handler
 from remora.cluster.api.http_message import MOST_BODY, Request, Response, object_response, parse_query
@@ -50,6 +50,7 @@ _SUBRESOURCES: Mapping[str, Mapping[str, Handler]] = {
         "PATCH": handlers_subresources.patch_scale,
     },
     "log": {"GET": handlers_subresources.read_log},
+    "proxy": {"GET": handlers_proxy.proxy_to_pod},
     "eviction": {"POST": handlers_subresources.evict},
     "token": {"POST": handlers_subresources.create_token},
     "finalize": {"PUT": handlers_write.finalize},

@@ -1,14 +1,20 @@
 """Paths of the API: `/api/v1/...` and `/apis/GROUP/VERSION/...` to what they address. Pure."""
 
+import re
 from urllib.parse import unquote
 
 import msgspec
 
+_PROXY = re.compile(r"(/api/[^/]+/namespaces/[^/]+/[^/]+/[^/]+/proxy)/(.*)")
+"""The one subresource that has a path of its own behind it."""
 _OF_NAMESPACE = ("status", "finalize")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """What a path addresses; "" for parts that it does not have. Without `plural` it is a version's list of resources."""
+    """What a path addresses; "" for parts that it does not have. Without `plural` it is a version's list of resources.
+
+    `rest` is the path behind a proxy, as the client wrote it.
+    """
 
     group: str
     version: str
@@ -16,10 +22,14 @@ class Address(msgspec.Struct, frozen=True):
     plural: str = ""
     name: str = ""
     subresource: str = ""
+    rest: str = ""
 
 
 def parse_path(path: str) -> Address | None:
     """The address of a resource path; None for every other path."""
+    if through := _PROXY.fullmatch(path):
+        address = parse_path(through[1])
+        return address and msgspec.structs.replace(address, rest=through[2])
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) >= 2:
         return _parse_resource("", parts[1], parts[2:])

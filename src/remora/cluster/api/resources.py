@@ -125,7 +125,7 @@ _CORE = _rows(
         {
             "short_names": ("po",),
             "categories": _ALL,
-            "subresources": ("eviction", "log", "status"),
+            "subresources": ("eviction", "log", "proxy", "status"),
             "has_generation": True,
             "returns_deleted": True,
         },

@@ -15,6 +15,11 @@ from remora.cluster.api.http_path import Address, parse_path
         ("/api/v1/namespaces/a/status", Address("", "v1", "", "namespaces", "a", "status")),
         ("/api/v1/namespaces/a/pods", Address("", "v1", "a", "pods")),
         ("/api/v1/namespaces/a/pods/b/log", Address("", "v1", "a", "pods", "b", "log")),
+        ("/api/v1/namespaces/a/pods/b:80/proxy", Address("", "v1", "a", "pods", "b:80", "proxy")),
+        ("/api/v1/namespaces/a/pods/b:80/proxy/", Address("", "v1", "a", "pods", "b:80", "proxy")),
+        ("/api/v1/namespaces/a/pods/b/proxy/x/proxy/%2Fy/", Address("", "v1", "a", "pods", "b", "proxy", "x/proxy/%2Fy/")),
+        ("/api/v1/namespaces/proxy/pods", Address("", "v1", "proxy", "pods")),
+        ("/api/v1/namespaces/proxy/pods/proxy/log", Address("", "v1", "proxy", "pods", "proxy", "log")),
         ("/apis/apps/v1/namespaces/a/deployments/b", Address("apps", "v1", "a", "deployments", "b")),
         (
             "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode",
