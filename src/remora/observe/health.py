@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from remora.core.errors import ConfigurationError
+from remora.core.errors import ConfigurationError, HAProxyError
 
 _log = logging.getLogger(__name__)
 
@@ -42,9 +42,15 @@ class Health:
 
 @asynccontextmanager
 async def listening(
-    health: Health, render_metrics: Callable[[], Awaitable[bytes]], *, hosts: Iterable[str], port: int, health_path: str
+    health: Health,
+    render_metrics: Callable[[], Awaitable[bytes]],
+    *,
+    answers: Mapping[str, Callable[[Mapping[str, str]], Awaitable[bytes]]] | None = None,
+    hosts: Iterable[str],
+    port: int,
+    health_path: str,
 ) -> AsyncIterator[None]:
-    """Answers `health_path`, `/readyz` and `/metrics`.
+    """Answers `health_path`, `/readyz` and `/metrics`, and the paths of `answers` with the JSON that these make of a query.
 
     Raises:
         ConfigurationError: none of the addresses can be listened on.
@@ -61,7 +67,19 @@ async def listening(
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=await render_metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
+    def as_json(answer: Callable[[Mapping[str, str]], Awaitable[bytes]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def respond(request: web.Request) -> web.Response:
+            try:
+                body = await answer(request.query)
+            except HAProxyError as error:
+                return web.Response(status=503, text=str(error))
+            return web.Response(body=body, content_type="application/json")
+
+        return respond
+
     application = web.Application()
+    for path, make in (answers or {}).items():
+        application.router.add_get(path, as_json(make))
     for path, answer in {"/healthz": alive, health_path: alive, "/readyz": ready, "/metrics": metrics}.items():
         application.router.add_get(path, answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)

@@ -12,7 +12,10 @@ from prometheus_client.registry import Collector
 from remora.core.problem import Problem
 from remora.haproxy.features.counting import UNROUTED
 from remora.model import ExactPath, Model, PrefixPath, RegexPath, Route, RouteId
-from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
+from remora.observe.live_sessions import ServiceSessions
+from remora.observe.session_metrics import session_metrics
+from remora.observe.session_report import broken_by_service
+from remora.plan.outcome import BrokenCount, Outcome, OutcomeKind, RequestCount
 
 UNKNOWN = ""
 """The label value for what no route of the present Model stands for."""
@@ -111,6 +114,8 @@ class Metrics(Collector):
         )
         self._model = Model()
         self._requests: tuple[RequestCount, ...] = ()
+        self._sessions: tuple[ServiceSessions, ...] = ()
+        self._broken: tuple[BrokenCount, ...] = ()
         self._problems: Counter[tuple[str, str]] = Counter()
         self.registry.register(self)
 
@@ -133,6 +138,11 @@ class Metrics(Collector):
     def tell_requests(self, counts: tuple[RequestCount, ...]) -> None:
         """Takes HAProxy's counters; nothing is forgotten because they could not be read."""
         self._requests = counts or self._requests
+
+    def tell_sessions(self, sessions: tuple[ServiceSessions, ...], broken: tuple[BrokenCount, ...]) -> None:
+        """Takes the live sessions and, since the start, those that broke."""
+        self._sessions = sessions
+        self._broken = broken
 
     def tell_failure(self) -> None:
         """Counts an error of the loop."""
@@ -163,3 +173,4 @@ class Metrics(Collector):
         for (namespace, problem), count in sorted(self._problems.items()):
             problems.add_metric([namespace, problem], count)
         yield problems
+        yield from session_metrics(self._sessions, broken_by_service(self._model, self._broken))
