@@ -11,7 +11,17 @@ from remora.core.settings import RoutingSettings
 from remora.kube.objects import ConfigMap, IngressRule, IngressTLS, KubernetesObject, ObjectMeta, ServicePort
 from remora.translate import Translation, Translator
 from remora.watch.store import EventType, Store
-from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service, service_backend
+from tests.support.kubernetes import (
+    drained_pod,
+    endpoint,
+    endpoint_slice,
+    ingress,
+    ingress_class,
+    rule,
+    secret,
+    service,
+    service_backend,
+)
 
 SETTINGS = RoutingSettings(
     session_key=b"k",
@@ -39,6 +49,7 @@ annotations = st.dictionaries(
             "server-alias",
             "from-to-www-redirect",
             "custom-headers",
+            "remora.io/session-keep-unready",
         ]
     ),
     st.sampled_from(
@@ -88,6 +99,9 @@ others = st.one_of(
         lambda name, port: service(f"shop/{name}", ServicePort(port, "http", target_port=8080)),
         services,
         st.sampled_from([80, 81]),
+    ),
+    st.builds(
+        lambda pod, drain: drained_pod(f"shop/pod-{pod}", drain), st.integers(1, 4), st.sampled_from(["true", "false", "?"])
     ),
     st.builds(lambda number: secret(f"shop/tls-{number}", tls_crt=b"rubbish"), small),
     st.builds(

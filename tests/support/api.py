@@ -19,6 +19,7 @@ KINDS = {
     "endpointslices": "EndpointSlice",
     "secrets": "Secret",
     "configmaps": "ConfigMap",
+    "pods": "Pod",
     "events": "Event",
     "namespaces": "Namespace",
 }
@@ -40,6 +41,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.objects: dict[str, dict[tuple[str, str], Object]] = defaultdict(dict)
         self.requests: list[str] = []
+        self.accepted: dict[str, list[str]] = defaultdict(list)
         self.patches: list[tuple[str, Any]] = []
         self.forbidden: set[str] = set()
         self.may: Callable[[Access], bool] = lambda access: True
@@ -110,12 +112,14 @@ class FakeApi:
                 return self._one(plural, (namespace, rest[0]))
             case "GET" if request.query.get("watch"):
                 self.requests.append(f"watch {plural}")
+                self.accepted[plural].append(request.headers["Accept"])
                 response = web.StreamResponse()
                 with contextlib.suppress(ConnectionResetError):
                     await self._watch(request, response, plural, namespace)
                 return response
             case "GET":
                 self.requests.append(f"list {plural}")
+                self.accepted[plural].append(request.headers["Accept"])
                 return self._list(request, plural, namespace)
             case "POST":
                 return self._create(plural, namespace, await request.json())

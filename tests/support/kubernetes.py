@@ -15,6 +15,7 @@ from remora.kube.objects import (
     IngressRule,
     IngressTLS,
     ObjectMeta,
+    Pod,
     Secret,
     Service,
     ServiceBackendPort,
@@ -22,6 +23,7 @@ from remora.kube.objects import (
 )
 from remora.kube.objects.endpointslice import SERVICE_NAME_LABEL, TargetRef
 from remora.kube.objects.ingress import HTTPIngressRuleValue, IngressClassSpec, IngressServiceBackend, IngressSpec
+from remora.kube.objects.pod import SESSION_DRAIN
 from remora.kube.objects.service import ServiceSpec
 
 PREFIX = "nginx.ingress.kubernetes.io/"
@@ -86,3 +88,9 @@ def endpoint_slice(
 
 def secret(name: str, **data: bytes) -> Secret:
     return Secret(metadata=meta(name), data={key.replace("_", "."): value for key, value in data.items()})
+
+
+def drained_pod(name: str, drain: str = "true", *, uid: str | None = None) -> Pod:
+    """A pod `namespace/name` with the annotation; its uid is the one that `endpoint` gives it."""
+    place = named(name)
+    return Pod(ObjectMeta(place.name, place.namespace, place.name if uid is None else uid, annotations={SESSION_DRAIN: drain}))

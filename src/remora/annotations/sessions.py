@@ -22,3 +22,15 @@ class Sessions:
         refuses=("yes",),
         haproxy=("http-response track-sc1",),
     )
+    keep_unready: bool = annotation(
+        "session-keep-unready",
+        boolean,
+        default=False,
+        scope=Scope.BACKEND,
+        global_key="session-keep-unready",
+        own=True,
+        doc="Whether a pod that is not ready keeps its sessions; it gets no new ones. Of routes with session affinity.",
+        accepts=("true", "false"),
+        refuses=("yes",),
+        haproxy=("set server … state drain",),
+    )

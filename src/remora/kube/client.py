@@ -67,7 +67,7 @@ class ApiClient:
         continuation = ""
         while True:
             query = {"limit": str(PAGE), **scope.selectors} | ({"continue": continuation} if continuation else {})
-            body = await self._send("GET", scope.path, query=query)
+            body = await self._send("GET", scope.path, query=query, headers=_accepting(scope, listing=True))
             try:
                 page = decoder.page(body)
             except msgspec.MsgspecError as error:
@@ -83,7 +83,8 @@ class ApiClient:
         query["timeoutSeconds"] = str(WATCH_SECONDS)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=WATCH_SILENCE)
         try:
-            async with await self._request("GET", scope.path, query=query, timeout=timeout) as response:
+            headers = _accepting(scope, listing=False)
+            async with await self._request("GET", scope.path, query=query, timeout=timeout, headers=headers) as response:
                 if response.status != 200:
                     raise _refused(response.status, await response.read())
                 async for line in _lines(response.content):
@@ -110,12 +111,13 @@ class ApiClient:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         data = None if body is None else msgspec.json.encode(body)
-        headers = {} if data is None else {"Content-Type": content_type}
+        sent = dict(headers or {}) | ({} if data is None else {"Content-Type": content_type})
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
         try:
-            async with await self._request(method, path, query=query, timeout=timeout, data=data, headers=headers) as response:
+            async with await self._request(method, path, query=query, timeout=timeout, data=data, headers=sent) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self._connection.server, error) from error
@@ -149,6 +151,10 @@ class ApiClient:
             proxy=self._connection.proxy or None,
             allow_redirects=False,
         )
+
+
+def _accepting(scope: Scope, *, listing: bool) -> Mapping[str, str]:
+    return {"Accept": RESOURCES[scope.kind].accept(listing=listing)}
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -18,15 +18,22 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from remora.core.errors import ApiServerError, ApiServerRefused, ConfigurationError
+from remora.core.names import NamespacedName
 from remora.kube.client import ApiClient
-from remora.kube.objects import IngressClass, KubernetesObject
-from remora.kube.resources import Scope
+from remora.kube.objects import IngressClass, KubernetesObject, Pod
+from remora.kube.resources import RESOURCES, Kind, Scope
 from remora.kube.wire import Decoder, Unreadable, WatchEvent
 
 FIRST_WAIT = 0.25
 LONGEST_WAIT = 10.0
 FORBIDDEN_WAIT = 300.0
 """How long to leave a kind alone that we need not have."""
+
+_DISPENSABLE: dict[Kind, str] = {
+    IngressClass: "IngressClasses may not be read, so only the annotation kubernetes.io/ingress.class counts",
+    Pod: "Pods may not be read, so no annotation remora.io/session-drain counts",
+}
+"""What can be done without, and what that means."""
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +125,8 @@ class Reflector:
         self._position = Position()
         self._synced = asyncio.Event()
         self._is_forbidden = False
+        self._chooses = RESOURCES[scope.kind].keeps is not None
+        self._chosen: set[NamespacedName] = set()
 
     @property
     def scope(self) -> Scope:
@@ -153,6 +162,8 @@ class Reflector:
             objects += page.objects
             unreadable += page.unreadable
             version = page.resource_version
+        if self._chooses:
+            self._chosen = {obj.key for obj in objects}
         await self._sink(Relisted(self._scope, tuple(objects), tuple(unreadable)))
         if self._position.failures:
             _log.info("%s: listed again", self._scope)
@@ -164,11 +175,22 @@ class Reflector:
         async for event in self._client.watch(self._scope, self._decoder, since=position.resource_version):
             if event.type == "ERROR":
                 return self._error(event)
-            if event.object is not None:
+            if event.object is not None and self._is_news(event.type, event.object):
                 await self._sink(Told(self._scope, event.type, event.object))
             self._position = moved(self._position, Seen(event.resource_version))
         # A watch that ends without having told anything is an answer of a server in trouble, not its usual timeout.
         return Ended() if self._position != position else Failed()
+
+    def _is_news(self, type_: str, obj: KubernetesObject | Unreadable) -> bool:
+        """Whether to tell of an object; of a kind of which few are followed, most come and go unnoticed."""
+        if not self._chooses or isinstance(obj, Unreadable):
+            return True
+        was_chosen = obj.key in self._chosen
+        if type_ != "DELETED":
+            self._chosen.add(obj.key)
+            return True
+        self._chosen.discard(obj.key)
+        return was_chosen
 
     def _error(self, event: WatchEvent) -> Happening:
         assert event.status is not None
@@ -181,14 +203,14 @@ class Reflector:
     async def _refused(self, error: ApiServerRefused) -> Happening:
         if error.status == 410:
             return Gone()
-        if error.status == 403 and self._scope.kind is IngressClass:
+        if error.status == 403 and self._scope.kind in _DISPENSABLE:
             return await self._do_without(error)
         return self._failed(error)
 
     async def _do_without(self, error: ApiServerRefused) -> Happening:
-        """Who may not read IngressClasses is served by annotations alone."""
+        """Takes a kind that may not be read for empty."""
         if not self._is_forbidden:
-            _log.warning("IngressClasses may not be read, so only the annotation kubernetes.io/ingress.class counts: %s", error)
+            _log.warning("%s: %s", _DISPENSABLE[self._scope.kind], error)
             self._is_forbidden = True
             await self._sink(Relisted(self._scope, ()))
             self._synced.set()

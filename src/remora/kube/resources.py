@@ -1,19 +1,28 @@
 """Where kinds are found in the API: group, version and plural."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from remora.core.names import NamespacedName
-from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Secret, Service
+from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Pod, Secret, Service
+from remora.kube.objects.pod import is_marked
 
 Kind = type[KubernetesObject]
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """`prefix` is the path of group and version; `plural` the resource's name in it."""
+    """`prefix` is the path of group and version; `plural` the resource's name in it.
+
+    Of a kind that is `metadata_only` nothing else is asked for. `keeps` chooses the objects that are followed, as a selector
+    does, by what the API server cannot select by; None means all.
+    """
 
     prefix: str
     plural: str
     namespaced: bool = True
+    metadata_only: bool = False
+    keeps: Callable[[KubernetesObject], bool] | None = None
 
     def path(self, namespace: str = "", name: str = "") -> str:
         """The path of the collection, or of the object called `name`."""
@@ -21,6 +30,13 @@ class Resource(msgspec.Struct, frozen=True):
         if namespace and self.namespaced:
             parts += ["namespaces", namespace]
         return "/".join([*parts, self.plural, *([name] if name else [])])
+
+    def accept(self, *, listing: bool) -> str:
+        """The Accept header of a list or a watch; who does not know the first form answers with whole objects."""
+        if not self.metadata_only:
+            return "application/json"
+        form = "PartialObjectMetadataList" if listing else "PartialObjectMetadata"
+        return f"application/json;as={form};g=meta.k8s.io;v=v1,application/json"
 
 
 RESOURCES: dict[Kind, Resource] = {
@@ -30,6 +46,7 @@ RESOURCES: dict[Kind, Resource] = {
     EndpointSlice: Resource("/apis/discovery.k8s.io/v1", "endpointslices"),
     Secret: Resource("/api/v1", "secrets"),
     ConfigMap: Resource("/api/v1", "configmaps"),
+    Pod: Resource("/api/v1", "pods", metadata_only=True, keeps=is_marked),
 }
 
 EVENTS = Resource("/api/v1", "events")

@@ -8,7 +8,7 @@ from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 from remora.kube.objects import KubernetesObject
 from remora.kube.objects.meta import Wire
-from remora.kube.resources import Kind
+from remora.kube.resources import RESOURCES, Kind
 
 UNREADABLE = "Unreadable"
 
@@ -26,6 +26,16 @@ class _Page(Wire, frozen=True):
 class _Event(Wire, frozen=True):
     type: str
     object: msgspec.Raw = msgspec.Raw()
+
+
+class _Version(Wire, frozen=True):
+    resource_version: str = ""
+
+
+class _Versioned(Wire, frozen=True):
+    """An object of which only the version is read, since its metadata may be long."""
+
+    metadata: _Version = _Version()
 
 
 class _AnyObject(Wire, frozen=True):
@@ -65,7 +75,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """One line of a watch. `object` is None for a BOOKMARK; `status` is set for an ERROR alone."""
+    """One line of a watch. `object` is None for a BOOKMARK; `status` is set for an ERROR alone.
+
+    An object that the kind does not keep is DELETED, whatever happened to it.
+    """
 
     type: str
     resource_version: str = ""
@@ -74,10 +87,12 @@ class WatchEvent(msgspec.Struct, frozen=True):
 
 
 class Decoder:
-    """Decodes lists and watch lines of one kind."""
+    """Decodes lists and watch lines of one kind, and leaves out the objects that the kind does not keep."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
+        self._keeps = RESOURCES[kind].keeps
+        self._versioned = msgspec.json.Decoder(_Versioned)
         self._page = msgspec.json.Decoder(_Page)
         self._event = msgspec.json.Decoder(_Event)
         self._object = msgspec.json.Decoder(kind)
@@ -94,7 +109,7 @@ class Decoder:
         return Page(
             page.metadata.resource_version,
             page.metadata.continue_,
-            tuple(one for one in decoded if isinstance(one, KubernetesObject)),
+            tuple(one for one in decoded if isinstance(one, KubernetesObject) and self._is_kept(one)),
             tuple(one for one in decoded if isinstance(one, Unreadable)),
         )
 
@@ -107,10 +122,21 @@ class Decoder:
         event = self._event.decode(line)
         if event.type == "ERROR":
             return WatchEvent("ERROR", status=msgspec.json.decode(event.object, type=Status))
-        version = self._any.decode(event.object).text("resourceVersion")
+        version = self._version(event.object)
         if event.type == "BOOKMARK":
             return WatchEvent("BOOKMARK", version)
-        return WatchEvent(event.type, version, self._read(event.object))
+        found = self._read(event.object)
+        is_kept = isinstance(found, Unreadable) or self._is_kept(found)
+        return WatchEvent(event.type if is_kept else "DELETED", version, found)
+
+    def _is_kept(self, obj: KubernetesObject) -> bool:
+        return self._keeps is None or self._keeps(obj)
+
+    def _version(self, raw: msgspec.Raw) -> str:
+        try:
+            return self._versioned.decode(raw).metadata.resource_version
+        except msgspec.MsgspecError:
+            return self._any.decode(raw).text("resourceVersion")
 
     def _read(self, raw: msgspec.Raw) -> KubernetesObject | Unreadable:
         try:

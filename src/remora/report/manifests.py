@@ -25,6 +25,7 @@ _GROUPS = {
     "Service": ("v1",),
     "Secret": ("v1",),
     "ConfigMap": ("v1",),
+    "Pod": ("v1",),
 }
 """The API versions of each kind; other groups have kinds of the same names (Knative's Service)."""
 

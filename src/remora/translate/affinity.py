@@ -5,6 +5,7 @@ import re
 from remora import model
 from remora.annotations import affinity
 from remora.annotations.registry import Parsed
+from remora.annotations.sessions import Sessions
 from remora.model import AffinityMode, CookieAttributes, SameSite
 from remora.translate.backends import BackendRef, backend_key
 from remora.translate.sessions import find_sessions
@@ -31,6 +32,11 @@ def find_affinity(parsed: Parsed, ref: BackendRef, *, path: str, is_regex: bool)
         change_on_failure=group.cookie_change_on_failure,
         sessions=find_sessions(parsed),
     )
+
+
+def keeps_unready(parsed: Parsed, affinity: model.Affinity | None) -> bool:
+    """Whether a pod that is not ready goes on serving its sessions; without sessions it has nothing to serve."""
+    return affinity is not None and parsed.of(Sessions).keep_unready
 
 
 def _attributes(group: affinity.Affinity, *, path: str, is_regex: bool) -> CookieAttributes:

@@ -15,6 +15,7 @@ from remora.translate.certificates import DefaultCertificate, DefaultCertificate
 from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
 from remora.translate.hosts import HostOutcome, HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
+from remora.translate.pods import PodMark, PodUnit
 from remora.translate.units import GONE, Gone
 from remora.translate.view import Unit
 
@@ -123,6 +124,8 @@ class Assembly:
                 self._take_backend(unit, outcome)
             case KeyPairUnit(secret=secret):
                 self._take_key_pair(secret, outcome)
+            case PodUnit(name=name):
+                self._take_pod(name, outcome)
             case DefaultsUnit():
                 self._take_defaults(outcome)
             case DefaultCertificateUnit():
@@ -144,6 +147,9 @@ class Assembly:
 
     def _take_backend(self, unit: BackendUnit, outcome: Backend | Gone) -> None:
         self._backends.set(unit.name, None if outcome is GONE else outcome)
+
+    def _take_pod(self, name: NamespacedName, outcome: PodMark | Gone) -> None:
+        self._set_problems(("3", name.namespace, name.name), () if outcome is GONE else outcome.problems)
 
     def _take_key_pair(self, secret: NamespacedName, outcome: KeyPair | Gone) -> None:
         if outcome is GONE:

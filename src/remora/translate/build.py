@@ -7,15 +7,16 @@ import msgspec
 from remora.core.names import Hostname, ObjectRef
 from remora.core.problem import Problem
 from remora.core.settings import RoutingSettings
-from remora.kube.objects import Ingress
+from remora.kube.objects import Ingress, Pod
 from remora.model import Model
 from remora.translate.assembly import Assembly
 from remora.translate.certificates import DefaultCertificateUnit
 from remora.translate.default_backend import DefaultBackendUnit
 from remora.translate.hosts import HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit
+from remora.translate.pods import PodUnit
 from remora.translate.units import AnyUnit, Units
-from remora.translate.view import ReadKey
+from remora.translate.view import ReadKey, touched_by
 from remora.watch.snapshot import Change, Index, IndexKey, Snapshot, index_keys
 
 LAYERS = 4
@@ -62,14 +63,15 @@ class Translator:
         self._assembly = Assembly()
         ingresses = (IngressUnit(name) for name in snapshot.names(Ingress))
         hosts = (HostUnit(host) for host in snapshot.hosts())
-        return self._units.update(snapshot, (), roots=(*_ALWAYS, *ingresses, *hosts), no_roots=())
+        pods = (PodUnit(name) for name in snapshot.names(Pod))
+        return self._units.update(snapshot, (), roots=(*_ALWAYS, *ingresses, *hosts, *pods), no_roots=())
 
     def _follow(self, snapshot: Snapshot, changes: Iterable[Change]) -> dict[AnyUnit, object]:
         touched: set[ReadKey] = set()
         for change in changes:
             before = self._snapshot.find(change.kind, change.name)
             after = snapshot.find(change.kind, change.name)
-            touched.add(change)
+            touched.update(touched_by(change, snapshot))
             touched |= index_keys(change.kind, before) ^ index_keys(change.kind, after)
         roots: list[AnyUnit] = []
         no_roots: list[AnyUnit] = []
@@ -85,6 +87,8 @@ def _root_of(key: ReadKey) -> AnyUnit | None:
     match key:
         case Change(kind=kind, name=name) if kind is Ingress:
             return IngressUnit(name)
+        case Change(kind=kind, name=name) if kind is Pod:
+            return PodUnit(name)
         case IndexKey(index=Index.INGRESSES_OF_HOST, key=str(host)):
             return HostUnit(Hostname(host))
         case _:

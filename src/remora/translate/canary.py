@@ -14,7 +14,8 @@ from remora.annotations.canary import Canary
 from remora.core.names import Hostname
 from remora.core.problem import Problem, Severity
 from remora.model import ForwardTo, HeaderCondition, HeaderTest, PathMatch, Route
-from remora.translate.backends import BackendUnit, backend_key, backend_name
+from remora.translate.affinity import keeps_unready
+from remora.translate.backends import BackendUnit, backend_key
 from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import match_of
@@ -91,11 +92,12 @@ def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header
     if affinity:
         affinity = msgspec.structs.replace(affinity, backend_key=backend_key(rule.backend))
     spread = find_spread(owner.parsed, affinity)
-    view.need(BackendUnit(rule.backend, spread.balancing))
+    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity))
+    view.need(backend)
     group = owner.parsed.of(Canary)
     action = msgspec.structs.replace(
         main,
-        backend=backend_name(rule.backend, spread.balancing),
+        backend=backend.name,
         affinity=affinity,
         balancing=spread.balancing,
         hash_by=spread.hash_by,

@@ -2,8 +2,11 @@
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
 from functools import lru_cache
+
+import msgspec
 
 from remora import model
 from remora.kube.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServiceBackendPort, ServicePort
@@ -25,36 +28,67 @@ def find_service_port(service: Service, port: ServiceBackendPort) -> ServicePort
     return None
 
 
-def endpoints(slices: Iterable[EndpointSlice], port: ServicePort, *, session_key: bytes) -> tuple[model.Endpoint, ...]:
+class _Standing(IntEnum):
+    """How much an endpoint is worth to new sessions, best first."""
+
+    READY = 0
+    CORDONED = 1
+    """Healthy, and somebody asked that it get no new sessions."""
+    LEAVING = 2
+    """Terminating, and still serving."""
+    UNREADY = 3
+    """Not ready, and kept for the sake of its sessions."""
+
+
+class PodsOfService(msgspec.Struct, frozen=True):
+    """What is asked of the pods of a service port: the cordoned ones, and whether one that is not ready keeps its sessions."""
+
+    cordoned: Mapping[str, str] = {}
+    """Names to uids."""
+    keeps_unready: bool = False
+
+
+_USUAL = PodsOfService()
+
+
+def endpoints(
+    slices: Iterable[EndpointSlice], port: ServicePort, *, session_key: bytes, pods: PodsOfService = _USUAL
+) -> tuple[model.Endpoint, ...]:
     """The endpoints of a service port, ordered by key.
 
     A pod counts once, also with an address of each family (the IPv4 address then) or in two slices (where it is being moved).
-    If all are terminating they go on serving: a connection that may break is better than none.
+    New sessions go to the endpoints of the best standing that there is: if all are cordoned or terminating they go on serving,
+    since a connection that may break is better than none. What is not ready never gets new ones.
     """
     found = sorted(
-        (endpoint for one in slices for endpoint in _endpoints_of_slice(one, port, session_key=session_key)),
-        key=lambda one: (one.key, one.state is EndpointState.DRAINING, ":" in one.address, one.address),
+        (pair for one in slices for pair in _endpoints_of_slice(one, port, session_key=session_key, pods=pods)),
+        key=lambda pair: (pair[1].key, pair[0], ":" in pair[1].address, pair[1].address),
     )
-    unique = tuple({endpoint.key: endpoint for endpoint in reversed(found)}.values())[::-1]
-    if any(endpoint.state is EndpointState.ACTIVE for endpoint in unique):
-        return unique
-    return tuple(model.Endpoint(one.key, one.address, one.port, one.pod) for one in unique)
+    unique = {endpoint.key: (standing, endpoint) for standing, endpoint in reversed(found)}
+    best = min((standing for standing, _ in unique.values()), default=_Standing.READY)
+    served = _Standing.READY if best is _Standing.UNREADY else best
+    return tuple(
+        endpoint if standing is served else msgspec.structs.replace(endpoint, state=EndpointState.DRAINING)
+        for standing, endpoint in reversed(unique.values())
+    )
 
 
-def _endpoints_of_slice(endpoint_slice: EndpointSlice, port: ServicePort, *, session_key: bytes) -> Iterator[model.Endpoint]:
+def _endpoints_of_slice(
+    endpoint_slice: EndpointSlice, port: ServicePort, *, session_key: bytes, pods: PodsOfService
+) -> Iterator[tuple[_Standing, model.Endpoint]]:
     number = _port_number(endpoint_slice.ports or (), port)
     if endpoint_slice.address_type == "FQDN" or not 0 < number < 65536:
         return
     for endpoint in endpoint_slice.endpoints or ():
-        state = _state(endpoint)
-        if state is None:
+        standing = _standing(endpoint, pods)
+        if standing is None:
             continue
         target = endpoint.target_ref
         for address in endpoint.addresses:
             if _ADDRESS.fullmatch(address):
                 identity = (target and target.uid) or _address_and_port(address, number)
                 key = endpoint_key(session_key, identity, number)
-                yield model.Endpoint(key, address, number, target.name if target else "", state)
+                yield standing, model.Endpoint(key, address, number, target.name if target else "")
 
 
 def _port_number(ports: tuple[EndpointPort, ...], port: ServicePort) -> int:
@@ -66,14 +100,21 @@ def _port_number(ports: tuple[EndpointPort, ...], port: ServicePort) -> int:
     return target if isinstance(target, int) else 0
 
 
-def _state(endpoint: Endpoint) -> EndpointState | None:
-    """What the endpoint may be given; None if nothing. A condition that is not given is true, `terminating` is false."""
+def _standing(endpoint: Endpoint, pods: PodsOfService) -> _Standing | None:
+    """What the endpoint is good for; None if for nothing. A condition that is not given is true, `terminating` is false."""
     conditions = endpoint.conditions
     if conditions.ready is not False:
-        return EndpointState.ACTIVE
-    if conditions.terminating and conditions.serving is not False:
-        return EndpointState.DRAINING
-    return None
+        return _Standing.CORDONED if _is_cordoned(endpoint, pods) else _Standing.READY
+    if conditions.terminating:
+        return _Standing.LEAVING if conditions.serving is not False else None
+    return _Standing.UNREADY if pods.keeps_unready else None
+
+
+def _is_cordoned(endpoint: Endpoint, pods: PodsOfService) -> bool:
+    """Whether the annotated pod is this one, and none of before with its name."""
+    target = endpoint.target_ref
+    uid = pods.cordoned.get(target.name) if target else None
+    return target is not None and uid is not None and target.uid in ("", uid)
 
 
 def _address_and_port(address: str, port: int) -> str:

@@ -18,8 +18,8 @@ from remora.model import (
     RouteId,
     Unavailable,
 )
-from remora.translate.affinity import find_affinity
-from remora.translate.backends import BackendUnit, backend_name
+from remora.translate.affinity import find_affinity, keeps_unready
+from remora.translate.backends import BackendUnit
 from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.paths import find_rewrite
@@ -80,11 +80,11 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
         affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex)
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
     spread = find_spread(owner.parsed, affinity)
-    view.need(BackendUnit(rule.backend, spread.balancing))
+    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity))
+    view.need(backend)
     host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
     prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""
-    name = backend_name(rule.backend, spread.balancing)
-    return ForwardTo(name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by)
+    return ForwardTo(backend.name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by)
 
 
 def _base(redirect: Redirect, status: int) -> LocationBase:

@@ -4,18 +4,19 @@ A Snapshot is never changed; `changed` makes the next one from it and shares wha
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
-from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Secret, Service
+from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Pod, Secret, Service
 from remora.watch.persistent import PersistentMap
 
-KINDS: tuple[type[KubernetesObject], ...] = (Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap)
-"""The kinds that routing depends on. Pods are not among them: EndpointSlices name them and know whether they are ready."""
+KINDS: tuple[type[KubernetesObject], ...] = (Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap, Pod)
+"""The kinds that routing depends on. Of Pods only those with an annotation of ours: EndpointSlices name the others and know
+whether they are ready."""
 
 Kind = type[KubernetesObject]
 K = TypeVar("K", bound=KubernetesObject)
@@ -114,6 +115,10 @@ class Snapshot:
         """The object of that name, if there is one."""
         return cast("K | None", self._tables[kind].get(name))
 
+    def has(self, kind: Kind) -> bool:
+        """Whether there is any object of the kind."""
+        return bool(self._tables[kind])
+
     def all(self, kind: type[K]) -> Iterable[K]:
         """Every object of the kind, in no particular order."""
         return cast("Iterable[K]", self._tables[kind].values())
@@ -125,6 +130,16 @@ class Snapshot:
     def indexed(self, entry: IndexKey) -> tuple[NamespacedName, ...]:
         """The names that stand in an entry of an index, in ascending order."""
         return self._indexes[entry.index].get(entry.key, ())
+
+    def slices_naming(self, pod: NamespacedName) -> Iterator[NamespacedName]:
+        """The EndpointSlices in which a pod stands, in no particular order.
+
+        They are looked for one by one: pods are annotated rarely, and an index would cost memory and time at every change of
+        a slice.
+        """
+        for endpoint_slice in self.all(EndpointSlice):
+            if endpoint_slice.metadata.namespace == pod.namespace and endpoint_slice.names(pod.name):
+                yield endpoint_slice.key
 
     def hosts(self) -> Iterable[Hostname]:
         """Every host that an Ingress has a rule for, in no particular order."""

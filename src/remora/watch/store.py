@@ -10,9 +10,11 @@ from enum import Enum
 import msgspec
 
 from remora.core.names import NamespacedName
-from remora.kube.objects import EndpointSlice, Ingress, KubernetesObject
+from remora.kube.objects import EndpointSlice, Ingress, KubernetesObject, Pod
 from remora.kube.objects.endpointslice import SERVICE_NAME_LABEL
 from remora.kube.objects.ingress import IngressStatus
+from remora.kube.objects.meta import ObjectMeta
+from remora.kube.objects.pod import SESSION_DRAIN
 from remora.watch.snapshot import Change, Kind, Snapshot
 
 
@@ -30,6 +32,10 @@ def _read_part(obj: KubernetesObject) -> KubernetesObject:
     if isinstance(obj, EndpointSlice):
         labels = {SERVICE_NAME_LABEL: obj.metadata.labels.get(SERVICE_NAME_LABEL, "")}
         metadata = msgspec.structs.replace(metadata, labels=labels, annotations={})
+    if isinstance(obj, Pod):
+        # Much is written on pods, also by us; nobody is to be translated anew for it.
+        annotations = {SESSION_DRAIN: obj.session_drain or ""}
+        return Pod(ObjectMeta(metadata.name, metadata.namespace, metadata.uid, annotations=annotations))
     if isinstance(obj, Ingress):
         return msgspec.structs.replace(obj, metadata=metadata, status=IngressStatus())
     return msgspec.structs.replace(obj, metadata=metadata)

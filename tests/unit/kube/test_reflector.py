@@ -10,7 +10,7 @@ from remora.core.errors import ApiServerRefused, ApiServerUnreachable
 from remora.core.names import NamespacedName
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection
-from remora.kube.objects import Ingress, IngressClass, Secret
+from remora.kube.objects import Ingress, IngressClass, Pod, Secret
 from remora.kube.reflector import (
     LONGEST_WAIT,
     Ended,
@@ -165,6 +165,41 @@ async def test_without_the_right_to_read_classes_there_are_none(api: FakeApi, ca
         await follower.until(lambda: follower.reflector.has_synced)
         assert follower.words == ["list 0"]
         assert "only the annotation" in caplog.text
+
+
+def _pod(name: str, **annotations: str) -> dict[str, object]:
+    written = {f"remora.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
+    return {"metadata": {"name": name, "namespace": "shop", "annotations": written}}
+
+
+async def test_of_pods_only_those_that_are_marked_are_told(api: FakeApi) -> None:
+    api.put("pods", _pod("a", session_drain="true"))
+    api.put("pods", _pod("b"))
+    async with following(api, Scope(Pod)) as follower:
+        await follower.until(lambda: follower.reflector.has_synced)
+        api.put("pods", _pod("b", sessions="3"))
+        api.put("pods", _pod("c"))
+        api.remove("pods", "shop", "c")
+        api.put("pods", _pod("b", session_drain="true"))
+        api.put("pods", _pod("a"))
+        api.put("pods", _pod("a", other="x"))
+        api.remove("pods", "shop", "b")
+        await follower.until(lambda: "DELETED shop/b" in follower.words)
+        assert follower.words == ["list 1", "MODIFIED shop/b", "DELETED shop/a", "DELETED shop/b"]
+
+
+async def test_of_pods_nothing_but_metadata_is_asked_for(api: FakeApi) -> None:
+    async with following(api, Scope(Pod)) as follower:
+        await follower.until(lambda: len(api.accepted["pods"]) == 2)
+        forms = [accept.partition(";g=")[0] for accept in api.accepted["pods"]]
+        assert forms == [f"application/json;as={form}" for form in ("PartialObjectMetadataList", "PartialObjectMetadata")]
+
+
+async def test_without_the_right_to_read_pods_none_is_marked(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
+    api.forbidden.add("pods")
+    async with following(api, Scope(Pod)) as follower:
+        await follower.until(lambda: follower.reflector.has_synced)
+        assert "session-drain" in caplog.text
 
 
 async def test_without_the_right_to_read_ingresses_it_never_syncs(api: FakeApi) -> None:

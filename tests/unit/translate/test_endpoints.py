@@ -1,8 +1,9 @@
 import hmac
+from typing import Any
 
 from remora.kube.objects import EndpointPort, EndpointSlice, ServiceBackendPort, ServicePort
 from remora.model import Endpoint, EndpointState
-from remora.translate.endpoints import endpoint_key, endpoints, find_service_port
+from remora.translate.endpoints import PodsOfService, endpoint_key, endpoints, find_service_port
 from tests.support.kubernetes import endpoint, endpoint_slice, service
 
 PORT = ServicePort(80, "http", target_port=8080)
@@ -69,3 +70,43 @@ def test_the_first_port_whose_number_target_or_name_fits_is_meant() -> None:
     assert find_service_port(web, ServiceBackendPort(name="b")) is ports[1]
     assert find_service_port(web, ServiceBackendPort(name="c")) is None
     assert find_service_port(web, ServiceBackendPort()) is None
+
+
+def states(*parts: Any, cordoned: tuple[str, ...] = (), keeps_unready: bool = False) -> dict[str, str]:
+    pods = PodsOfService({name: name for name in cordoned}, keeps_unready)
+    found = endpoints((endpoint_slice("shop/a", "web", *parts),), PORT, session_key=b"secret", pods=pods)
+    return {one.pod: one.state.value for one in found}
+
+
+READY, CORDONED = endpoint("10.0.0.1", "ready"), endpoint("10.0.0.2", "cordoned")
+LEAVING = endpoint("10.0.0.3", "leaving", ready=False, serving=True, terminating=True)
+UNREADY = endpoint("10.0.0.4", "unready", ready=False, serving=False)
+
+
+def test_a_cordoned_pod_drains_beside_a_ready_one() -> None:
+    assert states(READY, CORDONED, cordoned=("cordoned",)) == {"ready": "active", "cordoned": "draining"}
+
+
+def test_new_sessions_go_to_the_best_that_there_is() -> None:
+    both = states(CORDONED, LEAVING, cordoned=("cordoned",))
+    assert both == {"cordoned": "active", "leaving": "draining"}
+    assert states(LEAVING) == {"leaving": "active"}
+    assert states(CORDONED, cordoned=("cordoned",)) == {"cordoned": "active"}
+    # A cordoned pod that ends is a pod that ends.
+    assert states(READY, LEAVING, cordoned=("leaving",)) == {"ready": "active", "leaving": "draining"}
+
+
+def test_a_pod_that_is_not_ready_drains_where_that_is_asked_for_and_never_gets_new_sessions() -> None:
+    assert states(READY, UNREADY) == {"ready": "active"}
+    assert states(READY, UNREADY, keeps_unready=True) == {"ready": "active", "unready": "draining"}
+    assert states(UNREADY, keeps_unready=True) == {"unready": "draining"}
+    assert states(LEAVING, UNREADY, keeps_unready=True) == {"leaving": "active", "unready": "draining"}
+    gone = endpoint("10.0.0.5", "gone", ready=False, serving=False, terminating=True)
+    assert states(gone, keeps_unready=True) == {}
+
+
+def test_the_mark_of_a_former_pod_of_the_name_does_not_count() -> None:
+    new = endpoint("10.0.0.2", "web-0", uid="new")
+    pods = PodsOfService({"web-0": "old"})
+    one, other = endpoints((endpoint_slice("shop/a", "web", READY, new),), PORT, session_key=b"secret", pods=pods)
+    assert one.state is other.state is EndpointState.ACTIVE

@@ -10,7 +10,7 @@ from remora.translate import Translator
 from remora.translate.units import Units
 from remora.translate.view import Unit, View
 from remora.watch.store import EventType, Store
-from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, named, rule, service
+from tests.support.kubernetes import drained_pod, endpoint, endpoint_slice, ingress, ingress_class, named, rule, service
 
 SETTINGS = RoutingSettings(session_key=b"k")
 
@@ -70,6 +70,32 @@ def test_a_backend_goes_with_its_last_route(store: Store) -> None:
     after = translator.translate(store.snapshot, store.take_changes())
     assert [one.name for one in after.model.backends] == ["shop-a-80", "shop-c-80"]
     assert [str(one.name) for one in after.published] == ["shop/a", "shop/c"]
+
+
+def test_an_annotated_pod_runs_the_backends_in_which_it_stands(store: Store, ran: list[str]) -> None:
+    translator = Translator(SETTINGS)
+    pods = (endpoint("10.0.1.1", "one"), endpoint("10.0.1.2", "two"))
+    store.apply(EventType.ADDED, endpoint_slice("shop/b-2", "b", *pods))
+    translator.translate(store.snapshot, store.take_changes())
+    ran.clear()
+    store.apply(EventType.ADDED, drained_pod("shop/one"))
+    store.apply(EventType.ADDED, drained_pod("other/two"))
+    after = translator.translate(store.snapshot, store.take_changes())
+    assert sorted(ran) == ["BackendUnit", "PodUnit", "PodUnit"]
+    states = {one.pod: one.state.value for backend in after.model.backends for one in backend.endpoints}
+    assert (states["one"], states["two"]) == ("draining", "active")
+    store.apply(EventType.DELETED, drained_pod("shop/one"))
+    again = translator.translate(store.snapshot, store.take_changes())
+    assert all(one.state.value == "active" for backend in again.model.backends for one in backend.endpoints)
+
+
+def test_a_pod_with_an_unreadable_mark_goes_on_and_says_so(store: Store) -> None:
+    store.apply(EventType.ADDED, endpoint_slice("shop/b-2", "b", endpoint("10.0.1.1", "one"), endpoint("10.0.1.2", "two")))
+    store.apply(EventType.ADDED, drained_pod("shop/one", "perhaps"))
+    after = Translator(SETTINGS).translate(store.snapshot, None)
+    assert all(one.state.value == "active" for backend in after.model.backends for one in backend.endpoints)
+    (problem,) = after.problems
+    assert (problem.object.kind, str(problem.object.name), problem.code) == ("Pod", "shop/one", "AnnotationRefused")
 
 
 def test_a_class_that_comes_later_is_noticed(store: Store) -> None:

@@ -4,7 +4,7 @@ from remora.kube.objects import EndpointSlice, Ingress, KubernetesObject, Servic
 from remora.kube.objects.ingress import IngressLoadBalancerIngress, IngressLoadBalancerStatus, IngressStatus
 from remora.watch.snapshot import Change
 from remora.watch.store import EventType, Store, is_same
-from tests.support.kubernetes import endpoint, endpoint_slice, ingress, named, rule, service
+from tests.support.kubernetes import drained_pod, endpoint, endpoint_slice, ingress, named, rule, service
 
 
 def with_metadata(obj: KubernetesObject, **fields: object) -> KubernetesObject:
@@ -69,3 +69,13 @@ def test_a_relist_without_news_is_no_change() -> None:
     store = Store()
     store.replace(Service, [service("shop/a")])
     assert store.replace(Service, [with_metadata(service("shop/a"), resource_version="9")]) == ()
+
+
+def test_what_else_is_written_on_a_pod_is_no_change() -> None:
+    store = Store()
+    pod = drained_pod("shop/a")
+    assert store.apply(EventType.ADDED, pod)
+    annotations = {**pod.metadata.annotations, "other": "7"}
+    counted = with_metadata(pod, annotations=annotations, labels={"a": "b"}, resource_version="9")
+    assert store.apply(EventType.MODIFIED, counted) is None
+    assert store.apply(EventType.MODIFIED, drained_pod("shop/a", "false"))

@@ -46,3 +46,7 @@ class EndpointSlice(KubernetesObject, frozen=True):
         """The Service that the slice belongs to, or None for a slice of nobody's."""
         name = self.metadata.labels.get(SERVICE_NAME_LABEL)
         return NamespacedName(self.metadata.namespace, name) if name else None
+
+    def names(self, pod: str) -> bool:
+        """Whether an endpoint is the pod of that name."""
+        return any(one.target_ref is not None and one.target_ref.name == pod for one in self.endpoints or ())

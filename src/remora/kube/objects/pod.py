@@ -1,20 +1,20 @@
-"""core/v1 Pod, as far as an Ingress controller looks at it."""
+"""core/v1 Pod, its metadata alone: EndpointSlices know the rest that routing asks of pods."""
 
-import msgspec
+from remora.kube.objects.meta import KubernetesObject
 
-from remora.kube.objects.meta import KubernetesObject, Wire
-
-
-class PodCondition(Wire, frozen=True):
-    type: str
-    status: str
-
-
-class PodStatus(Wire, frozen=True):
-    phase: str = ""
-    pod_ip: str = msgspec.field(name="podIP", default="")
-    conditions: tuple[PodCondition, ...] | None = ()
+SESSION_DRAIN = "remora.io/session-drain"
+"""The annotation by which a pod keeps its sessions and gets no new ones."""
 
 
 class Pod(KubernetesObject, frozen=True):
-    status: PodStatus = PodStatus()
+    """A pod, as far as somebody has written something for us on it."""
+
+    @property
+    def session_drain(self) -> str | None:
+        """What the annotation says; None if it is not there."""
+        return self.metadata.annotations.get(SESSION_DRAIN)
+
+
+def is_marked(pod: KubernetesObject) -> bool:
+    """Whether a pod carries the annotation. All others need not be kept."""
+    return SESSION_DRAIN in pod.metadata.annotations
