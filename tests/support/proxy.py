@@ -23,7 +23,10 @@ def free_ports(count: int) -> list[int]:
 
 
 class Pods:
-    """Small HTTP servers that say who they are and what they were sent."""
+    """Small HTTP servers that say who they are and what they were sent.
+
+    A request header `x-answer-NAME` asks for the header NAME in the answer, `x-status` for its status.
+    """
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
@@ -33,7 +36,10 @@ class Pods:
 
         async def answer(request: web.Request) -> web.Response:
             headers = {key.lower(): value for key, value in request.headers.items()}
-            return web.json_response({"pod": name, "target": request.raw_path, "headers": headers})
+            answered = {key[9:]: value for key, value in headers.items() if key.startswith("x-answer-")}
+            status = int(headers.get("x-status", 200))
+            body = {"pod": name, "target": request.raw_path, "headers": headers}
+            return web.json_response(body, headers=answered, status=status)
 
         application = web.Application()
         application.router.add_route("*", "/{rest:.*}", answer)

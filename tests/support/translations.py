@@ -93,6 +93,8 @@ def _route(route: Route) -> dict[str, Any]:
     text = route.match.pattern if isinstance(route.match, RegexPath) else route.match.path
     shown: dict[str, Any] = {kind: text, "of": str(route.origin)}
     shown |= _action(route.action)
+    if isinstance(route.action, ForwardTo) and (learning := route.action.learning):
+        shown["learns"] = f"{learning.named_in.value} {learning.name} in {learning.scope}"
     if route.https_redirect:
         shown["https"] = _https(route.https_redirect)
     if route.canary:

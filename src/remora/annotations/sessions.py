@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from remora.annotations.declare import Scope, annotation
+from remora.annotations.learning import session_source
 from remora.annotations.values import boolean
 
 
@@ -33,4 +34,17 @@ class Sessions:
         accepts=("true", "false"),
         refuses=("yes",),
         haproxy=("set server … state drain",),
+    )
+    learn: tuple[str, ...] = annotation(
+        "session-learn",
+        session_source,
+        default=(),
+        scope=Scope.ROUTE,
+        global_key="session-learn",
+        own=True,
+        doc="Where the application names its own sessions: `cookie:NAME`, `header:NAME`, `query:NAME` or `path:NAME`. A "
+        "session is learned from the pod's answer and then stays on that pod.",
+        accepts=("cookie:JSESSIONID", "header:Mcp-Session-Id", "query:sid", "path:jsessionid"),
+        refuses=("JSESSIONID", "cookie:", "cookie:a|b", "body:sid", "header:a b"),
+        haproxy=("http-response track-sc2", "use-server"),
     )

@@ -61,3 +61,7 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sessions that can be told apart at a time, over all routes that track them."""
     session_table_expire: int = 3600
     """How long a session that is not seen any more stays in the table."""
+    learned_table_size: int = 1_000_000
+    """Sessions named by applications that are known at a time, over all routes that learn them."""
+    learned_table_expire: int = 43_200
+    """How long one that is not seen any more is known."""

@@ -11,6 +11,7 @@ from remora.haproxy.features import (
     canary,
     cors,
     hashing,
+    learning,
     redirect,
     response_headers,
     rewrite,
@@ -98,6 +99,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.RESPONSE_HEADERS: dict(
             entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
         ),
+        Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
         Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
@@ -212,7 +214,7 @@ def _redirect_entry(route: Route) -> str:
 def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
-    sessions = bool(action.affinity and session_cookie.is_wanted(action.affinity))
+    sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
     kind = BackendClass(_algorithm(action), changes_request or agent or sessions or _has_policy(route), sessions)
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 

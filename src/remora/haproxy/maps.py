@@ -43,6 +43,8 @@ class Map(Enum):
     """Route id to what stands in the Set-Cookie of its sessions; see `features.affinity`."""
     REWRITES = "rewrites"
     """Route id to what becomes of the path; see `features.rewrite`."""
+    LEARNING = "learning"
+    """Route id to where its application names sessions; see `features.learning`."""
     HASHES = "hashes"
     """Route id to what of a request is hashed; see `features.hashing`."""
     CANARIES = "canaries"
@@ -75,6 +77,7 @@ ROUTE_TEXTS = (
     Map.CORS_ORIGINS,
     Map.CORS,
     Map.RESPONSE_HEADERS,
+    Map.LEARNING,
     Map.HASHES,
     Map.CANARY_PATTERNS,
     Map.CANARIES,

@@ -51,11 +51,11 @@ class BackendClass(msgspec.Struct, frozen=True, order=True):
 
 
 STICKY = (Algorithm.PERSISTENT, Algorithm.BALANCED)
-"""The algorithms with sessions."""
+"""The algorithms whose sessions are in a cookie."""
 
 CLASSES = (
     *(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True)),
-    *(BackendClass(algorithm, rich=True, sessions=True) for algorithm in STICKY),
+    *(BackendClass(algorithm, rich=True, sessions=True) for algorithm in Algorithm),
 )
 """Every class that the program declares, in the order in which they stand there."""
 

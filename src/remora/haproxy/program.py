@@ -19,6 +19,7 @@ from remora.haproxy.features import (
     counting,
     forwarded,
     hashing,
+    learning,
     redirect,
     response_headers,
     rewrite,
@@ -30,7 +31,7 @@ from remora.haproxy.grammar import Directive, Section, address_and_port, directi
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import former_sessions_script
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
-from remora.haproxy.pool import CLASSES, Algorithm, BackendClass
+from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
 
 NOT_FOUND_BACKEND = "not-found"
 UNAVAILABLE_BACKEND = "unavailable"
@@ -81,6 +82,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     yield _defaults_section(settings)
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     yield section("backend", session_tracking.TABLE, "from", "base", lines=[session_tracking.table_rule(settings)])
+    yield section("backend", learning.TABLE, "from", "base", lines=[learning.table_rule(settings)])
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
@@ -292,10 +294,13 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
         lines += hashing.request_rules(layout.map(Map.HASHES))
     if kind.rich:
         lines += policies
+        if kind.sessions:
+            lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))
+            lines += learning.response_rules()
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
-    if kind.sessions:
+    if kind.sessions and kind.algorithm in STICKY:
         lines += session_cookie.request_rules(kind, **maps)
         lines += session_cookie.response_rules(kind, servers_map=maps["servers_map"])
     else:

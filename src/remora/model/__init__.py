@@ -21,6 +21,7 @@ from remora.model.backend import (
     SessionPolicy,
 )
 from remora.model.certificate import Certificate
+from remora.model.learning import Learning, NamedIn
 from remora.model.policies import ClientHost, Cors, UpstreamHost
 from remora.model.routing import (
     Canary,
@@ -68,8 +69,10 @@ __all__ = [
     "HeaderCondition",
     "HeaderTest",
     "HttpsRedirect",
+    "Learning",
     "LocationBase",
     "Model",
+    "NamedIn",
     "PathMatch",
     "PathRewrite",
     "Placement",

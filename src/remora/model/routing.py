@@ -8,6 +8,7 @@ import msgspec
 from remora.core.names import Hostname, NamespacedName
 from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
+from remora.model.learning import Learning
 from remora.model.policies import Cors, UpstreamHost
 
 RouteId = NewType("RouteId", str)
@@ -62,7 +63,8 @@ PathRewrite = ConstantPath | StripPrefix | ReplacePath
 class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The request is sent to a backend. `forwarded_prefix` is what its pods are told in X-Forwarded-Prefix, "" for nothing.
 
-    Without affinity, `balancing` chooses the endpoint, a consistent hash by what `hash_by` says.
+    Without affinity, `balancing` chooses the endpoint, a consistent hash by what `hash_by` says. A session that was learned
+    goes before all of these.
     """
 
     backend: BackendName
@@ -72,6 +74,7 @@ class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     forwarded_prefix: str = ""
     balancing: Balancing = Balancing.ROUND_ROBIN
     hash_by: HashBy | None = None
+    learning: Learning | None = None
 
 
 class LocationBase(Enum):

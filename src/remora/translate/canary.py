@@ -18,6 +18,7 @@ from remora.translate.affinity import keeps_unready
 from remora.translate.backends import BackendUnit, backend_key
 from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
+from remora.translate.learning import learning_scope
 from remora.translate.paths import match_of
 from remora.translate.patterns import find_pattern_fault
 from remora.translate.routes import Claim, route_id
@@ -94,6 +95,9 @@ def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header
     spread = find_spread(owner.parsed, affinity)
     backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity))
     view.need(backend)
+    learning = main.learning
+    if learning:
+        learning = msgspec.structs.replace(learning, scope=learning_scope(rule.backend))
     group = owner.parsed.of(Canary)
     action = msgspec.structs.replace(
         main,
@@ -101,6 +105,7 @@ def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header
         affinity=affinity,
         balancing=spread.balancing,
         hash_by=spread.hash_by,
+        learning=learning,
     )
     return model.Canary(
         id=route_id(owner, host, path_type=rule.path_type, path=rule.written),

@@ -22,6 +22,7 @@ from remora.translate.affinity import find_affinity, keeps_unready
 from remora.translate.backends import BackendUnit
 from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
+from remora.translate.learning import find_learning
 from remora.translate.paths import find_rewrite
 from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
 from remora.translate.view import View
@@ -75,16 +76,17 @@ def _action(view: View, claim: Claim, *, is_regex: bool) -> RouteAction:
 def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
     """To the rule's backend, which the translation then needs. A default backend has neither sessions nor rewriting."""
     owner, rule = claim
-    affinity = rewrite = None
+    affinity = rewrite = learning = None
     if not rule.is_default:
         affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex)
+        learning = find_learning(owner.parsed, rule.backend)
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
     spread = find_spread(owner.parsed, affinity)
     backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity))
     view.need(backend)
     host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
     prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""
-    return ForwardTo(backend.name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by)
+    return ForwardTo(backend.name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by, learning)
 
 
 def _base(redirect: Redirect, status: int) -> LocationBase:
