@@ -12,6 +12,7 @@ _WORDS = {
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
 _INT64 = 1 << 63
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 LONGEST = 4096
 """Characters of a text. The proxy takes 16 kB in an entry of its maps and in a command, and refuses all others with it."""
@@ -50,12 +51,34 @@ def integer(text: str) -> int:
     return int(text)
 
 
+def up_to(highest: int) -> Callable[[str], int]:
+    """A whole number from 0."""
+
+    def parse(text: str) -> int:
+        value = integer(trimmed(text))
+        if not 0 <= value <= highest:
+            raise ValueRefused(f"{value} is not between 0 and {highest}")
+        return value
+
+    return parse
+
+
 def seconds_from_now(text: str) -> int:
     """Whole seconds, negative for the past. Kept within a century, since dates are made of them."""
     value = integer(trimmed(text))
     if abs(value) > 100 * 366 * 86400:
         raise ValueRefused(f"{shown(text)} is more than a hundred years")
     return value
+
+
+def duration(text: str) -> int:
+    """A time span in seconds, of at most a hundred years: a whole number, alone or with `s`, `m`, `h` or `d` behind it."""
+    value = trimmed(text)
+    found = re.fullmatch(r"([0-9]{1,10})([smhd]?)", value)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else -1
+    if not 0 <= seconds <= 100 * 366 * 86400:
+        raise ValueRefused(f"{shown(value)} is no time span of at most a hundred years; write 90s, 15m, 8h or 2d")
+    return seconds
 
 
 def text(value: str) -> str:

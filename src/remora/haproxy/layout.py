@@ -27,6 +27,22 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/former_sessions.lua"
 
     @property
+    def session_placement_script(self) -> str:
+        return f"{self.directory}/session_placement.lua"
+
+    @property
+    def subset_script(self) -> str:
+        return f"{self.directory}/subset.lua"
+
+    @property
+    def error_pages_script(self) -> str:
+        return f"{self.directory}/error_pages.lua"
+
+    @property
+    def error_pages_socket(self) -> str:
+        return f"{self.directory}/error-pages.sock"
+
+    @property
     def crt_list(self) -> str:
         return f"{self.directory}/certificates.list"
 

@@ -45,6 +45,8 @@ class Map(Enum):
     """Route id to what becomes of the path; see `features.rewrite`."""
     LEARNING = "learning"
     """Route id to where its application names sessions; see `features.learning`."""
+    PLACEMENTS = "placements"
+    """Route id to where its new sessions go; see `features.placement`."""
     HASHES = "hashes"
     """Route id to what of a request is hashed; see `features.hashing`."""
     CANARIES = "canaries"
@@ -61,6 +63,10 @@ class Map(Enum):
     """`route id/origin`: which origins are allowed, for a route with a list of them."""
     RESPONSE_HEADERS = "response-headers"
     """`route id/name` to the value of a header that is set on answers; the id alone stands there too."""
+    ERROR_PAGES = "error-pages"
+    """Route id to who answers for errors, `route id/status` for each that is meant; see `features.error_pages`."""
+    ERROR_ROUTES = "error-routes"
+    """Route id to the RouteRecord of its default backend."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
@@ -78,7 +84,9 @@ ROUTE_TEXTS = (
     Map.CORS,
     Map.RESPONSE_HEADERS,
     Map.LEARNING,
+    Map.PLACEMENTS,
     Map.HASHES,
+    Map.ERROR_PAGES,
     Map.CANARY_PATTERNS,
     Map.CANARIES,
 )

@@ -89,6 +89,20 @@ def delete_server(slot: Slot, name: str) -> Command:
     return Command(f"del server {slot}/{name}", done="Server deleted\\.")
 
 
+BEGIN_COUNT = Command("placement begin", done="count [0-9]+ began")
+"""Begins a count of live sessions, for the program's placement of new ones; the reply has its number."""
+
+_COUNTED_AT_ONCE = 200
+
+
+def finish_count(number: str, sessions: Mapping[str, int]) -> Iterator[Command]:
+    """Says what the count found, by server, and puts it in force. Servers without sessions may be left out."""
+    words = [f"{server}={count}" for server, count in sorted(sessions.items())]
+    for start in range(0, len(words), _COUNTED_AT_ONCE):
+        yield Command(f"placement count {number} {','.join(words[start : start + _COUNTED_AT_ONCE])}", done="taken")
+    yield Command(f"placement end {number}", done="complete")
+
+
 def load_certificate(path: str, pem: bytes, *, is_new: bool) -> Iterator[Command]:
     """A certificate's content, in place for the next handshake. A blank line would end the payload, so it has none."""
     if is_new:

@@ -8,3 +8,21 @@ from importlib import resources
 def former_sessions_script() -> str:
     """The script that finds the pod of a cookie of ingress-nginx's balanced mode."""
     return resources.files(__name__).joinpath("former_sessions.lua").read_text()
+
+
+@cache
+def session_placement_script() -> str:
+    """The script that gives new sessions their pods. It is told the file of the map `servers`."""
+    return resources.files(__name__).joinpath("session_placement.lua").read_text()
+
+
+@cache
+def subset_script() -> str:
+    """The script that chooses among the few servers of a key."""
+    return resources.files(__name__).joinpath("subset.lua").read_text()
+
+
+@cache
+def error_pages_script() -> str:
+    """The script that answers with the page of a default backend."""
+    return resources.files(__name__).joinpath("error_pages.lua").read_text()
