@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from remora.cli import check, clusters, controller, explain, image, routes, service, up
+from remora.cli import check, clusters, controller, explain, image, routes, service, sessions, up
 from remora.core.errors import RemoraError, UsageError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(up.demo)
 app.command()(check.check)
 app.command()(explain.explain)
 app.command()(routes.routes)
+app.command()(sessions.sessions)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 
 

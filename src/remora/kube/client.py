@@ -52,6 +52,10 @@ class ApiClient:
         body = await self._send("GET", RESOURCES[kind].path(name.namespace, name.name))
         return _decode(body, kind)
 
+    async def read(self, path: str) -> bytes:
+        """What a GET of the path, with its query, answers."""
+        return await self._send("GET", path)
+
     async def has(self, resource: Resource, name: NamespacedName) -> bool:
         """Whether an object exists."""
         try:

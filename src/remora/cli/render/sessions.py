@@ -1,0 +1,142 @@
+"""Live sessions for people and for programs."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from remora.cli.options import Output
+from remora.cli.render import NOTE, json_document, say, table
+from remora.cli.session_source import Told
+from remora.haproxy.features.broken_sessions import Reason
+from remora.observe.session_report import PodReport, ServiceReport, Whereabouts
+from remora.report.cookies import CookieFacts
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PAUSE = 1.0
+POD_COLUMNS = ("NAMESPACE", "SERVICE", "POD", "STATE", "SESSIONS", "IN USE", "SHARE")
+BROKEN_COLUMNS = ("NAMESPACE", "SERVICE", *(f"BROKEN: {reason.value.upper()}" for reason in Reason))
+HOW_TO_TRACK = 'remora.io/session-tracking: "true" on its Ingress, or session-tracking: "true" in the controller\'s ConfigMap'
+
+
+def show_sessions(told: Told, output: Output) -> None:
+    """All Services once."""
+    if output is Output.JSON:
+        json_document(told.report)
+        return
+    for line in notes(told):
+        say(f"{NOTE}{line}")
+    if not told.report.services:
+        say("No Service has sessions: no Ingress asks for session affinity.")
+        return
+    table(POD_COLUMNS, pod_rows(told.report.services))
+    table(BROKEN_COLUMNS, broken_rows(told.report.services))
+
+
+def watch_sessions(fetch: Callable[[], Told], output: Output) -> None:
+    """The same again and again, until Ctrl-C; JSON one document in a line."""
+    try:
+        if output is Output.JSON:
+            while True:
+                print(msgspec.json.encode(fetch().report).decode(), flush=True)
+                time.sleep(PAUSE)
+        from rich.live import Live
+
+        with Live(_screen(fetch()), auto_refresh=False) as live:
+            while True:
+                time.sleep(PAUSE)
+                live.update(_screen(fetch()), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def show_whereabouts(cookie: CookieFacts, told: Told, output: Output) -> None:
+    """Where one session is."""
+    if output is Output.JSON:
+        json_document({"cookie": cookie, "seen": told.report.seen, "named": told.report.named})
+        return
+    for note in told.notes:
+        say(f"{NOTE}{note}")
+    for name, text in whereabouts_lines(cookie, told.report.seen, told.report.named):
+        print(f"{name:<8} {text}")
+
+
+def whereabouts_lines(
+    cookie: CookieFacts, seen: Sequence[Whereabouts], named: Sequence[Whereabouts]
+) -> Iterator[tuple[str, str]]:
+    """What can be said of a cookie, step by step."""
+    if cookie.is_former:
+        yield "cookie", "ingress-nginx issued it; `remora explain URL --cookie NAME=VALUE` tells where it leads"
+        return
+    if not cookie.server:
+        yield "cookie", "it is none that Remora issues"
+        return
+    yield "cookie", f"session {cookie.digest}" if cookie.digest else "its session has no identifier, since it is not tracked"
+    for one in named:
+        yield "names", f"pod {one.pod} of Service {one.namespace}/{one.service} ({one.state})"
+    if not named:
+        yield "names", "a pod that is gone: the next request begins a new session"
+    for one in seen:
+        when = "a request of it is under way" if one.in_use else f"idle for {one.idle_seconds or 0:.0f} s"
+        yield "seen", f"on pod {one.pod} of Service {one.namespace}/{one.service} ({one.state}): {when}"
+    if cookie.digest and not seen:
+        yield "seen", "on no pod within the time for which its session counts as live"
+
+
+def pod_rows(services: Sequence[ServiceReport]) -> list[tuple[str, ...]]:
+    """A line for every pod, with its share of the Service's sessions."""
+    return [
+        (one.namespace, one.service, pod.pod, pod.state, _number(pod.sessions), _number(pod.in_use), _share(pod, one))
+        for one in services
+        for pod in one.pods
+    ]
+
+
+def broken_rows(services: Sequence[ServiceReport]) -> list[tuple[str, ...]]:
+    """A line for every Service of which sessions broke."""
+    return [
+        (one.namespace, one.service, *(str(one.broken.get(reason.value, 0)) for reason in Reason))
+        for one in services
+        if any(one.broken.values())
+    ]
+
+
+def notes(told: Told) -> Iterator[str]:
+    """What the person should know about the numbers."""
+    yield from told.notes
+    for one in told.report.services:
+        name = f"{one.namespace}/{one.service}"
+        if one.tracking == "none":
+            yield f"the sessions of {name} are not tracked; to count them set {HOW_TO_TRACK}"
+        elif one.tracking == "some":
+            yield f"only some routes to {name} track their sessions; for the others set {HOW_TO_TRACK}"
+
+
+def _screen(told: Told) -> "RenderableType":
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    def shown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+        grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            grid.add_row(*map(Text, row))
+        return grid
+
+    services = told.report.services
+    parts: list[RenderableType] = [shown(POD_COLUMNS, pod_rows(services))]
+    if broken := broken_rows(services):
+        parts += [Text(), shown(BROKEN_COLUMNS, broken)]
+    parts += [Text(f"{NOTE}{line}", style="dim") for line in notes(told)]
+    return Group(*parts)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _share(pod: PodReport, service: ServiceReport) -> str:
+    return "-" if pod.sessions is None or not service.sessions else f"{100 * pod.sessions / service.sessions:.0f} %"
