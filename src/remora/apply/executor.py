@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, without
 from remora.haproxy.layout import Layout
+from remora.plan.commands import BEGIN_COUNT, finish_count
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
 from remora.plan.files import render_check, render_files
 from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, RequestCount
@@ -124,6 +126,22 @@ class Executor:
             if self._sessions is None or now - self._sessions[0] > SESSIONS_AGE:
                 self._sessions = (now, await self._fetch_sessions())
             return self._sessions[1]
+
+    async def count_sessions(self, count: Callable[[tuple[LiveSession, ...]], Mapping[str, int]]) -> None:
+        """Tells HAProxy how many sessions each server has, as `count` finds it, for the placement of new ones.
+
+        Raises:
+            HAProxyUnreachable: nobody answers.
+            HAProxyRefused: it is another HAProxy than when the count began.
+        """
+        async with self._reading:
+            (reply,) = await self._socket.send([BEGIN_COUNT.text])
+            if not BEGIN_COUNT.is_done(reply):
+                raise HAProxyRefused(f"{BEGIN_COUNT.text}: {reply or 'no answer'}")
+            self._sessions = (time.monotonic(), await self._fetch_sessions())
+            sessions = self._sessions[1]
+        counts = await asyncio.to_thread(count, sessions)
+        await self._socket.run(tuple(finish_count(reply.split()[1], counts)))
 
     async def _fetch_sessions(self) -> tuple[LiveSession, ...]:
         reader = SessionTableReader(self._expire)
