@@ -76,7 +76,7 @@ def answers_default_backend(entry: str) -> bool:
         received = b""
         while data := connection.recv(4096):
             received += data
-    return b" 404 " in received and b"default backend - 404" in received
+    return b" 404 " in received and b"<title>404 Not Found</title>" in received
 
 
 def test_a_second_up_of_the_same_profile_says_who_runs_it(terminal: Terminal) -> None:

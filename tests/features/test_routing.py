@@ -109,7 +109,8 @@ async def test_what_no_route_takes_is_answered_404_and_healthz_200(
 ) -> None:
     await executor.apply(Configurator(proxy_settings).configure(model([host(route(PrefixPath("/a")))], [backend()])))
     status, headers, body = await client.get("web.example", "/b")
-    assert (status, body, headers["content-type"]) == (404, "default backend - 404", "text/plain; charset=utf-8")
+    assert (status, headers["content-type"]) == (404, "text/html")
+    assert "<title>404 Not Found</title>" in body
     assert (await client.get("unknown.example", "/healthz"))[0] == 200
     assert (await client.get("web.example", "/healthz"))[0] == 404
     assert (await client.get("web.example", "/a"))[0] == 503

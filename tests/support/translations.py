@@ -18,6 +18,7 @@ from remora.model import (
     ForwardTo,
     HashBy,
     HttpsRedirect,
+    NotFound,
     RedirectTo,
     RedirectToHost,
     RegexPath,
@@ -104,6 +105,8 @@ def _route(route: Route) -> dict[str, Any]:
     if route.cors:
         shown["cors"] = _cors(route.cors)
     return shown
+    if pages := route.error_pages:
+        shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
 
 
 def _action(action: RouteAction) -> dict[str, Any]:
@@ -112,6 +115,9 @@ def _action(action: RouteAction) -> dict[str, Any]:
         case ForwardTo(backend=backend, affinity=affinity, rewrite=rewrite, upstream_host=upstream_host):
             shown["to"] = str(backend)
             if upstream_host:
+            if stand_in := action.stand_in:
+                shown["stands in for"] = " ".join(msgspec.structs.astuple(stand_in.context))
+                shown["path"] = "/" if stand_in.at_root else "as it is"
                 client = f"<{upstream_host.client.value}>" if upstream_host.client else ""
                 shown["host"] = f"{upstream_host.before}{client}{upstream_host.after}"
             if action.forwarded_prefix:
@@ -128,6 +134,8 @@ def _action(action: RouteAction) -> dict[str, Any]:
         case RedirectToHost(host=host, status=status):
             shown["redirect"] = f"{status} to host {host}"
         case Unavailable():
+        case NotFound():
+            shown["not found"] = True
             shown["closed"] = True
     return shown
 

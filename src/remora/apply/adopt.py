@@ -103,6 +103,9 @@ def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> di
         record = parse_record(value, backends)
         canaries.setdefault(owners.get(key, FIXED), {})[key] = record
         owners[record.route] = owners.get(key, FIXED)
+    errors: dict[Hostname, dict[str, RouteRecord]] = {}
+    for key, value in maps[Map.ERROR_ROUTES]:
+        errors.setdefault(owners.get(key, FIXED), {})[key] = parse_record(value, backends)
     texts = _texts_by_host(maps, owners)
     return {
         host: HostPart(
@@ -111,8 +114,9 @@ def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> di
             tuple(regexes.get(host, ())),
             texts.get(host, {}),
             canaries.get(host, {}),
+            errors.get(host, {}),
         )
-        for host in sorted({*routes, *folded, *regexes, *texts, *canaries})  # as the virtual hosts of a Model
+        for host in sorted({*routes, *folded, *regexes, *texts, *canaries, *errors})  # as the virtual hosts of a Model
     }
 
 

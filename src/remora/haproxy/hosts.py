@@ -10,6 +10,7 @@ from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.features import (
     canary,
     cors,
+    error_pages,
     hashing,
     learning,
     redirect,
@@ -31,15 +32,17 @@ from remora.haproxy.maps import (
     regex_key,
 )
 from remora.haproxy.pool import Algorithm, BackendClass
-from remora.haproxy.program import HEALTHZ_BACKEND, UNAVAILABLE_BACKEND
+from remora.haproxy.program import HEALTHZ_BACKEND, NOT_FOUND_BACKEND, UNAVAILABLE_BACKEND
 from remora.haproxy.target import Target
 from remora.model import (
     AffinityMode,
     Balancing,
     ExactPath,
+    ErrorPages,
     ForwardTo,
     HttpsRedirect,
     PrefixPath,
+    NotFound,
     RedirectTo,
     RedirectToHost,
     RegexPath,
@@ -59,7 +62,8 @@ class HostPart(msgspec.Struct, frozen=True):
     """The map entries of one host. No two hosts have a key in common.
 
     `texts` holds the maps whose values are plain text; `regex_routes` has an order; `canary_routes` has the records of
-    canaries by the id of the route that they are canaries of.
+    canaries by the id of the route that they are canaries of, `error_routes` those of default backends by the id of the route
+    for whose errors they have pages.
     """
 
     routes: Mapping[str, RouteRecord] = {}
@@ -68,6 +72,7 @@ class HostPart(msgspec.Struct, frozen=True):
     texts: Mapping[Map, Mapping[str, str]] = {}
     canary_routes: Mapping[str, RouteRecord] = {}
 
+    error_routes: Mapping[str, RouteRecord] = {}
 
 NOTHING = HostPart()
 """The part of a host that there is not."""
@@ -101,6 +106,12 @@ def configure_host(host: VirtualHost) -> HostPart:
         ),
         Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
         Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
+        Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
+        Map.PLACEMENTS: {
+            route.id: placement.placement_entry(action.affinity.sessions)
+            for route, action in forwards
+            if action.affinity and placement.is_wanted(action.affinity.sessions)
+        },
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
@@ -111,6 +122,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         texts={name: entries for name, entries in texts.items() if entries},
         canary_routes={route.id: _record(other) for route in host.routes if (other := route.canary_route)},
     )
+        error_routes={route.id: RouteRecord(name, name, route.id) for route, name in _error_routes(host)},
 
 
 def _regex_kind(patterns: Sequence[tuple[str, RouteRecord]]) -> HostKind:
@@ -119,7 +131,21 @@ def _regex_kind(patterns: Sequence[tuple[str, RouteRecord]]) -> HostKind:
 
 def targets(host: VirtualHost) -> frozenset[Target]:
     """The backends that the host's routes need."""
-    return frozenset(_target(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo))
+    wanted = {_target(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)}
+    return frozenset(wanted | {_error_target(pages) for route in host.all_routes if (pages := error_pages.find_fetched(route))})
+
+
+def _error_routes(host: VirtualHost) -> Iterator[tuple[Route, str]]:
+    """The routes for which a default backend has pages, and what it is called."""
+    for route in host.all_routes:
+        if pages := error_pages.find_fetched(route):
+            yield route, _error_target(pages).name
+
+
+def _error_target(pages: ErrorPages) -> Target:
+    """The default backend as it is asked for pages."""
+    assert pages.backend is not None
+    return Target(pages.backend, BackendClass(Algorithm.SPREAD))
 
 
 def fixed_part(any_host: HostPart, default_backend: str | None) -> HostPart:
@@ -190,6 +216,8 @@ def _record(route: Route) -> RouteRecord:
         case Unavailable():
             name, cookie_name, reads_agent = UNAVAILABLE_BACKEND, "", False
         case _:
+        case NotFound():
+            name, cookie_name, reads_agent = NOT_FOUND_BACKEND, "", False
             assert_never(route.action)
     to_https = route.https_redirect
     over_http = redirect.to_https_backend(to_https.status, rich=_looks_up_https(route, to_https)) if to_https else name
@@ -216,6 +244,7 @@ def _target(route: Route, action: ForwardTo) -> Target:
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
     sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
     kind = BackendClass(_algorithm(action), changes_request or agent or sessions or _has_policy(route), sessions)
+    changes_request |= error_pages.is_wanted(route)
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 

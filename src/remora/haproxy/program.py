@@ -21,6 +21,7 @@ from remora.haproxy.features import (
     hashing,
     learning,
     redirect,
+    error_pages,
     response_headers,
     rewrite,
     session_cookie,
@@ -29,7 +30,7 @@ from remora.haproxy.features import (
 )
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.lua import former_sessions_script
+from remora.haproxy.lua import error_pages_script, former_sessions_script, session_placement_script, subset_script
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
 
@@ -68,7 +69,9 @@ def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) 
 @lru_cache(maxsize=4)
 def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[str, str]:
     body = render_sections(_sections(settings, header_names))
-    digest = _digest(body + former_sessions_script())
+    process = render_sections([_global_section(settings, digest="")])
+    scripts = (error_pages_script, former_sessions_script, session_placement_script, subset_script)
+    digest = _digest(process + body + "".join(script() for script in scripts))
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
 
@@ -88,6 +91,13 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     for kind in CLASSES:
         yield _class_section(kind, layout, policies)
     yield from _fixed_backends()
+    yield from error_pages.sections(
+        defaults="base",
+        socket=layout.error_pages_socket,
+        routes_map=layout.map(Map.ERROR_ROUTES),
+        nowhere=NOT_FOUND_BACKEND,
+        answers=tuple(answers.response_rules(settings.options, scheme="http")),
+    )
     yield _bookkeeping_section(layout)
     yield from redirect.sections(
         defaults="base",
@@ -105,6 +115,10 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("set-var proc.program", f"str({digest})"),
         rule(f"hard-stop-after {settings.old_worker_timeout}s"),
         rule("lua-load", layout.former_sessions_script),
+        rule("lua-load", layout.error_pages_script, layout.error_pages_socket),
+        rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
+        rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
+        rule("lua-load", layout.subset_script),
         rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
         rule("ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets"),
         rule("ssl-default-bind-ciphers", _CIPHERS),
@@ -301,6 +315,7 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
     if kind.sessions and kind.algorithm in STICKY:
+        lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
         lines += session_cookie.request_rules(kind, **maps)
         lines += session_cookie.response_rules(kind, servers_map=maps["servers_map"])
     else:
@@ -313,6 +328,8 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
 
 def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
     match algorithm:
+    if kind.rich:
+        lines += error_pages.response_rules(layout.map(Map.ERROR_PAGES))
         case Algorithm.SPREAD | Algorithm.PERSISTENT:
             yield rule("balance roundrobin")
         case Algorithm.BALANCED | Algorithm.HASHED:
@@ -325,7 +342,7 @@ def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
 def _fixed_backends() -> Iterator[Section]:
     text = ("content-type", "text/plain; charset=utf-8", "string")
     answers = {
-        NOT_FOUND_BACKEND: rule("http-request return status 404", *text, "default backend - 404"),
+        NOT_FOUND_BACKEND: rule("http-request return status 404 content-type text/html string", error_pages.NOT_FOUND_PAGE),
         UNAVAILABLE_BACKEND: rule("http-request return status 503", *text, "503 Service Unavailable"),
         HEALTHZ_BACKEND: rule("http-request return status 200"),
     }

@@ -21,6 +21,7 @@ from remora.model.backend import (
     SessionPolicy,
 )
 from remora.model.certificate import Certificate
+from remora.model.error_pages import ErrorContext, ErrorPages, StandIn
 from remora.model.learning import Learning, NamedIn
 from remora.model.policies import ClientHost, Cors, UpstreamHost
 from remora.model.routing import (
@@ -33,6 +34,7 @@ from remora.model.routing import (
     HttpsRedirect,
     LocationBase,
     Model,
+    NotFound,
     PathMatch,
     PathRewrite,
     PrefixPath,
@@ -63,6 +65,8 @@ __all__ = [
     "Cors",
     "Endpoint",
     "EndpointState",
+    "ErrorContext",
+    "ErrorPages",
     "ExactPath",
     "ForwardTo",
     "HashBy",
@@ -72,6 +76,7 @@ __all__ = [
     "Learning",
     "LocationBase",
     "Model",
+    "NotFound",
     "NamedIn",
     "PathMatch",
     "PathRewrite",
@@ -87,6 +92,7 @@ __all__ = [
     "RouteId",
     "SameSite",
     "SessionPolicy",
+    "StandIn",
     "StripPrefix",
     "Unavailable",
     "UpstreamHost",

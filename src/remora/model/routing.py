@@ -9,6 +9,7 @@ from remora.core.names import Hostname, NamespacedName
 from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
 from remora.model.learning import Learning
+from remora.model.error_pages import ErrorPages, StandIn
 from remora.model.policies import Cors, UpstreamHost
 
 RouteId = NewType("RouteId", str)
@@ -76,6 +77,7 @@ class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     hash_by: HashBy | None = None
     learning: Learning | None = None
 
+    stand_in: StandIn | None = None
 
 class LocationBase(Enum):
     """What a redirect to a path is made absolute with, beside the request's scheme."""
@@ -119,7 +121,11 @@ class Unavailable(msgspec.Struct, frozen=True, gc=False, tag=True):
     """503: the route is known but must not be served, for a reason that stands in a Problem."""
 
 
-RouteAction = ForwardTo | RedirectTo | RedirectToHost | Unavailable
+class NotFound(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """404: what is answered where there is no default backend."""
+
+
+RouteAction = ForwardTo | RedirectTo | RedirectToHost | Unavailable | NotFound
 
 
 class HeaderTest(Enum):
@@ -175,6 +181,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     cors: Cors | None = None
     response_headers: tuple[tuple[str, str], ...] = ()
 
+    error_pages: ErrorPages | None = None
     @property
     def canary_route(self) -> "Route | None":
         """What is done with the requests that go to the canary: all that is done with the others, save for the backend."""

@@ -16,7 +16,7 @@ from remora.plan.running import Running
 
 Entries = Mapping[str, str]
 
-TEXTS = (Map.CANARY_ROUTES, *ROUTE_TEXTS)
+TEXTS = (Map.CANARY_ROUTES, Map.ERROR_ROUTES, *ROUTE_TEXTS)
 """What a route's policies say; before the route is there, and until after it is gone."""
 
 ROUTES = (Map.ROUTES, Map.FOLDED_ROUTES, Map.HOSTS)
@@ -87,7 +87,7 @@ def _gone(running: Running, after: Running) -> Iterator[Hostname]:
 
 def _names_any(part: HostPart, backends: set[str]) -> bool:
     regexes = (record for _, record in part.regex_routes)
-    records = [*part.routes.values(), *part.folded_routes.values(), *regexes, *part.canary_routes.values()]
+    records = [*part.routes.values(), *part.folded_routes.values(), *regexes, *part.canary_routes.values(), *part.error_routes.values()]
     return any(record.over_tls in backends or record.over_http in backends for record in records)
 
 
@@ -99,6 +99,8 @@ def _part_entries(running: Running, part: HostPart, name: Map) -> Entries:
             return {key: encode_record(record, running.slots) for key, record in part.folded_routes.items()}
         case Map.CANARY_ROUTES:
             return {key: encode_record(record, running.slots) for key, record in part.canary_routes.items()}
+        case Map.ERROR_ROUTES:
+            return {key: encode_record(record, running.slots) for key, record in part.error_routes.items()}
         case _:
             return part.texts.get(name, {})
 

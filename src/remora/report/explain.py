@@ -18,6 +18,7 @@ from remora.model import (
     ExactPath,
     ForwardTo,
     Model,
+    NotFound,
     PathMatch,
     PrefixPath,
     RedirectTo,
@@ -122,6 +123,9 @@ def _along_route(
             return _answered(said, f"{status} to {location}")
         case Unavailable():
             return _answered(said, "503: the route is closed; the problems of its Ingress say why")
+        case NotFound():
+            why = "its service has no endpoints, custom-http-errors lists 503, and there is no default backend"
+            return _answered(said, f"a plain 404: {why}")
         case ForwardTo() as action:
             return _through_backend(said, translation.model, action, request, has_key=has_key, host=host, route=taken)
         case _:
@@ -179,7 +183,7 @@ def _through_backend(
 
 def _servers(backend: Backend, action: ForwardTo, host: VirtualHost | None, route: Route | None) -> tuple[Server, ...]:
     """The backend's servers as HAProxy has them for this route."""
-    routes = (msgspec.structs.replace(route, action=action, canary=None),) if route and host else ()
+    routes = (msgspec.structs.replace(route, action=action, canary=None, error_pages=None),) if route and host else ()
     hosts = (VirtualHost(host.host, routes),) if host else ()
     small = Model(hosts, (backend,), default_backend=None if host else backend.name)
     made = configure(small, ProxySettings(state_directory="/"))
@@ -296,6 +300,8 @@ def _row(host: VirtualHost, route: Route, endpoints: Mapping[BackendName, Sequen
             target = f"{status} {location}"
         case Unavailable():
             target = "503, closed"
+        case NotFound():
+            target = "404, no endpoints"
         case _:
             target = struct_words(action)
     return RouteRow(

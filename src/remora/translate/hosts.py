@@ -16,6 +16,7 @@ from remora.model import PathMatch, RegexPath, Route, VirtualHost
 from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
+from remora.translate.error_pages import with_error_pages
 from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
 from remora.translate.paths import asks_for_regex, match_of
@@ -99,6 +100,7 @@ def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: lis
             won.setdefault(match_of("/", "Prefix", is_regex=is_regex), (owner, share.fallback))
     routes = {match: route_of(view, claim, host=host, match=match, has_tls=has_tls) for match, claim in won.items()}
     routes = with_canaries(view, Mains(host, won, routes, is_regex), canaries, problems)
+    routes = {match: with_error_pages(view, won[match], route) for match, route in routes.items()}
     roots = (app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root)
     return _with_app_root(routes, next(roots, None), is_regex=is_regex)
 

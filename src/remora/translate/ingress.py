@@ -17,6 +17,7 @@ from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
 from remora.translate.backends import BackendRef
 from remora.translate.classes import is_ours, missing_class
+from remora.translate.default_backend import default_backend_problems
 from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
 from remora.translate.references import reference_problems
 from remora.translate.view import Unit, View
@@ -109,7 +110,8 @@ class IngressUnit(Unit[Prepared], frozen=True):
             return Prepared(ingress.ref, problems=(left_out,))
         problems = [*parsed.problems, *policy_problems(ingress.ref, parsed)]
         hosts = _hosts(ingress, problems)
-        problems += reference_problems(view, ingress)
+        problems += reference_problems(view, ingress, parsed)
+        problems += default_backend_problems(view, ingress.ref, parsed)
         headers, refusal = find_response_headers(view, parsed)
         if refusal:
             problems.append(response_headers_refused(ingress.ref, refusal))

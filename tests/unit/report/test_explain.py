@@ -115,3 +115,16 @@ def test_the_table_has_every_route_in_the_order_of_trial() -> None:
         ("a.example", "Prefix /", "shop-web-80", 2, "route, persistent"),
     ]
     assert [row.host for row in route_rows(model, "*")] == ["*"]
+
+
+def test_a_default_backend_that_stands_in_is_told() -> None:
+    pages = {"default-backend": "one", "custom-http-errors": "404,503"}
+    found = explained(ingress("shop/a", rule("a.example", "/", service="web"), annotations=pages))
+    assert found.answer == "one of 2 pods"
+    assert any(line.startswith("error pages: ") for line in found.policies)
+    found = explained(ingress("shop/a", rule("a.example", "/", service="gone"), annotations=pages))
+    assert (found.answer, found.backend) == ("pod c at 10.0.0.3:8080", "shop-one-80 (one pod)")
+    assert any(line.startswith("stand in: ") for line in found.policies)
+    plain = {"custom-http-errors": "503"}
+    found = explained(ingress("shop/a", rule("a.example", "/", service="gone"), annotations=plain))
+    assert found.answer.startswith("a plain 404: ")
