@@ -100,11 +100,14 @@ def controller_objects(entry: Entry, *, may_bind_low_ports: bool) -> list[Object
 def adjusted(obj: Object, entry: Entry, *, may_bind_low_ports: bool) -> Object:
     """The one place where the packaged manifest is changed for this machine.
 
-    The Service answers at the entry; and a user who may not listen below 1024 may not do so on a pod's address either.
+    The Service answers at the entry; sessions are tracked, so that `remora sessions` has something to show; and a user who may
+    not listen below 1024 may not do so on a pod's address either.
     """
     match obj["kind"], obj["metadata"]["name"]:
         case "Service", "remora-controller":
             return _at_entry(obj, entry)
+        case "ConfigMap", "remora-controller":
+            return {**obj, "data": {**(obj.get("data") or {}), "session-tracking": "true"}}
         case "Deployment", "remora-controller" if not may_bind_low_ports:
             return _on_high_ports(obj)
     return obj

@@ -10,8 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+from remora.core.names import NamespacedName
 from remora.model import Model
-from remora.observe.live_sessions import ServiceSessions, has_tracking, live_sessions
+from remora.observe.live_sessions import ServiceSessions, has_tracking, live_sessions, sessions_by_pod
 from remora.observe.session_report import SessionReport, parse_question, report_sessions
 from remora.plan.outcome import BrokenCount, LiveSession, RequestCount
 
@@ -46,6 +47,10 @@ class Sessions:
     async def read(self) -> tuple[ServiceSessions, ...]:
         """The live sessions of every Service with session affinity."""
         return (await self._read())[2]
+
+    async def by_pod(self) -> dict[NamespacedName, int]:
+        """The number of live sessions of every pod, where it is known."""
+        return sessions_by_pod(await self.read())
 
     async def report(self, query: Mapping[str, str]) -> SessionReport:
         """The answer to `GET /sessions` with that query."""

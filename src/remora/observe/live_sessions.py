@@ -114,6 +114,17 @@ def live_sessions(model: Model, entries: Iterable[LiveSession]) -> tuple[Service
     )
 
 
+def sessions_by_pod(services: Iterable[ServiceSessions]) -> dict[NamespacedName, int]:
+    """The live sessions of every pod that tracks them, over all Services that it belongs to."""
+    ids: dict[NamespacedName, frozenset[str]] = {}
+    for one in services:
+        for pod in one.pods if one.has_tracked else ():
+            if ":" not in pod.pod:  # an address is no pod's name
+                name = NamespacedName(one.service.namespace, pod.pod)
+                ids[name] = ids.get(name, frozenset()) | pod.ids
+    return {name: len(found) for name, found in ids.items()}
+
+
 def find_session(model: Model, entries: Iterable[LiveSession], digest: str) -> tuple[FoundSession, ...]:
     """Where the session of that digest was seen, the latest first; one in use before all others."""
     found = {

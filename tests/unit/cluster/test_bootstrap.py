@@ -32,6 +32,11 @@ def test_the_controllers_service_answers_at_the_entry() -> None:
     assert [port["port"] for port in spec["ports"]] == [8080, 8443, 10254]
 
 
+def test_sessions_are_tracked_in_a_local_cluster_and_what_else_the_configmap_says_stays() -> None:
+    packaged = {"kind": "ConfigMap", "metadata": {"name": "remora-controller"}, "data": {"other": "1"}}
+    assert adjusted(packaged, ENTRY, may_bind_low_ports=True)["data"] == {"other": "1", "session-tracking": "true"}
+
+
 def test_nothing_else_of_the_manifest_is_changed() -> None:
     deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}}
     assert adjusted(deployment, ENTRY, may_bind_low_ports=True) is deployment
