@@ -90,6 +90,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         status_interval=given["status-update-interval"],
         sync_events=not given["disable-sync-events"],
         shutdown_grace_period=given["shutdown-grace-period"],
+        publish_session_counts=given["publish-session-counts"],
     )
 
 

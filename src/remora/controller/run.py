@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -13,9 +13,10 @@ from remora.apply.executor import Executor
 from remora.controller.cache import Cache
 from remora.controller.loop import Applied, ControlLoop
 from remora.controller.session_key import fetch_session_key
+from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
 from remora.controller.state import locked, short_directory
-from remora.core.errors import RemoraError
+from remora.core.errors import HAProxyUnreachable, RemoraError
 from remora.haproxy.configuration import Configurator
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection, connect
@@ -25,6 +26,7 @@ from remora.observe.metrics import Metrics
 from remora.observe.problem_log import ProblemLog
 from remora.plan.outcome import OutcomeKind
 from remora.status.reporter import Report, Reporter
+from remora.status.session_counts import SessionCounts
 from remora.translate import Translator
 
 SYNC_LOOK = 1.0
@@ -60,6 +62,7 @@ class Controller:
         self._metrics = Metrics()
         self._problem_log = ProblemLog()
         self._executor = Executor(settings.proxy, binary=settings.haproxy)
+        self._sessions = Sessions(self._executor)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -72,10 +75,17 @@ class Controller:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         health = self._settings.health
+        answers = {"/sessions": self._sessions.answer}
         async with AsyncExitStack() as stack:
-            hosts = health.hosts
             await stack.enter_async_context(
-                listening(self._health, self._render_metrics, hosts=hosts, port=health.port, health_path=health.path)
+                listening(
+                    self._health,
+                    self._render_metrics,
+                    answers=answers,
+                    hosts=health.hosts,
+                    port=health.port,
+                    health_path=health.path,
+                )
             )
             await self._executor.start()
             self._health.has_adopted = self._executor.is_serving
@@ -148,12 +158,15 @@ class Controller:
                 tasks.create_task(reflector.run())
             for part in (loop.run(), self._executor.run(), reporter.run(), run_lag_meter(self._metrics.tell_lag)):
                 tasks.create_task(part)
+            if settings.publish_session_counts:
+                tasks.create_task(SessionCounts(client, self._sessions.by_pod).run())
             tasks.create_task(self._look_at_sync(cache, reflectors))
             tasks.create_task(self._read_counters())
 
     def _tell(self, applied: Applied, reporter: Reporter) -> None:
         self._metrics.tell_outcome(applied.outcome)
         self._metrics.tell_translation(applied.model, applied.problems)
+        self._sessions.tell(applied.model)
         self._problem_log.tell(applied.problems)
         if applied.outcome.kind is OutcomeKind.FAILED:
             self._health.not_ready_because = applied.outcome.error
@@ -177,6 +190,8 @@ class Controller:
 
     async def _render_metrics(self) -> bytes:
         self._metrics.tell_requests(await self._executor.read_counters())
+        with suppress(HAProxyUnreachable):
+            self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
         return self._metrics.render()
 
 

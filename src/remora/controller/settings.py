@@ -40,6 +40,7 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     status_interval: float = 60.0
     sync_events: bool = True
     shutdown_grace_period: float = 0.0
+    publish_session_counts: bool = False
 
 
 def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:
