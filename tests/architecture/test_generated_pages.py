@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from remora.report.annotation_page import render_annotation_page
+from remora.report.configmap_page import render_configmap_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -13,3 +14,10 @@ def test_the_annotation_page_is_fresh() -> None:
     if os.environ.get("REMORA_UPDATE_GOLDEN"):
         page.write_text(render_annotation_page())
     assert page.read_text() == render_annotation_page()
+
+
+def test_the_page_of_the_configmap_is_fresh() -> None:
+    page = DOCS / "configmap.md"
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(render_configmap_page())
+    assert page.read_text() == render_configmap_page()

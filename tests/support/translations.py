@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import yaml
 
+from remora.core.options import ProxyOptions, changed_keys
 from remora.core.settings import RoutingSettings
-from remora.kube.objects import KubernetesObject
+from remora.kube.objects import DnsAnswer, KubernetesObject
 from remora.model import (
     Affinity,
     Backend,
@@ -60,7 +61,8 @@ def parse_objects(text: str) -> tuple[RoutingSettings, list[KubernetesObject]]:
     documents = [document for document in yaml.safe_load_all(text) if document]
     stated = {document["kind"] for document in documents}
     documents += [document for document in yaml.safe_load_all(SURROUNDINGS) if document["kind"] not in stated]
-    kinds = {kind.__name__: kind for kind in KINDS}
+    known: tuple[type[KubernetesObject], ...] = (*KINDS, DnsAnswer)
+    kinds = {kind.__name__: kind for kind in known}
     objects = [msgspec.json.decode(json.dumps(one), type=kinds[one["kind"]]) for one in documents if one["kind"] in kinds]
     fields = next((dict(one) for one in documents if one["kind"] == "Settings"), {})
     fields.pop("kind", None)
@@ -82,11 +84,20 @@ def translation_text(translation: Translation) -> str:
         "backends": {backend.name: _backend(backend) for backend in model.backends},
         "default backend": model.default_backend,
         "certificates": {one.name: list(one.hosts) for one in model.certificates},
+        "options": {key: _plain(getattr(model.options, key.replace("-", "_"))) for key in _changed(model.options)},
         "published": [str(ref.name) for ref in translation.published],
         "problems": [f"{one.severity.value} {one.code}: {one}" for one in translation.problems],
     }
     filled = {key: value for key, value in shown.items() if value}
     return yaml.safe_dump(filled, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def _changed(options: ProxyOptions) -> list[str]:
+    return list(changed_keys(ProxyOptions(), options))
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _route(route: Route) -> dict[str, Any]:
@@ -104,9 +115,9 @@ def _route(route: Route) -> dict[str, Any]:
         shown["headers"] = dict(route.response_headers)
     if route.cors:
         shown["cors"] = _cors(route.cors)
-    return shown
     if pages := route.error_pages:
         shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
+    return shown
 
 
 def _action(action: RouteAction) -> dict[str, Any]:
@@ -114,10 +125,10 @@ def _action(action: RouteAction) -> dict[str, Any]:
     match action:
         case ForwardTo(backend=backend, affinity=affinity, rewrite=rewrite, upstream_host=upstream_host):
             shown["to"] = str(backend)
-            if upstream_host:
             if stand_in := action.stand_in:
                 shown["stands in for"] = " ".join(msgspec.structs.astuple(stand_in.context))
                 shown["path"] = "/" if stand_in.at_root else "as it is"
+            if upstream_host:
                 client = f"<{upstream_host.client.value}>" if upstream_host.client else ""
                 shown["host"] = f"{upstream_host.before}{client}{upstream_host.after}"
             if action.forwarded_prefix:
@@ -133,9 +144,9 @@ def _action(action: RouteAction) -> dict[str, Any]:
             shown["redirect"] = f"{status} {location}{path}"
         case RedirectToHost(host=host, status=status):
             shown["redirect"] = f"{status} to host {host}"
-        case Unavailable():
         case NotFound():
             shown["not found"] = True
+        case Unavailable():
             shown["closed"] = True
     return shown
 
@@ -156,7 +167,8 @@ def _cors(cors: Cors) -> str:
 def _hash(hash_by: HashBy) -> str:
     named = (("header", hash_by.headers), ("cookie", hash_by.cookies), ("argument", hash_by.arguments))
     texts = [fact.value for fact in hash_by.facts] + [f"{kind} {name}" for kind, names in named for name in names]
-    return ", ".join(texts) or "nothing"
+    subset = f" to {hash_by.subset} pods" if hash_by.subset > 1 else ""
+    return (", ".join(texts) or "nothing") + subset
 
 
 def _canary(canary: Canary) -> dict[str, Any]:
@@ -187,6 +199,9 @@ def _affinity(affinity: Affinity) -> str:
     texts = [f"{key}={getattr(value, 'value', value)}" for key, value in attributes.items() if value != defaults[key]]
     if affinity.change_on_failure:
         texts.append("change_on_failure")
+    usual = msgspec.structs.asdict(type(affinity.sessions)())
+    sessions = msgspec.structs.asdict(affinity.sessions)
+    texts += [f"{key}={getattr(value, 'value', value)}" for key, value in sessions.items() if value != usual[key]]
     return " ".join((affinity.cookie_name, affinity.mode.value, *texts))
 
 

@@ -1,7 +1,7 @@
 """What a row of the annotation table is, and how a field of a group becomes one.
 
-A group is a frozen dataclass whose every field was made by `annotation`, `planned` or `global_setting`; everything known about
-an annotation stands on its field.
+A group is a frozen dataclass whose every field was made by `annotation` or `planned`, or for a key of the ConfigMap by
+`global_setting`, `planned_setting` or `idle_setting`; everything known about an annotation or a key stands on its field.
 """
 
 import dataclasses
@@ -127,9 +127,49 @@ def planned(
     return cast(str, _field(Row(**columns, parse=text, default="", support=Support.NOT_YET)))
 
 
-def global_setting(key: str, parse: Callable[[str], T], *, default: T, doc: str) -> T:
-    """A field that only the controller's ConfigMap can fill."""
-    return cast(T, _field(Row(name="", global_key=key, parse=parse, default=default, doc=doc, scope=Scope.GLOBAL)))
+def global_setting(
+    key: str,
+    parse: Callable[[str], T],
+    *,
+    default: T,
+    doc: str,
+    support: Support = Support.FULL,
+    differs: str = "",
+    guards: bool = False,
+    accepts: tuple[str, ...] = (),
+    refuses: tuple[str, ...] = (),
+    haproxy: tuple[str, ...] = (),
+) -> T:
+    """A field that only the controller's ConfigMap can fill. A refused value closes everything if it guards access."""
+    columns = dict(locals())  # the parameters are the columns
+    columns["global_key"] = columns.pop("key")
+    on_invalid = OnInvalid.DENY if guards else OnInvalid.DEFAULT
+    return cast(T, _field(Row(**columns, name="", scope=Scope.GLOBAL, on_invalid=on_invalid)))
+
+
+def planned_setting(key: str, doc: str, *, usual: tuple[str, ...] = (), guards: bool = False) -> str:
+    """A field for a key of ingress-nginx's ConfigMap that is not honoured yet. `usual` are texts that ask for nothing."""
+    row = Row(
+        name="",
+        global_key=key,
+        parse=text,
+        default="",
+        doc=doc,
+        scope=Scope.GLOBAL,
+        support=Support.NOT_YET,
+        guards=guards,
+        inert=lambda found: found.strip().lower() in usual,
+    )
+    return cast(str, _field(row))
+
+
+def idle_setting(key: str, doc: str, differs: str) -> str:
+    """A field for a key of ingress-nginx's ConfigMap with which there is nothing to do; `differs` says why."""
+    support = Support.WITHOUT_EFFECT
+    row = Row(
+        name="", global_key=key, parse=str, default="", doc=doc, scope=Scope.GLOBAL, support=support, differs=differs
+    )
+    return cast(str, _field(row))
 
 
 def _field(row: Row) -> Any:

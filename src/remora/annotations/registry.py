@@ -21,6 +21,7 @@ from remora.annotations.balancing import Balancing
 from remora.annotations.body import Body
 from remora.annotations.canary import Canary
 from remora.annotations.client_tls import ClientTls
+from remora.annotations.configmap import GROUPS as CONFIGMAP_GROUPS
 from remora.annotations.cors import Cors
 from remora.annotations.declare import OWN_PREFIX, OnInvalid, Risk, Row, Support, rows_of
 from remora.annotations.error_pages import ErrorPages
@@ -46,7 +47,7 @@ G = TypeVar("G")
 GROUPS: tuple[type, ...] = (
     Acceptance, Affinity, AddressLists, Aliases, AuthBasic, AuthExternal, BackendProtocol, BackendTls, Balancing, Body, Canary,
     ClientTls, Cors, ErrorPages, Firewall, Headers, Mirror, Observing, RateLimit, Redirect, Responses, Rewrite, Sessions,
-    Snippets, Timeouts, Tls,
+    Snippets, Timeouts, Tls, *CONFIGMAP_GROUPS,
 )  # fmt: skip
 
 MISTAKEN = {
@@ -75,6 +76,30 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 def rows() -> tuple[Row, ...]:
     """Every row that an annotation can name, by name: what reference pages and reports are made from."""
     return tuple(sorted((place.row for place in _places() if place.row.name), key=lambda row: row.name))
+
+
+@cache
+def setting_rows() -> tuple[Row, ...]:
+    """Every row that the controller's ConfigMap can fill, by its key."""
+    return tuple(sorted((place.row for place in _places() if place.row.global_key), key=lambda row: row.global_key))
+
+
+@cache
+def _settings_by_key() -> dict[str, Place]:
+    return {place.row.global_key: place for place in _places() if place.row.global_key}
+
+
+def find_setting(key: str) -> Row | None:
+    """The row of a key of the controller's ConfigMap; case means nothing."""
+    place = _settings_by_key().get(key.lower())
+    return place.row if place else None
+
+
+@lru_cache(maxsize=4096)
+def find_nearest_setting(key: str) -> str | None:
+    """The key that somebody who wrote an unknown one may have meant."""
+    matches = get_close_matches(key.lower(), sorted(_settings_by_key()), n=1, cutoff=0.75)
+    return matches[0] if matches else None
 
 
 @cache
@@ -146,6 +171,8 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
     groups: dict[type, Any] = {}
     problems: tuple[Problem, ...] = ()
     is_closed: bool = False
+    closing: frozenset[str] = frozenset()
+    """The rows because of which it is closed, by annotation or key."""
 
     def of(self, group: type[G]) -> G:
         """The group as the Ingress has it."""
@@ -178,18 +205,17 @@ def parse_all(annotations: Mapping[str, str], *, object: ObjectRef, prefixes: tu
 
 
 def parse_defaults(data: Mapping[str, str], *, object: ObjectRef) -> Defaults:
-    """The defaults that a ConfigMap sets. Keys are compared without regard to case; keys of no row are not ours to judge."""
+    """What a ConfigMap sets. Keys are compared without regard to case; an empty text says nothing.
+
+    What guards access and cannot be honoured closes every Ingress that does not say otherwise.
+    """
     texts = {key.lower(): (key, text) for key, text in sorted(data.items()) if text.strip()}
-    written = []
-    for place in _places():
-        if place.row.global_key in texts:
-            key, text = texts[place.row.global_key]
-            written.append(Written(place, f"data[{key}]", text))
-    parsed = _parse_written(written, object=object, defaults=Defaults())
-    guards = (one.place.row for one in written if one.place.row.guards)
-    texts_by_key = {key: text for key, (_, text) in texts.items()}
-    asked = frozenset(row.name for row in guards if not row.inert(texts_by_key[row.global_key]))
-    return Defaults(groups=parsed.groups, guards=asked, problems=parsed.problems)
+    known = _settings_by_key()
+    written = [Written(known[name], f"data[{key}]", text) for name, (key, text) in texts.items() if name in known]
+    # The one who writes it may run anything anyhow: no risk is too high.
+    parsed = _parse_written(written, object=object, defaults=Defaults(), highest_risk=Risk.CRITICAL)
+    unknown = tuple(_unknown_setting(object, key) for name, (key, _) in texts.items() if name not in known)
+    return Defaults(groups=parsed.groups, guards=parsed.closing, problems=parsed.problems + unknown)
 
 
 def _find_written(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> tuple[list[Written], list[str]]:
@@ -221,22 +247,24 @@ def counting_keys(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> 
     return frozenset(one.field.removeprefix("metadata.annotations[").removesuffix("]") for one in known)
 
 
-def _parse_written(written: list[Written], *, object: ObjectRef, defaults: Defaults) -> Parsed:
+def _parse_written(
+    written: list[Written], *, object: ObjectRef, defaults: Defaults, highest_risk: Risk | None = None
+) -> Parsed:
     values: dict[type, dict[str, Any]] = {}
     problems: list[Problem] = []
-    guards = set(defaults.guards)
-    is_closed = False
-    highest = defaults.of(Acceptance).highest_risk
+    closing = set(defaults.guards)
+    highest = highest_risk or defaults.of(Acceptance).highest_risk
     for one in written:
         verdict = _judge(one, object=object, highest_risk=highest)
-        guards.discard(one.place.row.name)
+        closing.discard(_called(one.place.row))
         if verdict.has_value:
             values.setdefault(one.place.group, {})[one.place.field] = verdict.value
         if verdict.problem:
             problems.append(verdict.problem)
-        is_closed = is_closed or verdict.closes
+        if verdict.closes:
+            closing.add(_called(one.place.row))
     groups = {group: dataclasses.replace(cast(Any, defaults.of(group)), **fields) for group, fields in values.items()}
-    return Parsed(defaults, groups, tuple(problems), is_closed or bool(guards))
+    return Parsed(defaults, groups, tuple(problems), bool(closing), frozenset(closing))
 
 
 class _Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -276,7 +304,7 @@ def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdi
 
 def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
     message = f"the value is refused: {why}"
-    if row.on_invalid is OnInvalid.DENY:
+    if row.on_invalid is OnInvalid.DENY and (object.kind == "Ingress" or row.guards):
         return _closing(object, field, code="AnnotationRefused", message=message)
     default = str(row.default).lower() if isinstance(row.default, bool) else row.default
     default = ", ".join(default) if isinstance(default, tuple) else default
@@ -299,3 +327,9 @@ def _unknown_name(object: ObjectRef, key: str) -> Problem:
     hint = f"; did you mean {nearest}?" if nearest else ""
     field = f"metadata.annotations[{prefix}/{name}]"
     return Problem(object, field, "AnnotationUnknown", f"no annotation of that name is known{hint}", "it has no effect")
+
+
+def _unknown_setting(object: ObjectRef, key: str) -> Problem:
+    nearest = find_nearest_setting(key)
+    hint = f"; did you mean {nearest}?" if nearest else ""
+    return Problem(object, f"data[{key}]", "SettingUnknown", f"no key of that name is known{hint}", "it has no effect")

@@ -5,6 +5,7 @@ What can happen to it:
 - the last kind was listed for the first time: everything is translated and applied, and HAProxy started or adopted;
 - a burst is due: what changed is translated and applied;
 - an application failed, and it is time to try again;
+- names elsewhere were asked for that nobody has answered yet: what is served first waits for them, but not for long;
 - an error of our own: it is logged and counted, and everything is translated anew after a wait.
 """
 
@@ -17,10 +18,13 @@ from typing import Protocol
 import msgspec
 
 from remora.controller.cache import Cache
+from remora.controller.options import OptionsInUse
 from remora.controller.refused import refused_problems
-from remora.core.names import ObjectRef
+from remora.core.names import NamespacedName, ObjectRef
+from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
 from remora.haproxy.configuration import Configuration, Configurator
+from remora.kube.objects import DnsAnswer
 from remora.kube.reflector import Relisted, Told
 from remora.model import Model
 from remora.plan.outcome import Outcome, OutcomeKind
@@ -32,6 +36,8 @@ INBOX = 1000
 """Things told that wait at most; a reflector that is faster waits itself."""
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 10.0
+PATIENCE_FOR_NAMES = 2.0
+"""Seconds. A HAProxy that runs already knows their addresses, and must not lose them to a controller that starts."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +69,8 @@ class ControlLoop:
         *,
         tell: Callable[[Applied], None],
         tell_failure: Callable[[], None],
+        ask_names: Callable[[frozenset[str]], None] = lambda _names: None,
+        configmap: NamespacedName | None = None,
         rule: Debounce | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,6 +81,11 @@ class ControlLoop:
         self._data_plane = data_plane
         self._tell = tell
         self._tell_failure = tell_failure
+        self._ask_names = ask_names
+        self._names_until: float | None = None
+        self._has_applied = False
+        self._configmap = configmap
+        self._options = OptionsInUse()
         self._rule = rule or Debounce()
         self._clock = clock
         self._waiting: dict[Change, None] = {}
@@ -111,6 +124,8 @@ class ControlLoop:
         self._burst = grown(self._burst, changes, now)
         if has_news and self._burst is None:
             self._burst = Burst(first=now, last=now)
+        if not self._has_applied and not self._failures and self._burst:
+            self._retry_at = None
 
     def _due_at(self) -> float | None:
         """When to act; None if there is nothing to do."""
@@ -137,19 +152,55 @@ class ControlLoop:
         self._retry_at = None
         translation = self._translator.translate(self._cache.snapshot, changes)
         self._is_anew = False
-        outcome = await self._data_plane.apply(self._configurator.configure(translation.model))
+        self._ask_names(translation.lookups)
+        if self._waits_for_names(translation):
+            self._retry_at = self._names_until
+            return
+        self._has_applied = True
+        model, outcome = await self._carry_out(translation.model)
         self._log(outcome)
         if outcome.kind is OutcomeKind.FAILED:
             self._put_off()
         else:
             self._failures = 0
             self._published = translation.published
-        self._tell(self._applied(translation, outcome))
+        self._tell(self._applied(translation, model, outcome))
 
-    def _applied(self, translation: Translation, outcome: Outcome) -> Applied:
-        refused = refused_problems(translation.model, outcome.refused)
+    async def _carry_out(self, model: Model) -> tuple[Model, Outcome]:
+        """Applies a model; settings of the ConfigMap that HAProxy does not take are left as they were."""
+        options = self._options.usable(model.options)
+        outcome = await self._apply(model, options)
+        cautious = self._options.without_unsure(model.options)
+        if outcome.kind is OutcomeKind.FAILED and cautious != options:
+            second = await self._apply(model, cautious)
+            if second.kind is OutcomeKind.FAILED:
+                return model, outcome
+            self._options.take(model.options, cautious, outcome.error)
+            return msgspec.structs.replace(model, options=cautious), second
+        if outcome.kind is not OutcomeKind.FAILED:
+            self._options.take(model.options, options)
+        return msgspec.structs.replace(model, options=options), outcome
+
+    async def _apply(self, model: Model, options: ProxyOptions) -> Outcome:
+        if options is not model.options:
+            model = msgspec.structs.replace(model, options=options)
+        return await self._data_plane.apply(self._configurator.configure(model))
+
+    def _waits_for_names(self, translation: Translation) -> bool:
+        """Whether the first application is put off until the names that it needs are answered."""
+        if self._has_applied:
+            return False
+        now = self._clock()
+        if self._names_until is None:
+            self._names_until = now + PATIENCE_FOR_NAMES
+        find = self._cache.snapshot.find
+        is_open = any(find(DnsAnswer, NamespacedName("", name)) is None for name in translation.lookups)
+        return is_open and now < self._names_until
+
+    def _applied(self, translation: Translation, model: Model, outcome: Outcome) -> Applied:
+        refused = (*refused_problems(model, outcome.refused), *self._options.problems(self._configmap))
         problems = (*translation.problems, *self._cache.problems, *refused)
-        return Applied(translation.model, problems, self._published, outcome)
+        return Applied(model, problems, self._published, outcome)
 
     def _put_off(self) -> None:
         self._failures += 1

@@ -11,20 +11,27 @@ import msgspec
 
 from remora.apply.executor import Executor
 from remora.controller.cache import Cache
+from remora.controller.drain import Drains
 from remora.controller.loop import Applied, ControlLoop
+from remora.controller.place import with_place
+from remora.controller.placement import PlacementCounts
 from remora.controller.session_key import fetch_session_key
 from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
 from remora.controller.state import locked, short_directory
 from remora.core.errors import HAProxyUnreachable, RemoraError
+from remora.core.settings import proxy_settings
 from remora.haproxy.configuration import Configurator
+from remora.haproxy.features.session_lifetime import derive_key
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection, connect
 from remora.kube.reflector import Reflector
-from remora.observe.health import Health, listening, run_lag_meter
+from remora.observe.health import Health, Respond, listening, run_lag_meter
 from remora.observe.metrics import Metrics
 from remora.observe.problem_log import ProblemLog
 from remora.plan.outcome import OutcomeKind
+from remora.resolve.lookup import Lookup
+from remora.resolve.resolver import Resolver
 from remora.status.reporter import Report, Reporter
 from remora.status.session_counts import SessionCounts
 from remora.translate import Translator
@@ -61,8 +68,11 @@ class Controller:
         self._health = Health()
         self._metrics = Metrics()
         self._problem_log = ProblemLog()
+        self._proxy = settings.proxy
         self._executor = Executor(settings.proxy, binary=settings.haproxy)
         self._sessions = Sessions(self._executor)
+        self._drains = Drains(self._sessions, self._executor)
+        self._placement = PlacementCounts(self._executor)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -75,7 +85,7 @@ class Controller:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         health = self._settings.health
-        answers = {"/sessions": self._sessions.answer}
+        answers: dict[str, Respond] = {"/sessions": self._sessions.answer, "/drain-wait": self._drains.answer}
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(
                 listening(
@@ -112,7 +122,7 @@ class Controller:
     async def _end_proxy(self) -> None:
         """Lets requests finish, idle clients included, for as long as an old worker may; no longer if told to stop again."""
         async with asyncio.TaskGroup() as tasks:
-            ending = tasks.create_task(self._executor.stop(grace=self._settings.proxy.old_worker_timeout))
+            ending = tasks.create_task(self._executor.stop(grace=self._proxy.old_worker_timeout))
             impatience = tasks.create_task(self._hurry.wait())
             await asyncio.wait((ending, impatience), return_when=asyncio.FIRST_COMPLETED)
             ending.cancel()
@@ -133,6 +143,8 @@ class Controller:
 
     async def _follow(self, client: ApiClient, connection: Connection, key: bytes) -> None:
         settings = self._settings
+        routing = msgspec.structs.replace(settings.routing, session_key=key)
+        routing = await with_place(routing, settings.topology, client, jitter=random.random)
         scopes = scopes_of(settings)
         cache = Cache(scopes)
         reporter = Reporter(
@@ -145,33 +157,41 @@ class Controller:
         )
         loop = ControlLoop(
             cache,
-            Translator(msgspec.structs.replace(settings.routing, session_key=key)),
-            Configurator(settings.proxy),
+            Translator(routing),
+            Configurator(msgspec.structs.replace(settings.proxy, lifetime_key=derive_key(key))),
             self._executor,
             tell=lambda applied: self._tell(applied, reporter),
             tell_failure=self._metrics.tell_failure,
+            configmap=settings.routing.configmap,
+            ask_names=lambda names: resolver.want(names),
         )
+        resolver = Resolver(Lookup(settings.resolver), sink=loop.inbox.put)
         reflectors = [Reflector(client, scope, sink=loop.inbox.put, jitter=random.random) for scope in scopes]
         _log.info("following %s", connection.server)
         async with asyncio.TaskGroup() as tasks:
             for reflector in reflectors:
                 tasks.create_task(reflector.run())
-            for part in (loop.run(), self._executor.run(), reporter.run(), run_lag_meter(self._metrics.tell_lag)):
+            for part in (loop.run(), self._executor.run(), resolver.run(), reporter.run()):
                 tasks.create_task(part)
+            tasks.create_task(run_lag_meter(self._metrics.tell_lag))
             if settings.publish_session_counts:
                 tasks.create_task(SessionCounts(client, self._sessions.by_pod).run())
             tasks.create_task(self._look_at_sync(cache, reflectors))
             tasks.create_task(self._read_counters())
+            tasks.create_task(self._placement.run())
 
     def _tell(self, applied: Applied, reporter: Reporter) -> None:
         self._metrics.tell_outcome(applied.outcome)
         self._metrics.tell_translation(applied.model, applied.problems)
         self._sessions.tell(applied.model)
+        self._drains.tell(applied.model)
+        self._placement.tell(applied.model)
         self._problem_log.tell(applied.problems)
         if applied.outcome.kind is OutcomeKind.FAILED:
             self._health.not_ready_because = applied.outcome.error
         else:
             self._health.is_serving = True
+            self._proxy = proxy_settings(self._settings.proxy, applied.model.options)
         reporter.tell(Report(applied.problems, applied.published))
 
     async def _look_at_sync(self, cache: Cache, reflectors: list[Reflector]) -> None:

@@ -10,7 +10,8 @@ from typing import NewType
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
-from remora.core.settings import ProxySettings
+from remora.core.options import ProxyOptions
+from remora.core.settings import ProxySettings, proxy_settings
 from remora.haproxy.certificates import entries_of
 from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.grammar import Directive
@@ -66,6 +67,8 @@ class Configuration(msgspec.Struct, frozen=True):
     hosts: Mapping[Hostname, HostPart]
     backends: Mapping[str, ProxyBackend]
     certificates: Mapping[str, Certificate]
+    options: ProxyOptions = ProxyOptions()
+    """Those that the program was made with."""
 
 
 class Configurator:
@@ -76,6 +79,7 @@ class Configurator:
     """
 
     def __init__(self, settings: ProxySettings) -> None:
+        self._base = settings
         self._settings = settings
         self._header_names: tuple[str, ...] = ()
         self._program = render_program(settings)
@@ -92,8 +96,9 @@ class Configurator:
         """The Configuration that does what the Model says."""
         if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _default_changed(model, self._model):
             self._configure_hosts(model)
-        if model.response_header_names != self._header_names:
+        if model.response_header_names != self._header_names or model.options != self._settings.options:
             self._header_names = model.response_header_names
+            self._settings = proxy_settings(self._base, model.options)
             self._program = render_program(self._settings, self._header_names)
             self._digest = program_digest(self._settings, self._header_names)
         backends = {backend.name: backend for backend in model.backends}
@@ -109,6 +114,7 @@ class Configurator:
             hosts=self._parts,
             backends=self._backends,
             certificates=self._certificates,
+            options=model.options,
         )
 
     def _configure_hosts(self, model: Model) -> None:

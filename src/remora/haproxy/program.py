@@ -10,25 +10,30 @@ from functools import lru_cache
 
 import msgspec
 
+from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
+from remora.haproxy import process_rules
 from remora.haproxy.features import (
     affinity,
+    answers,
     broken_sessions,
     canary,
+    client_address,
     cors,
     counting,
+    error_pages,
     forwarded,
     hashing,
     learning,
     redirect,
-    error_pages,
     response_headers,
     rewrite,
     session_cookie,
+    session_lifetime,
     session_tracking,
     upstream_headers,
 )
-from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, rule, section
+from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import error_pages_script, former_sessions_script, session_placement_script, subset_script
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
@@ -44,12 +49,6 @@ _ODD_PATH = "{ path -m sub % // /. }"
 
 _LONGEST_REPEATED = 1000
 """Bytes of a path in which PCRE matches a repeated group with the usual limit on its depth."""
-
-# TLS 1.2 suites of ingress-nginx's `ssl-ciphers`, in its order.
-_CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384"
-)
 
 
 def render_program(settings: ProxySettings, header_names: tuple[str, ...] = ()) -> str:
@@ -89,8 +88,9 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
-        yield _class_section(kind, layout, policies)
+        yield _class_section(kind, layout, policies, settings.options)
     yield from _fixed_backends()
+    yield _bookkeeping_section(layout)
     yield from error_pages.sections(
         defaults="base",
         socket=layout.error_pages_socket,
@@ -98,12 +98,12 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
         nowhere=NOT_FOUND_BACKEND,
         answers=tuple(answers.response_rules(settings.options, scheme="http")),
     )
-    yield _bookkeeping_section(layout)
     yield from redirect.sections(
         defaults="base",
         redirects_map=layout.map(Map.REDIRECTS),
         ports=(settings.http_port, settings.https_port),
         policies=policies,
+        options=settings.options,
     )
 
 
@@ -113,21 +113,15 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("stats socket", f"unix@{layout.runtime_socket}", "mode", "600", "level", "admin", "expose-fd", "listeners"),
         rule("stats timeout 10m"),
         rule("set-var proc.program", f"str({digest})"),
-        rule(f"hard-stop-after {settings.old_worker_timeout}s"),
+        *session_lifetime.global_rules(settings),
         rule("lua-load", layout.former_sessions_script),
         rule("lua-load", layout.error_pages_script, layout.error_pages_socket),
         rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
         rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
         rule("lua-load", layout.subset_script),
         rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
-        rule("ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets"),
-        rule("ssl-default-bind-ciphers", _CIPHERS),
-        rule("tune.ssl.default-dh-param 2048"),
+        *process_rules.global_rules(settings),
     ]
-    if settings.threads:
-        lines.append(rule(f"nbthread {settings.threads}"))
-    if settings.maximum_connections:
-        lines.append(rule(f"maxconn {settings.maximum_connections}"))
     return section("global", lines=lines)
 
 
@@ -137,12 +131,7 @@ def _defaults_section(settings: ProxySettings) -> Section:
         "base",
         lines=[
             rule("mode http"),
-            rule(f"timeout connect {settings.connect_timeout}s"),
-            rule(f"timeout client {settings.client_timeout}s"),
-            rule(f"timeout http-request {settings.client_timeout}s"),
-            rule(f"timeout http-keep-alive {settings.keep_alive_timeout}s"),
-            rule(f"timeout server {settings.server_timeout}s"),
-            rule(f"timeout tunnel {settings.tunnel_timeout}s"),
+            *process_rules.timeout_rules(settings),
             # Without it a reload closes idle connections on which a request is under way (64 of 617,690 failed).
             rule("option idle-close-on-response"),
             # Three tries as in ingress-nginx, each on another server: a pod that refuses costs nobody a request.
@@ -169,19 +158,16 @@ class Listener(msgspec.Struct, frozen=True):
     binds: tuple[Directive, ...]
     record_field: int
     """Which field of a RouteRecord names the backend."""
+    options: ProxyOptions
 
 
 def _listeners(settings: ProxySettings, layout: Layout) -> Iterator[Listener]:
-    def binds(port: int, *words: str) -> tuple[Directive, ...]:
-        v6_only = {"::": ("v6only",)}
-        return tuple(
-            directive("bind", address_and_port(address, port), *v6_only.get(address, ()), *words)
-            for address in settings.bind_addresses
-        )
-
-    yield Listener("http", settings.http_port, binds(settings.http_port), record_field=2)
-    tls = ("ssl", "crt-list", layout.crt_list, "alpn", "h2,http/1.1")
-    yield Listener("https", 443, binds(settings.https_port, *tls), record_field=1)
+    options = settings.options
+    lines = {scheme: tuple(process_rules.listener_rules(settings, scheme=scheme)) for scheme in ("http", "https")}
+    plain = tuple(process_rules.binds(settings, crt_list=""))
+    yield Listener("http", settings.http_port, (*plain, *lines["http"]), record_field=2, options=options)
+    tls = tuple(process_rules.binds(settings, crt_list=layout.crt_list))
+    yield Listener("https", 443, (*tls, *lines["https"]), record_field=1, options=options)
 
 
 def _frontend_section(listener: Listener, layout: Layout) -> Section:
@@ -196,8 +182,17 @@ def _refuse(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
 
 
+def _find_client(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield from client_address.request_rules(listener.options)
+
+
 def _forward(listener: Listener, _layout: Layout) -> Iterator[Directive]:
-    yield from forwarded.request_rules(scheme=listener.scheme, port=listener.port)
+    yield from forwarded.request_rules(listener.options, scheme=listener.scheme, port=listener.port)
+
+
+def _change_answers(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield from answers.compression_rules(listener.options)
+    yield from answers.response_rules(listener.options, scheme=listener.scheme)
 
 
 def _count_responses(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -280,16 +275,23 @@ def _choose_canary(_listener: Listener, layout: Layout) -> Iterator[Directive]:
 
 
 def _hand_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
-    yield rule("use_backend", f"%[var(txn.record),field({listener.record_field},|)]")
+    over_tls, over_http = (f"%[var(txn.record),field({number},|)]" for number in (1, 2))
+    if listener.options.scheme_is_told:
+        yield rule("use_backend", over_http, when=forwarded.is_scheme(listener.options, "http"))
+        yield rule("use_backend", over_tls)
+    else:
+        yield rule("use_backend", f"%[var(txn.record),field({listener.record_field},|)]")
 
 
 FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] = (
+    _find_client,
     _refuse,
     _forward,  # before the first `allow`; whatever a backend answers itself, these headers go nowhere
     _find_route_at_once,
     _normalise,  # what follows is for the few: other spellings of host and path, wildcard hosts, regular expressions, 404
     _find_route_by_host,
     _choose_canary,  # only requests whose route has one come here
+    _change_answers,  # before what ends the rules for answers
     _count_responses,
     _hand_over,
 )
@@ -302,12 +304,18 @@ def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directi
     yield from response_headers.rules(header_names, layout.map(Map.RESPONSE_HEADERS))
 
 
-def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive, ...]) -> Section:
+def _class_section(
+    kind: BackendClass, layout: Layout, policies: tuple[Directive, ...], options: ProxyOptions
+) -> Section:
     lines = list(_balancing(kind.algorithm))
+    if not options.upstream_keepalive_connections:
+        lines.append(rule("option httpclose"))
     if kind.algorithm is Algorithm.HASHED:  # by what the client sent, before anything is rewritten
         lines += hashing.request_rules(layout.map(Map.HASHES))
+    lines += forwarded.host_rules(options)
     if kind.rich:
         lines += policies
+        lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
         if kind.sessions:
             lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))
             lines += learning.response_rules()
@@ -315,12 +323,13 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
     if kind.sessions and kind.algorithm in STICKY:
-        lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
-        lines += session_cookie.request_rules(kind, **maps)
+        lines += session_cookie.request_rules(kind, **maps, placements_map=layout.map(Map.PLACEMENTS))
         lines += session_cookie.response_rules(kind, servers_map=maps["servers_map"])
     else:
         lines += affinity.request_rules(kind, maps["servers_map"])
         lines += affinity.response_rules(kind.algorithm, **maps)
+    if kind.rich:
+        lines += error_pages.response_rules(layout.map(Map.ERROR_PAGES))
     # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
     lines.append(rule("http-request disable-l7-retry", when="{ method POST PATCH LOCK }"))
     return section("defaults", kind.name, "from", "base", lines=lines)
@@ -328,8 +337,6 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
 
 def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
     match algorithm:
-    if kind.rich:
-        lines += error_pages.response_rules(layout.map(Map.ERROR_PAGES))
         case Algorithm.SPREAD | Algorithm.PERSISTENT:
             yield rule("balance roundrobin")
         case Algorithm.BALANCED | Algorithm.HASHED:

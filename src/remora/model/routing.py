@@ -6,10 +6,11 @@ from typing import NewType
 import msgspec
 
 from remora.core.names import Hostname, NamespacedName
+from remora.core.options import ProxyOptions
 from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
-from remora.model.learning import Learning
 from remora.model.error_pages import ErrorPages, StandIn
+from remora.model.learning import Learning
 from remora.model.policies import Cors, UpstreamHost
 
 RouteId = NewType("RouteId", str)
@@ -76,8 +77,8 @@ class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     balancing: Balancing = Balancing.ROUND_ROBIN
     hash_by: HashBy | None = None
     learning: Learning | None = None
-
     stand_in: StandIn | None = None
+
 
 class LocationBase(Enum):
     """What a redirect to a path is made absolute with, beside the request's scheme."""
@@ -180,8 +181,8 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     canary: Canary | None = None
     cors: Cors | None = None
     response_headers: tuple[tuple[str, str], ...] = ()
-
     error_pages: ErrorPages | None = None
+
     @property
     def canary_route(self) -> "Route | None":
         """What is done with the requests that go to the canary: all that is done with the others, save for the backend."""
@@ -208,7 +209,7 @@ class Model(msgspec.Struct, frozen=True, gc=False):
     """Everything that the data plane is to do. Virtual hosts are ordered by host, backends and certificates by name.
 
     `default_backend` answers what no route takes; None means a plain 404. `response_header_names` are the headers that routes
-    may set on answers, whether or not one does.
+    may set on answers, whether or not one does. `options` hold for the proxy as a whole.
     """
 
     virtual_hosts: tuple[VirtualHost, ...] = ()
@@ -216,3 +217,4 @@ class Model(msgspec.Struct, frozen=True, gc=False):
     certificates: tuple[Certificate, ...] = ()
     default_backend: BackendName | None = None
     response_header_names: tuple[str, ...] = ()
+    options: ProxyOptions = ProxyOptions()

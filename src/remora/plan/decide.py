@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from remora.core.options import changed_keys
 from remora.haproxy.command import Command
 from remora.haproxy.configuration import Configuration, ServerName
 from remora.haproxy.layout import Layout
@@ -45,7 +46,7 @@ Plan = Unchanged | RuntimeUpdate | Reload
 def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     """The least that makes HAProxy run what is wanted."""
     if running.digest != wanted.digest:
-        return Reload(("the program changed",))
+        return Reload((_program_reason(running, wanted),))
     assignment = assign(running, wanted.backends)
     reasons = (*assignment.missing, *_oversized_certificates(running, wanted))
     if reasons:
@@ -55,6 +56,11 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     if not update:
         return Unchanged()
     return RuntimeUpdate(update, after, assignment.low)
+
+
+def _program_reason(running: Running, wanted: Configuration) -> str:
+    keys = tuple(changed_keys(running.options, wanted.options)) if running.options else ()
+    return f"the ConfigMap's {', '.join(keys)} changed" if keys else "the program changed"
 
 
 def started(wanted: Configuration) -> Running:
@@ -94,6 +100,7 @@ def _running_after(wanted: Configuration, assignment: Assignment, before: Runnin
         leaving=leaving_after(before, servers, assignment.slots),
         hosts=wanted.hosts,
         certificates={name: loaded(certificate) for name, certificate in wanted.certificates.items()},
+        options=wanted.options,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from remora.core.names import Hostname
+from remora.core.options import ProxyOptions
 from remora.haproxy.configuration import Server
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.pool import BackendClass, Slot
@@ -34,6 +35,7 @@ class Running(msgspec.Struct, frozen=True):
     `pool` is how many backends of each class are declared; `dedicated` names the backends that are declared by name.
     `slots` is which slot serves a backend (a dedicated one is its own slot). `servers` are those that a backend may use, by
     backend; `leaving` are the servers that are in maintenance until nothing is connected to them any more, by slot.
+    `options` are those of the program, None where it was found running.
     """
 
     digest: str
@@ -44,3 +46,4 @@ class Running(msgspec.Struct, frozen=True):
     leaving: Mapping[Slot, tuple[Server, ...]] = {}
     hosts: Mapping[Hostname, HostPart] = {}
     certificates: Mapping[str, LoadedCertificate] = {}
+    options: ProxyOptions | None = None

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from remora.annotations.headers import Headers
 from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
 from remora.model import Backend, BackendName, Certificate, Model, VirtualHost
 from remora.translate.backends import BackendUnit
@@ -15,6 +16,7 @@ from remora.translate.certificates import DefaultCertificate, DefaultCertificate
 from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
 from remora.translate.hosts import HostOutcome, HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
+from remora.translate.options import Options, OptionsUnit
 from remora.translate.pods import PodMark, PodUnit
 from remora.translate.units import GONE, Gone
 from remora.translate.view import Unit
@@ -72,6 +74,7 @@ class Assembly:
     def __init__(self) -> None:
         self._virtual_hosts: SortedTable[Hostname, VirtualHost] = SortedTable()
         self._backends: SortedTable[BackendName, Backend] = SortedTable()
+        self._lookups: dict[BackendUnit, str] = {}
         self._certificates: SortedTable[str, Certificate] = SortedTable()
         self._key_pairs: dict[NamespacedName, KeyPair] = {}
         self._secret_of_host: dict[Hostname, NamespacedName] = {}
@@ -80,6 +83,7 @@ class Assembly:
         self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
         self._default_backend: BackendName | None = None
         self._response_header_names: tuple[str, ...] = ()
+        self._options = ProxyOptions()
         self._stale_secrets: set[NamespacedName] = set()
         self._model = Model()
         self._flat_problems: tuple[Problem, ...] | None = ()
@@ -98,8 +102,9 @@ class Assembly:
         parts = (self._virtual_hosts.values, self._backends.values, self._certificates.values, self._default_backend)
         old = self._model
         known = (old.virtual_hosts, old.backends, old.certificates, old.default_backend)
-        if not all(map(_is, parts, known)) or old.response_header_names != self._response_header_names:
-            self._model = Model(*parts, self._response_header_names)
+        names, options = self._response_header_names, self._options
+        if not all(map(_is, parts, known)) or old.response_header_names != names or old.options is not options:
+            self._model = Model(*parts, response_header_names=names, options=options)
         return self._model
 
     @property
@@ -108,6 +113,11 @@ class Assembly:
         if self._flat_problems is None:
             self._flat_problems = tuple(chain.from_iterable(self._problems.values))
         return self._flat_problems
+
+    @property
+    def lookups(self) -> frozenset[str]:
+        """The DNS names whose addresses backends want."""
+        return frozenset(self._lookups.values())
 
     @property
     def published(self) -> tuple[ObjectRef, ...]:
@@ -128,6 +138,8 @@ class Assembly:
                 self._take_pod(name, outcome)
             case DefaultsUnit():
                 self._take_defaults(outcome)
+            case OptionsUnit():
+                self._take_options(outcome)
             case DefaultCertificateUnit():
                 self._take_default_certificate(outcome)
             case DefaultBackendUnit():
@@ -147,6 +159,9 @@ class Assembly:
 
     def _take_backend(self, unit: BackendUnit, outcome: Backend | Gone) -> None:
         self._backends.set(unit.name, None if outcome is GONE else outcome)
+        self._lookups.pop(unit, None)
+        if outcome is not GONE and outcome.external_name:
+            self._lookups[unit] = outcome.external_name
 
     def _take_pod(self, name: NamespacedName, outcome: PodMark | Gone) -> None:
         self._set_problems(("3", name.namespace, name.name), () if outcome is GONE else outcome.problems)
@@ -161,6 +176,10 @@ class Assembly:
     def _take_defaults(self, outcome: Defaults) -> None:
         self._set_problems(("0", "", "defaults"), outcome.problems)
         self._response_header_names = outcome.of(Headers).allowed
+
+    def _take_options(self, outcome: Options) -> None:
+        self._set_problems(("0", "", "options"), outcome.problems)
+        self._options = outcome.options
 
     def _take_default_certificate(self, outcome: DefaultCertificate) -> None:
         pair = outcome.key_pair

@@ -14,6 +14,7 @@ from remora.translate.certificates import DefaultCertificateUnit
 from remora.translate.default_backend import DefaultBackendUnit
 from remora.translate.hosts import HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit
+from remora.translate.options import OptionsUnit
 from remora.translate.pods import PodUnit
 from remora.translate.units import AnyUnit, Units
 from remora.translate.view import ReadKey, touched_by
@@ -22,11 +23,12 @@ from remora.watch.snapshot import Change, Index, IndexKey, Snapshot, index_keys
 LAYERS = 4
 """Certificates, backends and the ConfigMap; what asks them; Ingresses; hosts."""
 
-_ALWAYS: tuple[AnyUnit, ...] = (DefaultsUnit(), DefaultCertificateUnit(), DefaultBackendUnit())
+_ALWAYS: tuple[AnyUnit, ...] = (DefaultsUnit(), OptionsUnit(), DefaultCertificateUnit(), DefaultBackendUnit())
 
 
 class Translation(msgspec.Struct, frozen=True, gc=False):
-    """A snapshot, translated. `published` are the Ingresses that are served, whose status may say so.
+    """A snapshot, translated. `published` are the Ingresses that are served, whose status may say so; `lookups` the DNS
+    names of which it wants the answers.
 
     Parts that did not change since the last translation are the same objects, so that `is` may stand for `==`.
     """
@@ -34,6 +36,7 @@ class Translation(msgspec.Struct, frozen=True, gc=False):
     model: Model
     problems: tuple[Problem, ...]
     published: tuple[ObjectRef, ...]
+    lookups: frozenset[str] = frozenset()
 
 
 class Translator:
@@ -56,7 +59,8 @@ class Translator:
         self._snapshot = snapshot
         self._is_new = False
         self._assembly.take(changed)
-        return Translation(self._assembly.model, self._assembly.problems, self._assembly.published)
+        made = self._assembly
+        return Translation(made.model, made.problems, made.published, made.lookups)
 
     def _start_anew(self, snapshot: Snapshot) -> dict[AnyUnit, object]:
         self._units = Units(self._settings, layers=LAYERS)

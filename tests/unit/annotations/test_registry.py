@@ -83,7 +83,7 @@ def test_the_historic_cookie_hash_is_taken_without_a_word() -> None:
 
 
 def test_the_configmap_replaces_defaults() -> None:
-    defaults = parse_defaults({"SSL-Redirect": "false", "http-redirect-code": "301", "no-such-key": "x"}, object=CONFIGMAP)
+    defaults = parse_defaults({"SSL-Redirect": "false", "http-redirect-code": "301"}, object=CONFIGMAP)
     assert defaults.problems == ()
     assert parsed({}, defaults).of(Redirect) == Redirect(ssl=False, https_code=301)
     assert parsed(nginx(ssl_redirect="true"), defaults).of(Redirect) == Redirect(ssl=True, https_code=301)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import assert_never
 
+from remora.core.options import ProxyOptions
+from remora.haproxy.features import forwarded
 from remora.haproxy.grammar import Directive, Section, rule, section
 from remora.model import HttpsRedirect, LocationBase, RedirectTo, RedirectToHost
 
@@ -60,20 +62,26 @@ def https_entry(redirect: HttpsRedirect) -> str:
 
 
 def sections(
-    *, defaults: str, redirects_map: str, ports: tuple[int, int], policies: tuple[Directive, ...]
+    *,
+    defaults: str,
+    redirects_map: str,
+    ports: tuple[int, int],
+    policies: tuple[Directive, ...],
+    options: ProxyOptions,
 ) -> Iterator[Section]:
     """The backends above; `policies` are the rules that the rich ones run first. `ports` are those of HTTP and of HTTPS."""
+    host = tuple(forwarded.host_rules(options))
     find = rule("http-request set-var(txn.location)", f"var(txn.route),map_str({redirects_map})")
     yield section("defaults", _RICH, "from", defaults, lines=policies)
     for status, rich in product((*STATUSES, *TEXT_STATUSES), (False, True)):
         origin = ("from", _RICH if rich else defaults)
-        lines = (find, *_absolute_location(), _answer(status))
+        lines = (*host, find, *_absolute_location(options), _answer(status))
         yield section("backend", redirect_backend(status, rich=rich), *origin, lines=lines)
         if status in TEXT_STATUSES:
             continue
-        to_host = (find, *_send_to_host(status, ports))
+        to_host = (*host, find, *_send_to_host(status, ports, options))
         yield section("backend", to_host_backend(status, rich=rich), *origin, lines=to_host)
-        to_https = (find, *_send_to_https(status, ports[1])) if rich else (_plainly_to_https(status),)
+        to_https = (*host, find, *_send_to_https(status, ports[1])) if rich else (*host, _plainly_to_https(status))
         yield section("backend", to_https_backend(status, rich=rich), *origin, lines=to_https)
 
 
@@ -85,11 +93,12 @@ def _answer(status: int) -> Directive:
     return rule(f"http-request return status {status} content-type text/html lf-string", "%[var(txn.location)]")
 
 
-def _absolute_location() -> Iterator[Directive]:
+def _absolute_location(options: ProxyOptions) -> Iterator[Directive]:
     """A path is made absolute with the scheme of the connection and the Host, unless it is to stay as it is."""
     location = "http-request set-var-fmt(txn.location)"
     rest = "%[var(txn.location),bytes(1)]"
-    for scheme, is_scheme in (("http", "!{ ssl_fc }"), ("https", "{ ssl_fc }")):
+    for scheme in ("http", "https"):
+        is_scheme = forwarded.is_scheme(options, scheme)
         found = f"{scheme}://{_HOST}%[var(txn.location)]"
         yield rule(location, found, when=f"{{ var(txn.location) -m beg / }} {is_scheme}")
         without_port = f"{scheme}://{_HOST_NAME}{rest}"
@@ -110,8 +119,9 @@ def _send_to_https(status: int, port: int) -> Iterator[Directive]:
     yield rule(send, f"{host}%[var(txn.target)]")
 
 
-def _send_to_host(status: int, ports: tuple[int, int]) -> Iterator[Directive]:
+def _send_to_host(status: int, ports: tuple[int, int], options: ProxyOptions) -> Iterator[Directive]:
     """The port is always there, as in ingress-nginx; for HTTPS it is the one that X-Forwarded-Port tells."""
-    for scheme, port, is_scheme in (("http", ports[0], "!{ ssl_fc }"), ("https", 443, "{ ssl_fc }")):
+    for scheme, own_port in (("http", ports[0]), ("https", 443)):
+        port = "%[req.hdr(x-forwarded-port)]" if options.scheme_is_told else str(own_port)
         location = f"{scheme}://%[var(txn.location)]:{port}%[{_WITHOUT_SLASH}]"
-        yield rule(f"http-request redirect code {status} location", location, when=is_scheme)
+        yield rule(f"http-request redirect code {status} location", location, when=forwarded.is_scheme(options, scheme))

@@ -1,0 +1,39 @@
+"""Who and what is refused, and what Ingresses may say (behaviour reference, configuration, section 2.1)."""
+
+from dataclasses import dataclass
+
+from remora.annotations.configmap.values import networks
+from remora.annotations.declare import global_setting, idle_setting, planned_setting
+
+_OFF = ("0", "f", "false", "off")
+_ON = ("1", "t", "true", "on")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What holds for all requests or all Ingresses."""
+
+    block_cidrs: tuple[str, ...] = global_setting(
+        "block-cidrs",
+        networks,
+        default=(),
+        guards=True,
+        doc="Clients from these networks get 403, whatever a route allows.",
+        accepts=("203.0.113.0/24,2001:db8::/32", "192.0.2.1"),
+        refuses=("192.0.2.0/33", "example.com", "192.0.2.1\n}"),
+        haproxy=("http-request deny",),
+    )
+    block_user_agents: str = planned_setting("block-user-agents", "User-Agents that get 403.", guards=True)
+    block_referers: str = planned_setting("block-referers", "Referers that get 403.", guards=True)
+    allow_snippets: str = planned_setting("allow-snippet-annotations", "Lets Ingresses have snippets.", usual=_OFF)
+    word_blocklist: str = planned_setting(
+        "annotation-value-word-blocklist", "Words that no annotation may hold; what an annotation says is data here."
+    )
+    cross_namespace: str = planned_setting(
+        "allow-cross-namespace-resources", "Lets annotations name Secrets and ConfigMaps of other namespaces.", usual=_OFF
+    )
+    strict_path_type: str = idle_setting(
+        "strict-validate-path-type",
+        "Refuses Exact and Prefix paths with odd characters.",
+        "No path can harm the proxy's configuration, whatever its characters.",
+    )

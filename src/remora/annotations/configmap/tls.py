@@ -1,0 +1,138 @@
+"""TLS towards clients (behaviour reference, configuration, section 2.4; part B, section 6)."""
+
+from dataclasses import dataclass
+
+from remora.annotations.configmap.values import alphabet, nginx_time, size, whole, words_of
+from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.values import boolean
+from remora.core.options import CIPHERS
+
+VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+
+_OFF = ("0", "f", "false", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Versions, ciphers, sessions, and the promise to come back over https."""
+
+    protocols: tuple[str, ...] = global_setting(
+        "ssl-protocols",
+        words_of(*VERSIONS),
+        default=("TLSv1.2", "TLSv1.3"),
+        support=Support.PARTIAL,
+        differs="Versions between the lowest and the highest are on too. SSLv2 and SSLv3 are refused.",
+        doc="The versions of TLS that clients may use.",
+        accepts=("TLSv1.3", "TLSv1.2 TLSv1.3"),
+        refuses=("SSLv3 TLSv1.2", "TLSv1.2,TLSv1.3", "TLSv1.2 }"),
+        haproxy=("ssl-default-bind-options",),
+    )
+    ciphers: str = global_setting(
+        "ssl-ciphers",
+        alphabet(r"[A-Za-z0-9:!+@=_-]{1,2000}", "a list of ciphers as OpenSSL writes them"),
+        default=CIPHERS,
+        doc="The ciphers of TLS 1.2 and below, best first.",
+        accepts=("ECDHE-RSA-AES256-GCM-SHA384:HIGH:!aNULL:!MD5", "ALL:@SECLEVEL=0"),
+        refuses=("HIGH; ssl_x", "a b", "HIGH\n}"),
+        haproxy=("ssl-default-bind-ciphers",),
+    )
+    curves: str = global_setting(
+        "ssl-ecdh-curve",
+        alphabet(r"[A-Za-z0-9:_-]{1,200}", "a list of curves such as X25519:P-256"),
+        default="auto",
+        doc="The curves for the exchange of keys; `auto` for OpenSSL's.",
+        accepts=("X25519:P-256", "auto", "secp384r1"),
+        refuses=("a b", "P-256;"),
+        haproxy=("ssl-default-bind-curves",),
+    )
+    dh_param: str = planned_setting("ssl-dh-param", "The Secret with parameters for Diffie-Hellman; 2048 bits are built in.")
+    early_data: bool = global_setting(
+        "ssl-early-data",
+        boolean,
+        default=False,
+        doc="`true` takes requests in the first flight of TLS 1.3, which can be replayed.",
+        accepts=("true",),
+        refuses=("on",),
+        haproxy=("bind … allow-0rtt",),
+    )
+    session_cache: bool = global_setting(
+        "ssl-session-cache",
+        boolean,
+        default=True,
+        doc="`false` remembers no sessions.",
+        accepts=("false",),
+        refuses=("off",),
+        haproxy=("tune.ssl.cachesize",),
+    )
+    session_cache_size: int = global_setting(
+        "ssl-session-cache-size",
+        size,
+        default=10 << 20,
+        support=Support.PARTIAL,
+        differs="Counted as 256 bytes a session, at most 64 MB; unset, HAProxy remembers 20,000.",
+        doc="The memory for sessions.",
+        accepts=("10m",),
+        refuses=("much", "10m }"),
+        haproxy=("tune.ssl.cachesize",),
+    )
+    session_timeout: int = global_setting(
+        "ssl-session-timeout",
+        nginx_time,
+        default=600,
+        doc="How long a session can be taken up again.",
+        accepts=("10m", "1h"),
+        refuses=("long",),
+        haproxy=("tune.ssl.lifetime",),
+    )
+    session_tickets: bool = global_setting(
+        "ssl-session-tickets",
+        boolean,
+        default=False,
+        doc="`true` lets clients keep their sessions themselves; the key is HAProxy's own, a new one after each start.",
+        accepts=("true",),
+        refuses=("on",),
+        haproxy=("no-tls-tickets",),
+    )
+    ticket_key: str = planned_setting("ssl-session-ticket-key", "The key of session tickets.")
+    buffer_size: str = idle_setting("ssl-buffer-size", "The size of records.", "HAProxy chooses it by what there is to send.")
+    reject_handshake: bool = global_setting(
+        "ssl-reject-handshake",
+        boolean,
+        default=False,
+        support=Support.PARTIAL,
+        differs="Refused are names for which there is no certificate of their own.",
+        doc="`true` refuses the handshake for names that nobody has.",
+        accepts=("true",),
+        refuses=("on",),
+        haproxy=("bind … strict-sni",),
+    )
+    ocsp: str = planned_setting("enable-ocsp", "Staples what the certificate's issuer says of it.", usual=_OFF)
+    hsts: bool = global_setting(
+        "hsts",
+        boolean,
+        default=True,
+        doc="Tells browsers on every answer over https to come back over https only; `false` does not.",
+        accepts=("false",),
+        refuses=("off",),
+        haproxy=("http-after-response set-header",),
+    )
+    hsts_subdomains: bool = global_setting(
+        "hsts-include-subdomains", boolean, default=True, doc="And to all hosts below.", accepts=("false",), refuses=("off",)
+    )
+    hsts_max_age: int = global_setting(
+        "hsts-max-age",
+        whole(0, 10**10),
+        default=31_536_000,
+        doc="For how many seconds.",
+        accepts=("600", "0"),
+        refuses=("1y", "-1", "600; preload"),
+    )
+    hsts_preload: bool = global_setting(
+        "hsts-preload",
+        boolean,
+        default=False,
+        doc="Lets browsers' makers put the host on their lists.",
+        accepts=("true",),
+        refuses=("on",),
+    )
+    ssl_location_only: str = planned_setting("proxy-ssl-location-only", "proxy-ssl-* for one path alone.", usual=_OFF)

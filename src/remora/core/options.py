@@ -1,0 +1,94 @@
+"""What the controller's ConfigMap says of the proxy as a whole.
+
+Every field is called like its key, with `_` for `-`. A field that is None is not said: the flags or the proxy decide.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+GZIP_TYPES = (
+    *("application/atom+xml", "application/javascript", "application/x-javascript", "application/json"),
+    *("application/rss+xml", "application/vnd.ms-fontobject", "application/x-font-ttf"),
+    *("application/x-web-app-manifest+json", "application/xhtml+xml", "application/xml", "font/opentype"),
+    *("image/svg+xml", "image/x-icon", "text/css", "text/javascript", "text/plain", "text/x-component"),
+)
+"""Of ingress-nginx, beside text/html."""
+
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256"
+)
+"""TLS 1.2 suites of ingress-nginx, in its order."""
+
+
+class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys that the proxy's program depends on. Times are in seconds, sizes in bytes, networks in CIDR notation."""
+
+    worker_processes: int | None = None
+    worker_shutdown_timeout: int | None = None
+    max_worker_connections: int | None = None
+    bind_address: tuple[str, ...] | None = None
+    disable_ipv6: bool | None = None
+    client_header_timeout: int | None = None
+    client_body_timeout: int | None = None
+    keep_alive: int | None = None
+    large_client_header_buffers: int | None = None
+    use_http2: bool = True
+    http2_max_concurrent_streams: int = 128
+    use_proxy_protocol: bool = False
+    use_forwarded_headers: bool = False
+    enable_real_ip: bool = False
+    forwarded_for_header: str = "X-Forwarded-For"
+    forwarded_host_header: str = "X-Forwarded-Host"
+    compute_full_forwarded_for: bool = False
+    proxy_real_ip_cidr: tuple[str, ...] = ("0.0.0.0/0",)
+    generate_request_id: bool = True
+    proxy_add_original_uri_header: bool = False
+    server_tokens: bool = False
+    allow_backend_server_header: bool = False
+    hide_headers: tuple[str, ...] = ()
+    block_cidrs: tuple[str, ...] = ()
+    upstream_keepalive_connections: int = 320
+    use_gzip: bool = False
+    enable_brotli: bool = False
+    gzip_level: int = 1
+    gzip_types: tuple[str, ...] = GZIP_TYPES
+    ssl_protocols: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
+    ssl_ciphers: str = CIPHERS
+    ssl_ecdh_curve: str = "auto"
+    ssl_early_data: bool = False
+    ssl_session_cache: bool = True
+    ssl_session_cache_size: int | None = None
+    ssl_session_timeout: int = 600
+    ssl_session_tickets: bool = False
+    ssl_reject_handshake: bool = False
+    hsts: bool = True
+    hsts_include_subdomains: bool = True
+    hsts_max_age: int = 31_536_000
+    hsts_preload: bool = False
+
+    @property
+    def trusts_address(self) -> bool:
+        """Whether a header says who the client is."""
+        return self.use_forwarded_headers or self.enable_real_ip
+
+    @property
+    def scheme_is_told(self) -> bool:
+        """Whether a request's scheme is other than that of the connection that it came by."""
+        return self.use_forwarded_headers or self.use_proxy_protocol
+
+    @property
+    def compresses(self) -> bool:
+        return self.use_gzip or self.enable_brotli
+
+    @property
+    def keeps_server_header(self) -> bool:
+        return self.server_tokens or self.allow_backend_server_header
+
+
+def changed_keys(before: ProxyOptions, after: ProxyOptions) -> Iterator[str]:
+    """The keys of the ConfigMap that differ, as they are written there."""
+    for field in ProxyOptions.__struct_fields__:
+        if getattr(before, field) != getattr(after, field):
+            yield field.replace("_", "-")

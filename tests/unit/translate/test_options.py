@@ -1,0 +1,58 @@
+"""From the ConfigMap to the options of the proxy, and with the flags to its settings."""
+
+import pytest
+
+from remora.annotations.registry import Defaults, find_setting, parse_defaults
+from remora.core.names import NamespacedName, ObjectRef
+from remora.core.options import ProxyOptions, changed_keys
+from remora.core.settings import ProxySettings, proxy_settings
+from remora.translate.options import proxy_options
+
+CONFIGMAP = ObjectRef("ConfigMap", NamespacedName("remora", "controller"))
+FLAGS = ProxySettings(state_directory="/state")
+
+
+def options(**data: str) -> ProxyOptions:
+    defaults = parse_defaults({key.replace("_", "-"): text for key, text in data.items()}, object=CONFIGMAP)
+    assert defaults.problems == ()
+    return proxy_options(defaults)
+
+
+def settings(base: ProxySettings = FLAGS, **data: str) -> ProxySettings:
+    return proxy_settings(base, options(**data))
+
+
+def test_an_empty_configmap_changes_nothing() -> None:
+    assert proxy_options(Defaults()) == ProxyOptions()
+    assert settings() == FLAGS
+
+
+@pytest.mark.parametrize("field", ProxyOptions.__struct_fields__)
+def test_every_option_is_a_key_with_the_same_default(field: str) -> None:
+    row = find_setting(field.replace("_", "-"))
+    assert row is not None
+    assert getattr(ProxyOptions(), field) in (None, row.default)
+
+
+def test_keys_become_settings() -> None:
+    found = settings(worker_processes="3", worker_shutdown_timeout="1m", keep_alive="0", client_header_timeout="9")
+    assert (found.threads, found.old_worker_timeout, found.keep_alive_timeout, found.request_timeout) == (3, 60, 0, 9)
+
+
+def test_flags_go_before_keys() -> None:
+    flags = ProxySettings(state_directory="/state", threads=2, bind_addresses=("127.0.0.1",))
+    found = settings(flags, worker_processes="3", bind_address="10.0.0.1")
+    assert (found.threads, found.bind_addresses) == (2, ("127.0.0.1",))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "left"),
+    [("10.0.0.1,[::1]", ("10.0.0.1",)), ("::1", ("::1",)), ("", ("0.0.0.0",))],  # noqa: S104 - what is listened on
+)
+def test_without_ipv6_addresses_of_ipv4_are_left_if_there_are_any(addresses: str, left: tuple[str, ...]) -> None:
+    data = {"bind_address": addresses} if addresses else {}
+    assert settings(disable_ipv6="true", **data).bind_addresses == left
+
+
+def test_changes_are_called_by_their_keys() -> None:
+    assert tuple(changed_keys(ProxyOptions(), options(hsts="false", keep_alive="3"))) == ("keep-alive", "hsts")
