@@ -23,7 +23,7 @@ VALUE = re.compile(r"route=([0-9a-f]{32})~([0-9a-f]{20})\|[0-9a-f]{32}")
 
 def session_model(mode: AffinityMode, sessions: SessionPolicy, *endpoints: Endpoint, **attributes: object) -> Model:
     name, balancing = MODES[mode]
-    affinity = msgspec.structs.replace(sticky(mode, **attributes), sessions=sessions)
+    affinity = msgspec.structs.replace(sticky(mode, **attributes), sessions=sessions, former_name=N)
     backend = Backend(name, balancing, tuple(sorted(endpoints)), former_name=N)
     return model([host(route(action=ForwardTo(name, affinity)))], [backend])
 

@@ -104,6 +104,7 @@ def routing_of(given: "Given") -> dict[str, Any]:
         "ingress_class_by_name": "ingress-class-by-name",
         "watch_ingress_without_class": "watch-ingress-without-class",
         "disable_catch_all": "disable-catch-all",
+        "session_cookie_format": "session-cookie-format",
         "default_backend_service": "default-backend-service",
         "default_ssl_certificate": "default-ssl-certificate",
         "configmap": "configmap",

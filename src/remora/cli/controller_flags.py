@@ -83,6 +83,12 @@ FLAGS: tuple[Flag, ...] = (
     _flag("context", "", _text, "Context of the kubeconfig; by default the current one."),
     _flag("session-key-secret", None, _namespaced_name, "namespace/name of the Secret with the key of session cookies."),
     _flag("publish-session-counts", False, None, "Write to pods how many sessions they have; scaling down ends the emptiest."),
+    _flag(
+        "session-cookie-format",
+        "remora",
+        one_of("remora", "ingress-nginx"),
+        "Whose session cookies are issued: remora or ingress-nginx; those of both are understood.",
+    ),
     _flag("state-dir", "", _text, "Where HAProxy's files are kept; by default $REMORA_STATE_DIR or /var/lib/remora."),
     _flag("haproxy", "", _text, "HAProxy to run, 2.8 or newer; by default the packaged one, else the one on PATH."),
     _flag("threads", 0, whole_number(0, 64), "Threads of HAProxy; 0 for one per processor."),

@@ -13,6 +13,7 @@ from remora.haproxy.features import (
     error_pages,
     hashing,
     learning,
+    placement,
     redirect,
     response_headers,
     rewrite,
@@ -37,12 +38,12 @@ from remora.haproxy.target import Target
 from remora.model import (
     AffinityMode,
     Balancing,
-    ExactPath,
     ErrorPages,
+    ExactPath,
     ForwardTo,
     HttpsRedirect,
-    PrefixPath,
     NotFound,
+    PrefixPath,
     RedirectTo,
     RedirectToHost,
     RegexPath,
@@ -71,8 +72,8 @@ class HostPart(msgspec.Struct, frozen=True):
     regex_routes: tuple[tuple[str, RouteRecord], ...] = ()
     texts: Mapping[Map, Mapping[str, str]] = {}
     canary_routes: Mapping[str, RouteRecord] = {}
-
     error_routes: Mapping[str, RouteRecord] = {}
+
 
 NOTHING = HostPart()
 """The part of a host that there is not."""
@@ -105,13 +106,13 @@ def configure_host(host: VirtualHost) -> HostPart:
             entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
         ),
         Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
-        Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
         Map.PLACEMENTS: {
             route.id: placement.placement_entry(action.affinity.sessions)
             for route, action in forwards
             if action.affinity and placement.is_wanted(action.affinity.sessions)
         },
+        Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
@@ -121,8 +122,8 @@ def configure_host(host: VirtualHost) -> HostPart:
         regex_routes=tuple((regex_key(host.host, text), record) for text, record in patterns) if folded is None else (),
         texts={name: entries for name, entries in texts.items() if entries},
         canary_routes={route.id: _record(other) for route in host.routes if (other := route.canary_route)},
-    )
         error_routes={route.id: RouteRecord(name, name, route.id) for route, name in _error_routes(host)},
+    )
 
 
 def _regex_kind(patterns: Sequence[tuple[str, RouteRecord]]) -> HostKind:
@@ -215,9 +216,9 @@ def _record(route: Route) -> RouteRecord:
             name, cookie_name, reads_agent = redirect.to_host_backend(status, rich=_has_policy(route)), "", False
         case Unavailable():
             name, cookie_name, reads_agent = UNAVAILABLE_BACKEND, "", False
-        case _:
         case NotFound():
             name, cookie_name, reads_agent = NOT_FOUND_BACKEND, "", False
+        case _:
             assert_never(route.action)
     to_https = route.https_redirect
     over_http = redirect.to_https_backend(to_https.status, rich=_looks_up_https(route, to_https)) if to_https else name
@@ -243,8 +244,8 @@ def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
     sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
-    kind = BackendClass(_algorithm(action), changes_request or agent or sessions or _has_policy(route), sessions)
     changes_request |= error_pages.is_wanted(route)
+    kind = BackendClass(_algorithm(action), changes_request or agent or sessions or _has_policy(route), sessions)
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 

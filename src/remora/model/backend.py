@@ -106,6 +106,7 @@ class CookieAttributes(msgspec.Struct, frozen=True, gc=False):
     secure: bool | None = None
     same_site: SameSite | None = None
     omit_same_site_for_old_browsers: bool = False
+    partitioned: bool = False
 
 
 class Placement(Enum):
@@ -143,7 +144,8 @@ class SessionPolicy(msgspec.Struct, frozen=True, gc=False):
 class Affinity(msgspec.Struct, frozen=True, gc=False):
     """How a route keeps a client on its endpoint.
 
-    `backend_key` is the second part of the cookie's value: lower-case hex, derived from the backend's name.
+    `backend_key` is the second part of the cookie's value: lower-case hex, derived from the backend's name. `former_name` is
+    what ingress-nginx calls the backend, where cookies of its format are issued.
     """
 
     mode: AffinityMode
@@ -152,6 +154,7 @@ class Affinity(msgspec.Struct, frozen=True, gc=False):
     attributes: CookieAttributes = CookieAttributes()
     change_on_failure: bool = False
     sessions: SessionPolicy = SessionPolicy()
+    former_name: str = ""
 
 
 class Backend(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ from remora import model
 from remora.annotations import affinity
 from remora.annotations.registry import Parsed
 from remora.annotations.sessions import Sessions
-from remora.model import AffinityMode, CookieAttributes, SameSite
+from remora.model import AffinityMode, CookieAttributes, CookieFormat, SameSite
 from remora.translate.backends import BackendRef, backend_key
 from remora.translate.sessions import find_sessions
 
@@ -16,21 +16,26 @@ _SENDABLE_BEGINNING = re.compile(r"(?:/[!-.0-:<-{}~]*)*(?=/|\Z)")
 _LITERAL_BEGINNING = re.compile(f"(?:{_ELEMENT})*{_ENDS_ELEMENT}")
 
 
-def find_affinity(parsed: Parsed, ref: BackendRef, *, path: str, is_regex: bool) -> model.Affinity | None:
+def find_affinity(
+    parsed: Parsed, ref: BackendRef, *, path: str, is_regex: bool, cookie_format: CookieFormat = CookieFormat.REMORA
+) -> model.Affinity | None:
     """The affinity of a route with the path as written; None if it has none.
 
     Every route has its own, also where several Ingresses use one Service: in ingress-nginx the last of them decides for all.
+    `cookie_format` counts where no annotation says another.
     """
     group = parsed.of(affinity.Affinity)
     if group.kind != "cookie":
         return None
+    sessions = find_sessions(parsed, cookie_format=cookie_format)
     return model.Affinity(
         mode=AffinityMode(group.mode),
         cookie_name=group.cookie_name,
         backend_key=backend_key(ref),
-        attributes=_attributes(group, path=path, is_regex=is_regex),
+        attributes=_attributes(group, parsed.of(Sessions), path=path, is_regex=is_regex),
         change_on_failure=group.cookie_change_on_failure,
-        sessions=find_sessions(parsed),
+        sessions=sessions,
+        former_name=ref.text if sessions.cookie_format is CookieFormat.INGRESS_NGINX else "",
     )
 
 
@@ -39,15 +44,16 @@ def keeps_unready(parsed: Parsed, affinity: model.Affinity | None) -> bool:
     return affinity is not None and parsed.of(Sessions).keep_unready
 
 
-def _attributes(group: affinity.Affinity, *, path: str, is_regex: bool) -> CookieAttributes:
+def _attributes(group: affinity.Affinity, own: Sessions, *, path: str, is_regex: bool) -> CookieAttributes:
     return CookieAttributes(
         path=group.cookie_path or (literal_beginning(path) if is_regex else sendable_beginning(path)),
         domain=group.cookie_domain,
         expires=group.cookie_expires,
         max_age=group.cookie_max_age,
-        secure=True if group.cookie_secure else None,
+        secure=True if group.cookie_secure or own.cookie_partitioned else None,
         same_site=SameSite(group.cookie_same_site) if group.cookie_same_site else None,
         omit_same_site_for_old_browsers=group.cookie_conditional_same_site,
+        partitioned=own.cookie_partitioned,
     )
 
 

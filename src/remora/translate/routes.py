@@ -6,6 +6,7 @@ from remora.annotations.redirect import Redirect
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import Hostname
 from remora.model import (
+    CookieFormat,
     ExactPath,
     ForwardTo,
     HttpsRedirect,
@@ -78,7 +79,8 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
     owner, rule = claim
     affinity = rewrite = learning = None
     if not rule.is_default:
-        affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex)
+        issued = CookieFormat(view.settings.session_cookie_format)
+        affinity = find_affinity(owner.parsed, rule.backend, path=rule.path, is_regex=is_regex, cookie_format=issued)
         learning = find_learning(owner.parsed, rule.backend)
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
     spread = find_spread(owner.parsed, affinity)

@@ -50,7 +50,8 @@ def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
     else:
         yield rule("http-request set-var(txn.value)", _FIND_COOKIE)
         yield rule("http-request set-var(txn.session)", f"var(txn.value),{_SESSION}")
-        yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~)")
+        # Without the stamp behind it, from when the route's sessions had lifetimes.
+        yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~.)")
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"
         yield rule("http-request set-var(txn.key)", _NEW_KEY, when=is_new)
     yield from former_sessions.request_rules(kind.algorithm, servers_map)
@@ -98,13 +99,20 @@ def keeps_pod(servers_map: str) -> str:
     return f"{lives} !{{ var(txn.policy),field(6,|) -m sub f }}"
 
 
-def set_cookie_rules(value: str, tail: str = "") -> Iterator[Directive]:
-    """Puts the header together in the order in which ingress-nginx writes it. `tail` is what follows the backend key."""
+def set_cookie_rules(value: str, tail: str = "", *, begun: str = "") -> Iterator[Directive]:
+    """Puts the header together in the order in which ingress-nginx writes it. `tail` is what follows the backend key.
+
+    `begun` is a variable: when the cookie's time began, if it is not now; Max-Age is then in the policy's tenth field.
+    """
     cookie = "http-after-response set-var-fmt(txn.set_cookie)"
     yield rule(cookie, f"%[var(txn.record),field(4,|)]={value}|%[var(txn.policy),field(1,|)]{tail}")
     yield rule("http-after-response set-var(txn.expires)", "var(txn.policy),field(2,|)")
-    expires = "%[var(txn.set_cookie)]; Expires=%[date,add(txn.expires),http_date]"
+    expires = f"%[var(txn.set_cookie)]; Expires=%[{f'var({begun})' if begun else 'date'},add(txn.expires),http_date]"
     yield rule(cookie, expires, when="{ var(txn.expires) -m len gt 0 }")
+    if begun:
+        yield rule("http-after-response set-var(txn.max_age)", "var(txn.policy),field(10,|)")
+        max_age = f"%[var(txn.set_cookie)]; Max-Age=%[date,neg,add({begun}),add(txn.max_age)]"
+        yield rule(cookie, max_age, when="{ var(txn.max_age) -m len gt 0 }")
     yield rule(cookie, "%[var(txn.set_cookie)]%[var(txn.policy),field(3,|)]")
     yield rule(cookie, "%[var(txn.set_cookie)]; Secure", when="{ ssl_fc } || { var(txn.policy),field(4,|) -m str always }")
     yield rule(cookie, "%[var(txn.set_cookie)]; HttpOnly")
@@ -113,31 +121,34 @@ def set_cookie_rules(value: str, tail: str = "") -> Iterator[Directive]:
     yield rule("http-after-response add-header Set-Cookie", "%[var(txn.set_cookie)]")
 
 
-def cookie_policy(affinity: Affinity) -> str:
+def cookie_policy(affinity: Affinity, *, with_max_age: bool = True) -> str:
     """The value of the map `cookies`: backend key, expires, attributes, secure, SameSite and letters for switches, by `|`.
 
     The letter `f` is for change-on-failure; `features.session_cookie` adds others.
     """
     attributes = affinity.attributes
     expires = "" if attributes.expires is None else str(attributes.expires)
-    secure = "always" if attributes.secure else ""
+    secure = "always" if attributes.secure or attributes.partitioned else ""
     same_site = attributes.same_site.value if attributes.same_site else ""
     letters = "f" * affinity.change_on_failure
-    return "|".join((affinity.backend_key, expires, _fixed_attributes(attributes), secure, same_site, letters))
+    fixed = _fixed_attributes(attributes, with_max_age=with_max_age)
+    return "|".join((affinity.backend_key, expires, fixed, secure, same_site, letters))
 
 
-def _fixed_attributes(attributes: CookieAttributes) -> str:
-    """Max-Age, Domain and Path as they stand in the header.
+def _fixed_attributes(attributes: CookieAttributes, *, with_max_age: bool) -> str:
+    """Max-Age, Domain, Path and Partitioned as they stand in the header.
 
     Raises:
         ValueError: Domain or Path holds what would end the attribute (RFC 6265 section 4.1.1).
     """
     parts = []
-    if attributes.max_age is not None:
+    if with_max_age and attributes.max_age is not None:
         parts.append(f"; Max-Age={attributes.max_age}")
     if attributes.domain:
         parts.append(f"; Domain={attributes.domain}")
     parts.append(f"; Path={attributes.path}")
+    if attributes.partitioned:
+        parts.append("; Partitioned")
     for text in (attributes.domain, attributes.path):
         if any(character in ";|" or character < " " or character == "\x7f" for character in text):
             raise ValueError(f"{text!r} cannot stand in a cookie's attribute")

@@ -23,8 +23,11 @@ def former_key(backend: str, address: str, port: int) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def request_rules(algorithm: Algorithm, servers_map: str) -> Iterator[Directive]:
-    """Finds `txn.former_server`; all but one test is only for those that have such a cookie."""
+def request_rules(algorithm: Algorithm, servers_map: str, *, keeps: str = "") -> Iterator[Directive]:
+    """Finds `txn.former_server`; all but one test is only for those that have such a cookie.
+
+    `keeps` holds where such a session becomes ours, and is to stay on its pod; without it, everywhere.
+    """
     if algorithm is Algorithm.PERSISTENT:
         find = f"be_name,concat(/,txn.session),map_str({servers_map})"
         is_former = f"{{ var(txn.session) -m len {_DIGEST_LENGTH} }}"
@@ -34,7 +37,7 @@ def request_rules(algorithm: Algorithm, servers_map: str) -> Iterator[Directive]
         is_former = "!{ var(txn.value) -m sub ~ ; } { var(txn.value) -m len gt 0 }"
         yield rule("http-request lua.find_former_server", when=is_former)
         is_found = "{ var(txn.former_server) -m found }"
-        yield rule(f"http-request set-var(txn.key) str({KEPT})", when=is_found)
+        yield rule(f"http-request set-var(txn.key) str({KEPT})", when=f"{is_found} {keeps}".rstrip())
         gone = f"!{{ be_name,concat(/,txn.session),map_str({servers_map}) -m found }}"
         yield rule(
             "http-request set-var(txn.key)", "uuid(),regsub(-,,g)", when=f"{{ var(txn.key) -m str {KEPT} }} !{is_found} {gone}"

@@ -7,6 +7,8 @@
 local POINTS = 160
 local BUCKETS = 1 << 16
 local NODES_AT_ONCE = 10
+local TRIES_PER_NODE = 20 -- a pod with half of its fair share of the ring is missed once in 20,000 times
+local MOST_TRIES = 20000
 local LONGEST_WAIT = 1000 -- milliseconds for a ring to be built; two thousand pods need half of it
 
 local crc_of = {}
@@ -128,15 +130,61 @@ local function entry_for(name)
   return entry
 end
 
-core.register_action("find_former_server", { "http-req" }, function(transaction)
-  local entry = entry_for(transaction.f:be_name())
+local function wait_for_ring(name)
+  local entry = entry_for(name)
   for _ = 1, LONGEST_WAIT do
     if entry.ring or #entry.nodes == 0 then
       break
     end
     core.msleep(1)
   end
+  return entry
+end
+
+core.register_action("know_ring", { "http-req" }, function(transaction)
+  wait_for_ring(transaction.f:be_name())
+end)
+
+core.register_action("find_former_server", { "http-req" }, function(transaction)
+  -- The cookie's whole first piece, or a new session's key.
+  local key = transaction:get_var("txn.value") or transaction:get_var("txn.key")
+  local entry = wait_for_ring(transaction.f:be_name())
   if entry.ring then
-    transaction:set_var("txn.former_server", owner(entry.ring, crc32(transaction:get_var("txn.key"))))
+    transaction:set_var("txn.former_server", owner(entry.ring, crc32(key)))
   end
+end)
+
+local function has_node(entry, name)
+  for _, node in ipairs(entry.nodes) do
+    if node.name == name then
+      return true
+    end
+  end
+  return false
+end
+
+-- A new key that the ring gives to the server, "" if none is found: the server drains, say. The place is `backend/server`.
+core.register_converters("key_of_server", function(place)
+  local backend, name = place:match("^([^/]+)/(.+)$")
+  local entry = kept[backend]
+  if not entry or not entry.ring or not has_node(entry, name) then
+    return ""
+  end
+  local now = core.now()
+  local beginning = string.format("%d.%03d.%d.", now.sec, now.usec // 1000, now.usec % 1000)
+  local crc = crc32(beginning)
+  for number = 1, math.min(MOST_TRIES, TRIES_PER_NODE * #entry.nodes + 100) do
+    local ending = tostring((now.usec + number * 7919) % 1000000)
+    if owner(entry.ring, crc32(ending, crc)) == name then
+      return beginning .. ending
+    end
+  end
+  return ""
+end)
+
+-- "ip:port" of a server as ingress-nginx writes it; the place is `backend/server`.
+core.register_converters("node_of_server", function(place)
+  local backend, name = place:match("^([^/]+)/(.+)$")
+  local server = core.backends[backend] and core.backends[backend].servers[name]
+  return server and node_of(server:get_addr()) or ""
 end)
