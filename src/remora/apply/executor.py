@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
 
 from remora.apply.adopt import read_running
 from remora.apply.binary import find_binary
+from remora.apply.connections import SHOW_ALL, ConnectionReader, show_servers, slots_with
 from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.files import remove_others, write_all, write_atomically
@@ -151,6 +152,23 @@ class Executor:
         async for piece in self._process.ask_former_workers(SHOW_SESSIONS):
             former.feed(piece)
         return (*reader.finish(), *(session for session in former.finish() if session.in_use))
+
+    async def read_connections(self, servers: Collection[str]) -> int:
+        """How many requests and WebSockets are under way on the servers of these names, wherever they stand.
+
+        Raises:
+            HAProxyUnreachable: nobody answers, so that nothing is known.
+        """
+        total = 0
+        running = self._running
+        for slot in slots_with(running, servers) if running else ():
+            reader = ConnectionReader(servers)
+            reader.feed((await self._socket.read(show_servers(slot))).encode())
+            total += reader.finish()
+        former = ConnectionReader(servers)
+        async for piece in self._process.ask_former_workers(SHOW_ALL):
+            former.feed(piece)
+        return total + former.finish()
 
     async def stop(self, *, grace: float) -> None:
         """Ends HAProxy: no new connections at once, `grace` seconds for the requests under way."""

@@ -5,11 +5,24 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
+import msgspec
 from aiohttp import web
 
 from remora.core.errors import ConfigurationError, HAProxyError
 
 _log = logging.getLogger(__name__)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is answered to a question, where that is not always JSON and 200."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain"
+
+
+Respond = Callable[[Mapping[str, str]], Awaitable[bytes | Answer]]
+"""Makes an answer of a query."""
 
 
 class Health:
@@ -45,12 +58,13 @@ async def listening(
     health: Health,
     render_metrics: Callable[[], Awaitable[bytes]],
     *,
-    answers: Mapping[str, Callable[[Mapping[str, str]], Awaitable[bytes]]] | None = None,
+    answers: Mapping[str, Respond] | None = None,
     hosts: Iterable[str],
     port: int,
     health_path: str,
 ) -> AsyncIterator[None]:
-    """Answers `health_path`, `/readyz` and `/metrics`, and the paths of `answers` with the JSON that these make of a query.
+    """Answers `health_path`, `/readyz` and `/metrics`, and the paths of `answers` with what these make of a query: JSON, or an
+    Answer.
 
     Raises:
         ConfigurationError: none of the addresses can be listened on.
@@ -67,22 +81,25 @@ async def listening(
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=await render_metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
-    def as_json(answer: Callable[[Mapping[str, str]], Awaitable[bytes]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def answering(answer: Respond) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def respond(request: web.Request) -> web.Response:
             try:
-                body = await answer(request.query)
+                made = await answer(request.query)
             except HAProxyError as error:
                 return web.Response(status=503, text=str(error))
-            return web.Response(body=body, content_type="application/json")
+            if isinstance(made, Answer):
+                return web.Response(status=made.status, body=made.body, content_type=made.content_type, charset="utf-8")
+            return web.Response(body=made, content_type="application/json")
 
         return respond
 
     application = web.Application()
     for path, make in (answers or {}).items():
-        application.router.add_get(path, as_json(make))
+        application.router.add_get(path, answering(make))
     for path, answer in {"/healthz": alive, health_path: alive, "/readyz": ready, "/metrics": metrics}.items():
         application.router.add_get(path, answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+    # Whoever waits and goes away is not to be answered for hours on end.
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     await runner.setup()
     try:
         await _listen(runner, tuple(hosts), port)
