@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -127,7 +128,9 @@ async def test_a_listed_status_of_a_pod_has_the_page_of_the_default_backend(
 ) -> None:
     rewritten = ForwardTo(NAME, rewrite=ConstantPath("/rewritten"))
     await executor.apply(Configurator(proxy_settings).configure(site.model(route(action=rewritten, error_pages=PAGES))))
-    answer = await ask(proxy_settings, "/a%2Fb//c?code=500&page=418&x=%20", headers={"Accept": "text/x", "Cookie": "a=b", **FORGED})
+    answer = await ask(
+        proxy_settings, "/a%2Fb//c?code=500&page=418&x=%20", headers={"Accept": "text/x", "Cookie": "a=b", **FORGED}
+    )
     assert (answer.status, answer.body) == (418, BINARY)
     assert (answer.headers["x-page"], answer.headers["content-type"]) == ("yes", "image/x-page")
     assert "x-pod" not in answer.headers
@@ -294,3 +297,23 @@ async def test_pages_come_and_go_without_a_reload_and_are_adopted(
         assert (await ask(proxy_settings, "/?code=200")).body == BINARY
         assert (await successor.apply(plain)).kind is OutcomeKind.RUNTIME
         assert (await ask(proxy_settings, "/?code=404")).body == b"pod"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+async def test_what_no_route_takes_is_answered_by_the_default_backend_or_a_plain_404_whatever_the_method(
+    method: str, scheme: str, executor: Executor, proxy_settings: ProxySettings, site: Site
+) -> None:
+    port = proxy_settings.https_port if scheme == "https" else proxy_settings.http_port
+    url = f"{scheme}://127.0.0.1:{port}/a/b?page=418"
+    configurator = Configurator(proxy_settings)
+    for default_backend, status in ((ERRORS, 418), (None, 404)):
+        wanted = msgspec.structs.replace(site.model(route(PrefixPath("/known"))), default_backend=default_backend)
+        await executor.apply(configurator.configure(wanted))
+        for name in ("unknown.example", "web.example"):
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(method, url, headers={"Host": name}, data=b"sent", ssl=False) as response,
+            ):
+                assert (response.status, "X-Page" in response.headers) == (status, default_backend is not None)
+    assert [(one.method, one.raw_path, "X-Code" in one.headers) for one in site.asked] == [(method, "/a/b?page=418", False)] * 2

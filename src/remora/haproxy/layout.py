@@ -40,7 +40,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def error_pages_socket(self) -> str:
-        return f"{self.directory}/error-pages.sock"
+        return f"{self.directory}/pages.sock"
 
     @property
     def crt_list(self) -> str:

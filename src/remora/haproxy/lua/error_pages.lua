@@ -19,7 +19,7 @@ end
 -- Of one connection (RFC 9110 section 7.6.1), of a body that is not sent, or not for a default backend.
 local NOT_SENT = set(
   "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings",
-  "content-length", "expect",
+  "content-length", "content-type", "content-encoding", "expect",
   "x-real-ip", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-scheme", "x-scheme",
   "x-code", "x-format", "x-original-uri", "x-namespace", "x-ingress-name", "x-service-name", "x-service-port",
   "x-remora-route", "x-remora-method"
