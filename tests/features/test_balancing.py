@@ -62,6 +62,30 @@ async def test_requests_that_are_the_same_by_the_hash_reach_one_pod(
         assert len(set(await pods_of(client, same))) == 1, hash_by
 
 
+async def test_a_key_with_a_subset_reaches_so_many_pods_and_a_new_pod_changes_few_subsets(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    configurator = Configurator(proxy_settings)
+    endpoints = [endpoint(name, await pods.start(name)) for name in "abcdef"]
+
+    async def subsets(*used: Endpoint) -> list[frozenset[str]]:
+        wanted = spread_model(*used, hash_by=HashBy((RequestFact.PATH,), subset=2), balancing=Balancing.CONSISTENT_HASH)
+        await executor.apply(configurator.configure(wanted))
+        await asyncio.sleep(1.1)  # which servers there are is asked once a second
+        return [frozenset(await pods_of(client, [(f"/{number}", {})] * 24)) for number in range(12)]
+
+    before = await subsets(*endpoints[:5])
+    assert {len(found) for found in before} == {2}
+    assert len(set(before)) > 3
+    assert before == await subsets(*endpoints[:5])
+    after = await subsets(*endpoints)
+    assert {len(found) for found in after} == {2}
+    assert all(new == old or (len(new & old) == 1 and "f" in new) for old, new in zip(before, after, strict=True))
+    assert 0 < sum(new != old for old, new in zip(before, after, strict=True)) < 12
+    alone = await subsets(endpoints[0])
+    assert set(alone) == {frozenset("a")}
+
+
 async def test_only_the_share_of_a_new_pod_moves(
     executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
 ) -> None:

@@ -20,6 +20,7 @@ KINDS = {
     "secrets": "Secret",
     "configmaps": "ConfigMap",
     "pods": "Pod",
+    "nodes": "Node",
     "events": "Event",
     "namespaces": "Namespace",
 }

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, Scope, Support, annotation, is_off, planned
-from remora.annotations.values import ValueRefused, choice, shown, trimmed
+from remora.annotations.declare import Risk, Scope, Support, annotation
+from remora.annotations.values import ValueRefused, boolean, choice, integer, shown, trimmed
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 _KNOWN = re.compile(
@@ -13,6 +13,9 @@ _KNOWN = re.compile(
     re.ASCII,
 )
 _MOST_OF_A_KIND = 2
+
+USUAL_SUBSET = 3
+_LARGEST_SUBSET = 10_000
 
 CONSTANT = ""
 """The name that stands for a text without variables, by which all requests are the same."""
@@ -33,6 +36,14 @@ def variables(text: str) -> tuple[str, ...]:
     if any(kinds.count(kind) > _MOST_OF_A_KIND for kind in ("http", "cookie", "arg")):
         raise ValueRefused(f"{shown(text)} names more than {_MOST_OF_A_KIND} headers, cookies or arguments")
     return names or (CONSTANT,)
+
+
+def subset_size(text: str) -> int:
+    """How many pods; 0 is the usual number."""
+    value = integer(trimmed(text))
+    if not 0 <= value <= _LARGEST_SUBSET:
+        raise ValueRefused(f"{value} is not a number from 0 to {_LARGEST_SUBSET}")
+    return value or USUAL_SUBSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +89,38 @@ class Balancing:
         refuses=("$request_uri;", "$upstream_addr", "$", "${host", "$http_a$http_b$http_c", ""),
         haproxy=("balance hash", "hash-type consistent"),
     )
-    hash_by_subset: str = planned(
-        "upstream-hash-by-subset", "Hashes to groups of pods instead of pods.", scope=Scope.BACKEND, inert=is_off
+    hash_by_subset: bool = annotation(
+        "upstream-hash-by-subset",
+        boolean,
+        default=False,
+        scope=Scope.BACKEND,
+        support=Support.PARTIAL,
+        differs="Each value has a subset of its own; in ingress-nginx the pods are cut into fixed groups.",
+        doc="Requests that `upstream-hash-by` takes for the same go to a random one of a few pods instead of to one.",
+        accepts=("true", "false"),
+        refuses=("yes", ""),
+        haproxy=("use-server", "lua.choose_of_subset"),
     )
-    hash_by_subset_size: str = planned(
-        "upstream-hash-by-subset-size", "How many pods a group has at the least.", scope=Scope.BACKEND
+    hash_by_subset_size: int = annotation(
+        "upstream-hash-by-subset-size",
+        subset_size,
+        default=USUAL_SUBSET,
+        scope=Scope.BACKEND,
+        doc="How many pods a subset has; 0 means 3. Where there are fewer, all of them.",
+        accepts=("3", "10", "0"),
+        refuses=("three", "-1", ""),
     )
-    service_upstream: str = planned(
+    service_upstream: bool = annotation(
         "service-upstream",
-        "Sends to the Service's address instead of its pods.",
+        boolean,
+        default=False,
         scope=Scope.BACKEND,
         global_key="service-upstream",
-        inert=is_off,
+        support=Support.PARTIAL,
+        differs="Ingresses that disagree on one Service port each get what they ask for.",
+        doc="Sends requests to the Service's cluster address instead of its pods; those of a headless Service go to its pods. "
+        "Sessions then last as long as the cluster's own proxy keeps them.",
+        accepts=("true", "false"),
+        refuses=("yes", ""),
+        haproxy=("add server",),
     )

@@ -57,9 +57,11 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     Raises:
         UsageError: two flags exclude each other.
     """
+    from remora.controller.place import TopologySettings
     from remora.controller.settings import ControllerSettings, HealthSettings
     from remora.controller.state import state_directory
     from remora.core.settings import ProxySettings, RoutingSettings
+    from remora.resolve.lookup import ResolverSettings
     from remora.status.addresses import PublishSettings
 
     if given["publish-service"] and given["publish-status-address"]:
@@ -91,6 +93,12 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         sync_events=not given["disable-sync-events"],
         shutdown_grace_period=given["shutdown-grace-period"],
         publish_session_counts=given["publish-session-counts"],
+        resolver=ResolverSettings(servers=given["resolvers"]),
+        topology=TopologySettings(
+            enabled=given["enable-topology-aware-routing"],
+            node=given["node-name"] or environ.get("NODE_NAME", ""),
+            zone=given["topology-zone"],
+        ),
     )
 
 
@@ -108,8 +116,11 @@ def routing_of(given: "Given") -> dict[str, Any]:
         "default_backend_service": "default-backend-service",
         "default_ssl_certificate": "default-ssl-certificate",
         "configmap": "configmap",
+        "disable_svc_external_name": "disable-svc-external-name",
     }
     values = {field: given[name] for field, name in names.items()}
+    if given["enable-topology-aware-routing"]:
+        values |= {"zone": given["topology-zone"], "node": given["node-name"]}
     if "annotations-prefix" in given.names:
         usual = RoutingSettings(session_key=b"").annotations_prefixes
         values["annotations_prefixes"] = tuple(dict.fromkeys((given["annotations-prefix"], *usual[1:])))

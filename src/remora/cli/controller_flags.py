@@ -29,6 +29,19 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _servers(text: str) -> tuple[tuple[str, int], ...]:
+    try:
+        return tuple(_server(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError("IP addresses, with :port or without, with commas between them") from error
+
+
+def _server(text: str) -> tuple[str, int]:
+    """`1.2.3.4`, `1.2.3.4:53`, `fd00::1`, `[fd00::1]:53`."""
+    host, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "")
+    return str(ipaddress.ip_address(host.strip("[]"))), int(port) if colon else 53
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -92,20 +105,23 @@ FLAGS: tuple[Flag, ...] = (
     _flag("state-dir", "", _text, "Where HAProxy's files are kept; by default $REMORA_STATE_DIR or /var/lib/remora."),
     _flag("haproxy", "", _text, "HAProxy to run, 2.8 or newer; by default the packaged one, else the one on PATH."),
     _flag("threads", 0, whole_number(0, 64), "Threads of HAProxy; 0 for one per processor."),
+    _flag("disable-svc-external-name", False, None, "Give Services of type ExternalName no endpoints."),
+    _flag("resolvers", (), _servers, "DNS servers for such Services, IP or IP:port with commas; by default of resolv.conf."),
+    _flag("enable-topology-aware-routing", False, None, "Follow hints about zones, for Services that ask for it."),
+    _flag("node-name", "", _text, "The controller's node; by default $NODE_NAME."),
+    _flag("topology-zone", "", _text, "The controller's zone; by default the one that its node has as a label."),
     _flag("log-format", "text", one_of("text", "json"), "text or json."),
     _flag("v", 0, whole_number(0, 10), "Verbosity of the log; 2 and more is for debugging."),
     _flag("version", False, None, "Print the version and exit."),
     *_silent(
         "enable-ssl-passthrough",
         "enable-ssl-chain-completion",
-        "disable-svc-external-name",
         "update-status-on-shutdown",
         "report-node-internal-ip-address",
         "disable-leader-election",
         "disable-full-test",
         "deep-inspect",
         "enable-annotation-validation",
-        "enable-topology-aware-routing",
         "enable-metrics",
         "metrics-per-host",
         "metrics-per-undefined-host",

@@ -2,11 +2,13 @@
 
 import msgspec
 
+from remora.controller.place import TopologySettings
 from remora.core.names import NamespacedName
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.kube.objects import ConfigMap, EndpointSlice, Secret, Service
 from remora.kube.objects.endpointslice import SERVICE_NAME_LABEL
 from remora.kube.resources import Scope, one
+from remora.resolve.lookup import ResolverSettings
 from remora.status.addresses import PublishSettings
 from remora.watch.snapshot import KINDS
 
@@ -41,6 +43,8 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     sync_events: bool = True
     shutdown_grace_period: float = 0.0
     publish_session_counts: bool = False
+    resolver: ResolverSettings = ResolverSettings()
+    topology: TopologySettings = TopologySettings()
 
 
 def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:

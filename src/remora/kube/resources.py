@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from remora.core.names import NamespacedName
-from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Pod, Secret, Service
+from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Node, Pod, Secret, Service
 from remora.kube.objects.pod import is_marked
 
 Kind = type[KubernetesObject]
@@ -46,6 +46,7 @@ RESOURCES: dict[Kind, Resource] = {
     EndpointSlice: Resource("/apis/discovery.k8s.io/v1", "endpointslices"),
     Secret: Resource("/api/v1", "secrets"),
     ConfigMap: Resource("/api/v1", "configmaps"),
+    Node: Resource("/api/v1", "nodes", namespaced=False),
     Pod: Resource("/api/v1", "pods", metadata_only=True, keeps=is_marked),
 }
 

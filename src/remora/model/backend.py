@@ -67,13 +67,15 @@ class RequestFact(Enum):
 class HashBy(msgspec.Struct, frozen=True, gc=False):
     """What of a request decides which endpoint serves it. Nothing at all is a key too: one endpoint serves everything.
 
-    `headers` are in lower case; the names of cookies and arguments are compared without regard to case.
+    It decides for so many endpoints as `subset` says, any of which serves the request. `headers` are in lower case; the names of
+    cookies and arguments are compared without regard to case.
     """
 
     facts: tuple[RequestFact, ...] = ()
     headers: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    subset: int = 1
 
 
 class AffinityMode(Enum):
@@ -125,7 +127,7 @@ class CookieFormat(Enum):
 
 
 class SessionPolicy(msgspec.Struct, frozen=True, gc=False):
-    """What is known and promised of a route's sessions. Times are in seconds.
+    """What is known and promised of a route's sessions. Times are in seconds, and positive.
 
     `tracking` is what counts in the end: the wish, or what a limit or LEAST_SESSIONS needs. `sliding` makes the cookie's own
     lifetime begin anew with visits.
@@ -161,7 +163,8 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
     """A service port with the endpoints that it has now, ordered by key and without duplicates.
 
     `former_name` is what ingress-nginx calls the service port, and hashes into the cookies of its persistent mode; "" if
-    no such cookies are to be understood. `origin` is the Service, for people.
+    no such cookies are to be understood. `origin` is the Service, for people. `external_name`
+    is the DNS name whose addresses the endpoints are, or will be once it is resolved; "" where they are pods.
     """
 
     name: BackendName
@@ -169,3 +172,4 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
     endpoints: tuple[Endpoint, ...] = ()
     former_name: str = ""
     origin: NamespacedName = NamespacedName("", "")
+    external_name: str = ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from remora.haproxy.configuration import WEIGHT, Configuration, Server
-from remora.haproxy.features import learning
+from remora.haproxy.features import hashing, learning, placement
 from remora.haproxy.features.affinity import choosing_rules
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
@@ -74,8 +74,8 @@ def _backend_section(
     servers: Iterable[Server],
     dedicated: tuple[Directive, ...] = (),
 ) -> Section:
-    learned = learning.choosing_rules() if kind.sessions else ()
-    chosen = choosing_rules(kind.algorithm, layout.map(Map.SERVERS))
+    learned = (*learning.choosing_rules(), *placement.choosing_rules()) if kind.sessions else ()
+    chosen = (*choosing_rules(kind.algorithm, layout.map(Map.SERVERS)), *hashing.choosing_rules(kind.algorithm))
     lines = [*learned, *chosen, *dedicated, *map(_server_line, servers)]
     return section("backend", slot, "from", kind.name, lines=lines)
 

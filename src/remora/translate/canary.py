@@ -93,7 +93,7 @@ def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header
     if affinity:
         affinity = msgspec.structs.replace(affinity, backend_key=backend_key(rule.backend))
     spread = find_spread(owner.parsed, affinity)
-    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity))
+    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity), spread.via_service)
     view.need(backend)
     learning = main.learning
     if learning:

@@ -84,7 +84,7 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
         learning = find_learning(owner.parsed, rule.backend)
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
     spread = find_spread(owner.parsed, affinity)
-    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity))
+    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity), spread.via_service)
     view.need(backend)
     host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
     prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""

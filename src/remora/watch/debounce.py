@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from remora.kube.objects import EndpointSlice
+from remora.kube.objects import DnsAnswer, EndpointSlice
 from remora.watch.snapshot import Change
 
 
@@ -29,7 +29,7 @@ class Burst(msgspec.Struct, frozen=True):
 
 def is_urgent(change: Change) -> bool:
     """Whether a Change is not to wait."""
-    return change.kind is EndpointSlice
+    return change.kind in (EndpointSlice, DnsAnswer)
 
 
 def grown(burst: Burst | None, changes: Iterable[Change], now: float) -> Burst | None:

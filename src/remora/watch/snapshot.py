@@ -11,12 +11,22 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
-from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Pod, Secret, Service
+from remora.kube.objects import (
+    ConfigMap,
+    DnsAnswer,
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    KubernetesObject,
+    Pod,
+    Secret,
+    Service,
+)
 from remora.watch.persistent import PersistentMap
 
 KINDS: tuple[type[KubernetesObject], ...] = (Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap, Pod)
-"""The kinds that routing depends on. Of Pods only those with an annotation of ours: EndpointSlices name the others and know
-whether they are ready."""
+"""The kinds of the API that routing depends on; it reads DnsAnswers too. Of Pods only those with an annotation of ours:
+EndpointSlices name the others and know whether they are ready."""
 
 Kind = type[KubernetesObject]
 K = TypeVar("K", bound=KubernetesObject)
@@ -108,7 +118,8 @@ class Snapshot:
     _indexes: Mapping[Index, IndexTable]
 
     def __init__(self) -> None:
-        self._tables = {kind: PersistentMap() for kind in KINDS}
+        kinds: tuple[Kind, ...] = (*KINDS, DnsAnswer)
+        self._tables = {kind: PersistentMap() for kind in kinds}
         self._indexes = {index: PersistentMap() for index in Index}
 
     def find(self, kind: type[K], name: NamespacedName) -> K | None:

@@ -5,6 +5,7 @@ newer API version decodes as well.
 """
 
 from remora.kube.objects.configmap import ConfigMap
+from remora.kube.objects.dns_answer import DnsAnswer
 from remora.kube.objects.endpointslice import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from remora.kube.objects.ingress import (
     HTTPIngressPath,
@@ -16,12 +17,14 @@ from remora.kube.objects.ingress import (
     ServiceBackendPort,
 )
 from remora.kube.objects.meta import KubernetesObject, ObjectMeta
+from remora.kube.objects.node import Node
 from remora.kube.objects.pod import Pod
 from remora.kube.objects.secret import Secret
 from remora.kube.objects.service import Service, ServicePort
 
 __all__ = [
     "ConfigMap",
+    "DnsAnswer",
     "Endpoint",
     "EndpointConditions",
     "EndpointPort",
@@ -33,6 +36,7 @@ __all__ = [
     "IngressRule",
     "IngressTLS",
     "KubernetesObject",
+    "Node",
     "ObjectMeta",
     "Pod",
     "Secret",

@@ -22,11 +22,27 @@ class TargetRef(Wire, frozen=True):
     uid: str = ""
 
 
+class ForZone(Wire, frozen=True):
+    name: str
+
+
+class ForNode(Wire, frozen=True):
+    name: str
+
+
+class EndpointHints(Wire, frozen=True):
+    """Whose clients are to use an endpoint."""
+
+    for_zones: tuple[ForZone, ...] | None = ()
+    for_nodes: tuple[ForNode, ...] | None = ()
+
+
 class Endpoint(Wire, frozen=True):
     addresses: tuple[str, ...]
     conditions: EndpointConditions = EndpointConditions()
     target_ref: TargetRef | None = None
     zone: str = ""
+    hints: EndpointHints | None = None
 
 
 class EndpointPort(Wire, frozen=True):

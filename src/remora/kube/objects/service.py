@@ -20,6 +20,7 @@ class ServiceSpec(Wire, frozen=True):
     external_name: str = ""
     external_ips: tuple[str, ...] = msgspec.field(name="externalIPs", default=())
     ports: tuple[ServicePort, ...] = ()
+    traffic_distribution: str | None = None
 
 
 class ServiceStatus(Wire, frozen=True):
