@@ -5,7 +5,7 @@ import contextlib
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -15,12 +15,21 @@ from yarl import URL
 
 from remora.annotations.registry import parse_defaults
 from remora.apply.executor import Executor
-from remora.core.names import NamespacedName, ObjectRef
-from remora.core.settings import ProxySettings
+from remora.controller.cache import Cache
+from remora.controller.loop import Applied, ControlLoop
+from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
+from remora.kube.objects import ConfigMap, EndpointPort, ObjectMeta
+from remora.kube.reflector import Relisted, Told
+from remora.kube.resources import Scope
 from remora.model import ForwardTo, Model, PrefixPath, RedirectToHost
 from remora.plan.outcome import Outcome, OutcomeKind
+from remora.translate import Translator
 from remora.translate.options import proxy_options
+from remora.watch.snapshot import KINDS
+from tests.support.kubernetes import endpoint as slice_endpoint
+from tests.support.kubernetes import endpoint_slice, ingress, ingress_class, rule, service
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
 from tests.support.proxy import Client, Pods
 
@@ -63,7 +72,7 @@ async def bench(executor: Executor, proxy_settings: ProxySettings, pods: Pods, c
     routes = (
         route(PrefixPath("")),
         route(PrefixPath("/tls"), https_redirect=308),
-        route(PrefixPath("/www"), RedirectToHost("www.example", 308)),
+        route(PrefixPath("/www"), RedirectToHost(Hostname("www.example"), 308)),
         route(PrefixPath("/sticky"), ForwardTo(NAME, sticky())),
     )
     served = model([host(*routes)], [backend(endpoint("a", await pods.start("a")))])
@@ -99,7 +108,7 @@ async def load(client: Client) -> AsyncIterator[list[object]]:
 
 async def test_a_change_is_one_reload_that_names_the_keys_and_fails_no_request(bench: Bench) -> None:
     await bench.configure()
-    changes = (
+    changes: tuple[dict[str, str], ...] = (
         {"keep_alive": "20"},
         {"keep_alive": "20", "hsts": "false"},
         {"worker_shutdown_timeout": "4s", "use_gzip": "true"},
@@ -336,3 +345,56 @@ async def test_longer_headers_are_taken_where_buffers_are_larger(bench: Bench) -
     assert (await bench.client.get("web.example", headers=long))[0] == 400
     await bench.configure(large_client_header_buffers="4 16k")
     assert (await bench.client.get("web.example", headers=long))[0] == 200
+
+
+async def test_settings_that_haproxy_does_not_take_harm_nothing_else(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    config = ConfigMap(ObjectMeta("controller", "shop"), data={"keep-alive": "20"})
+    applied: list[Applied] = []
+    port = await pods.start("a")
+    slices = msgspec.structs.replace(
+        endpoint_slice("shop/web", "web", slice_endpoint("127.0.0.1", "a")),
+        ports=(EndpointPort(name="http", port=port),),
+    )
+    objects = (ingress_class("nginx"), service("shop/web"), slices, ingress("shop/a", rule("a.example", "/")), config)
+    scopes = {kind: Scope(kind) for kind in KINDS}
+    loop = ControlLoop(
+        Cache(tuple(scopes.values())),
+        Translator(RoutingSettings(session_key=b"k", configmap=config.key)),
+        Configurator(proxy_settings),
+        executor,
+        tell=applied.append,
+        tell_failure=lambda: None,
+        configmap=config.key,
+    )
+    running = asyncio.create_task(loop.run())
+    try:
+        for kind, scope in scopes.items():
+            await loop.inbox.put(Relisted(scope, tuple(one for one in objects if isinstance(one, kind))))
+        await _until(lambda: len(applied) == 1)
+        assert (await client.get("a.example"))[0] == 200
+        data = {"keep-alive": "20", "ssl-ciphers": "NONSENSE", "block-cidrs": "127.0.0.0/8"}
+        bad = msgspec.structs.replace(config, data=data)
+        await loop.inbox.put(Told(scopes[ConfigMap], "MODIFIED", bad))
+        await _until(lambda: len(applied) == 2)
+        assert applied[1].outcome.kind is OutcomeKind.RELOAD
+        assert [one.field for one in applied[1].problems if one.code == "SettingRefused"] == ["data[ssl-ciphers]"]
+        with contextlib.suppress(aiohttp.ClientError):
+            await client.get("a.example")
+        assert (await client.get("a.example"))[0] == 403
+        await loop.inbox.put(Told(scopes[ConfigMap], "DELETED", bad))
+        await _until(lambda: len(applied) == 3)
+        assert [one for one in applied[2].problems if one.object.kind == "ConfigMap"] == []
+        with contextlib.suppress(aiohttp.ClientError):
+            await client.get("a.example")
+        assert (await client.get("a.example"))[0] == 200
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)

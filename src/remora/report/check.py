@@ -5,7 +5,6 @@ an annotation is the verdict; only where it has nothing to say does the annotati
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 
 import msgspec
 
@@ -20,70 +19,20 @@ from remora.annotations.registry import (
     parse_all,
     parse_defaults,
 )
-from remora.core.names import NamespacedName, ObjectRef
+from remora.core.names import NamespacedName
 from remora.core.problem import Problem, Severity
 from remora.core.settings import REMORA_CONTROLLER, RoutingSettings
 from remora.kube.objects import ConfigMap, Ingress, IngressClass, ObjectMeta, Secret
 from remora.kube.objects.ingress import IngressClassSpec
-from remora.report.manifests import Fault, Manifest, Place
+from remora.report.findings import BY_SUPPORT, Finding, Note, Report, Verdict
+from remora.report.manifests import Fault, Manifest
+from remora.report.settings import check_settings, is_controllers
 from remora.translate import Translator
 from remora.translate.classes import CLASS_ANNOTATION
 from remora.watch.snapshot import Snapshot
 
 _STAND_IN = "remora-check"
 """The class that Ingresses from files are given, whatever theirs is: what counts is what Remora would do with them."""
-
-
-class Verdict(Enum):
-    """What becomes of an annotation."""
-
-    HONOURED = "honoured"
-    DIFFERENT = "honoured with a difference"
-    WITHOUT_EFFECT = "without effect"
-    NOT_YET = "not yet"
-    UNKNOWN = "unknown"
-    REFUSED = "refused"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What becomes of one annotation, or of another field in which something is wrong.
-
-    `field` is the annotation's key or the field's path; `closes` says that routes answer 503 because of it.
-    """
-
-    place: Place
-    object: ObjectRef
-    field: str
-    verdict: Verdict
-    value: str = ""
-    reason: str = ""
-    closes: bool = False
-
-
-class Note(msgspec.Struct, frozen=True):
-    """Something about a whole Ingress that its author may want to know, and that is not wrong."""
-
-    place: Place
-    object: ObjectRef
-    message: str
-
-
-class Report(msgspec.Struct, frozen=True):
-    """All findings, in the order of the input. `faults` are what could not be read."""
-
-    ingresses: int
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[Note, ...] = ()
-    faults: tuple[Fault, ...] = ()
-
-    def counts(self) -> dict[Verdict, int]:
-        """How many findings there are of each verdict."""
-        return {verdict: sum(1 for one in self.findings if one.verdict is verdict) for verdict in Verdict}
-
-    def is_refused(self, *, strict: bool) -> bool:
-        """Whether something would not be served as written; strictly, whether anything is dropped."""
-        verdicts = {Verdict.REFUSED} | ({Verdict.NOT_YET, Verdict.UNKNOWN} if strict else set())
-        return bool(self.faults) or any(one.closes or one.verdict in verdicts for one in self.findings)
 
 
 def check_manifests(read: Iterable[Manifest | Fault], settings: RoutingSettings) -> Report:
@@ -104,6 +53,9 @@ def check_manifests(read: Iterable[Manifest | Fault], settings: RoutingSettings)
             if isinstance(manifest.object, Ingress):
                 findings += _check(manifest, problems, snapshot=snapshot, settings=settings)
                 notes += _notes(manifest, group, settings)
+    for manifest in manifests:
+        if isinstance(manifest.object, ConfigMap) and is_controllers(manifest.object, settings.configmap):
+            findings += check_settings(manifest, manifest.object)
     findings.sort(key=lambda one: one.place)
     ingresses = sum(1 for one in manifests if isinstance(one.object, Ingress))
     return Report(ingresses, tuple(findings), tuple(sorted(notes, key=lambda one: one.place)), faults)
@@ -118,6 +70,9 @@ def check_snapshot(snapshot: Snapshot, settings: RoutingSettings) -> Report:
     findings = [
         finding for one in manifests for finding in _check(one, problems, snapshot=snapshot, settings=settings, whole=True)
     ]
+    config_map = snapshot.find(ConfigMap, settings.configmap) if settings.configmap else None
+    if config_map:
+        findings += check_settings(Manifest(config_map), config_map)
     return Report(len(manifests), tuple(findings))
 
 
@@ -230,14 +185,7 @@ def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: 
         return _with(finding, Verdict.NOT_YET if row.support is Support.NOT_YET else Verdict.REFUSED, _reason(problems))
     if row.support is Support.NOT_YET:
         return _with(finding, Verdict.HONOURED, "it asks for nothing")
-    return _with(finding, _BY_SUPPORT[row.support], row.differs)
-
-
-_BY_SUPPORT = {
-    Support.FULL: Verdict.HONOURED,
-    Support.PARTIAL: Verdict.DIFFERENT,
-    Support.WITHOUT_EFFECT: Verdict.WITHOUT_EFFECT,
-}
+    return _with(finding, BY_SUPPORT[row.support], row.differs)
 
 
 def _with(finding: Finding, verdict: Verdict, reason: str) -> Finding:

@@ -9,15 +9,15 @@ from remora.annotations.registry import setting_rows
 _HEADER = """\
 # The controller's ConfigMap
 
-Every key that ingress-nginx reads from the ConfigMap that `--configmap NAMESPACE/NAME` names, and what Remora does with it. (Made
-from the rows in `src/remora/annotations`; `make docs` makes it anew.)
+Every key that ingress-nginx reads from the ConfigMap that `--configmap NAMESPACE/NAME` names, and what Remora does with it.
+(Made from the rows in `src/remora/annotations`; `make docs` makes it anew.)
 
-- Keys are compared without regard to case; a key with an empty text says nothing. A text that cannot be read is named in an Event
-  of the ConfigMap, and the default counts; so is a key that nobody knows. The other keys count all the same.
+- Keys are compared without regard to case; a key with an empty text says nothing. A text that cannot be read is named in an
+  Event of the ConfigMap, and the default counts; so is a key that nobody knows. The other keys count all the same.
 - A change takes effect at once. What HAProxy's program depends on costs one reload, which fails no request; what it had before
   costs nothing. Without the ConfigMap all defaults count again (ingress-nginx keeps the last values until it is restarted).
-- What is well-formed and yet not to be had (an address that is not ours, a cipher that OpenSSL does not know) keeps the value that
-  HAProxy took last, with an Event, and all else goes on.
+- What is well-formed and yet not to be had (an address that is not ours, a cipher that OpenSSL does not know) keeps the value
+  that HAProxy took last, with an Event, and all else goes on.
 - A flag that was given goes before the key that says the same: `--threads` and `--bind-address`.
 - Keys with the name of an annotation give the default for Ingresses that do not have it; see [annotations](annotations.md).
 - What guards access and cannot be honoured closes every Ingress that does not say otherwise: it must never be served open.

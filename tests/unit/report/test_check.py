@@ -3,7 +3,8 @@
 from remora.core.names import NamespacedName
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import Ingress
-from remora.report.check import Report, Verdict, check_manifests, check_snapshot
+from remora.report.check import check_manifests, check_snapshot
+from remora.report.findings import Report, Verdict
 from remora.report.manifests import Manifest, read_manifests
 from tests.support.kubernetes import ingress, ingress_class, rule
 from tests.support.translations import snapshot_of
@@ -95,8 +96,41 @@ def test_versions_of_one_ingress_are_each_checked() -> None:
 def test_the_controllers_configmap_decides_which_risk_is_too_high() -> None:
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {annotations-risk-level: Low}\n---\n"
     settings = RoutingSettings(session_key=b"", configmap=NamespacedName("default", "c"))
-    (finding,) = checked(config + manifest(f"{{{PREFIX}rewrite-target: /}}"), settings=settings).findings
+    level, finding = checked(config + manifest(f"{{{PREFIX}rewrite-target: /}}"), settings=settings).findings
+    assert (level.field, level.verdict) == ("annotations-risk-level", Verdict.HONOURED)
     assert (finding.verdict, finding.closes) == (Verdict.REFUSED, True)
+
+
+def config_map(data: str, name: str = "ingress-nginx-controller") -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n{data}\n---\n"
+
+
+def test_every_key_of_the_controllers_configmap_has_a_verdict() -> None:
+    data = (
+        "  keep-alive: '20'\n  ssl-protocols: TLSv1.3\n  reuse-port: 'true'\n  enable-syslog: 'true'\n"
+        "  use-forward-headers: 'true'\n  hsts: maybe\n  syslog-port: '514'\n  global-auth-snippet: x"
+    )
+    findings = {one.field: one for one in checked(config_map(data)).findings}
+    assert {field: one.verdict.value for field, one in findings.items()} == {
+        "keep-alive": "honoured",
+        "ssl-protocols": "honoured with a difference",
+        "reuse-port": "without effect",
+        "enable-syslog": "not yet",
+        "use-forward-headers": "unknown",
+        "hsts": "refused",
+        "syslog-port": "honoured",
+        "global-auth-snippet": "not yet",
+    }
+    assert findings["use-forward-headers"].reason == "did you mean use-forwarded-headers?"
+    assert [field for field, one in findings.items() if one.closes] == ["global-auth-snippet"]
+    assert findings["keep-alive"].place.line == 5
+
+
+def test_another_configmap_is_nobodys_business() -> None:
+    assert checked(config_map("  keep-alive: '20'\n  a: b\n  c: d")).findings == ()
+    named = RoutingSettings(session_key=b"", configmap=NamespacedName("default", "mine"))
+    assert checked(config_map("  keep-alive: '20'"), settings=named).findings == ()
+    assert len(checked(config_map("  a: b\n  c: d", "mine"), settings=named).findings) == 2
 
 
 def test_a_class_that_may_not_be_ours_is_noted() -> None:

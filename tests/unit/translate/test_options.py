@@ -47,11 +47,10 @@ def test_flags_go_before_keys() -> None:
 
 @pytest.mark.parametrize(
     ("addresses", "left"),
-    [("10.0.0.1,[::1]", ("10.0.0.1",)), ("::1", ("::1",)), ("", ("0.0.0.0",))],  # noqa: S104 - what is listened on
+    [("10.0.0.1,[::1]", ("10.0.0.1",)), ("::1", ("::1",)), ("", ("0.0.0.0",))],
 )
 def test_without_ipv6_addresses_of_ipv4_are_left_if_there_are_any(addresses: str, left: tuple[str, ...]) -> None:
-    data = {"bind_address": addresses} if addresses else {}
-    assert settings(disable_ipv6="true", **data).bind_addresses == left
+    assert settings(disable_ipv6="true", bind_address=addresses).bind_addresses == left
 
 
 def test_changes_are_called_by_their_keys() -> None:
