@@ -1,6 +1,7 @@
 """Sessions that break are counted by reason, by the real HAProxy; those that are followed are not."""
 
 import asyncio
+import time
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.features.broken_sessions import Reason
 from remora.haproxy.features.former_sessions import former_key
+from remora.haproxy.features.session_lifetime import derive_key, sign
 from remora.model import AffinityMode, Backend, Balancing, Endpoint, ForwardTo, Model, SessionPolicy
 from tests.support.models import HASHED, NAME, backend, endpoint, host, model, route, sticky
 from tests.support.proxy import Client, Pods, free_ports
@@ -124,6 +126,34 @@ async def test_a_session_of_ingress_nginx_whose_pod_is_gone_is_counted(
     await executor.apply(Configurator(proxy_settings).configure(wanted(AffinityMode.PERSISTENT, False, target)))
     await visit(client, f"route={former_key(FORMER, '10.9.8.7', 1)}|0123456789abcdef")
     assert await broken(executor) == {Reason.GONE: 1}
+
+
+async def test_a_session_that_no_pod_takes_is_counted_as_full(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    policy = SessionPolicy(tracking=True, limit=1)
+    action = ForwardTo(NAME, msgspec.structs.replace(sticky(), sessions=policy))
+    behind = backend(endpoint("a", await pods.start("a")))
+    await executor.apply(Configurator(proxy_settings).configure(model([host(route(action=action))], [behind])))
+    cookie = await visit(client)
+    assert (await client.get("web.example"))[0] == 503
+    assert await visit(client, cookie) == cookie
+    assert await broken(executor) == {Reason.FULL: 1}
+
+
+async def test_a_session_whose_time_is_over_is_counted_as_expired(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    policy = SessionPolicy(tracking=True, absolute_timeout=60)
+    action = ForwardTo(NAME, msgspec.structs.replace(sticky(), sessions=policy))
+    target = endpoint("a", await pods.start("a"))
+    key = derive_key(b"k" * 32)
+    settings = msgspec.structs.replace(proxy_settings, lifetime_key=key)
+    await executor.apply(Configurator(settings).configure(model([host(route(action=action))], [backend(target)])))
+    begun = f"{'ab' * 16}.{int(time.time()) - 600:x}.{int(time.time()):x}"
+    renewed = await visit(client, f"route={begun}.{sign(key, begun)}~{target.key}|x")
+    await visit(client, renewed)
+    assert await broken(executor) == {Reason.EXPIRED: 1}
 
 
 async def test_what_is_counted_survives_a_reload(

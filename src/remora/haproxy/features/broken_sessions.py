@@ -25,7 +25,7 @@ class Reason(Enum):
     EXPIRED = "expired"
     """Its lifetime was over."""
     FULL = "full"
-    """Its pod took no more sessions."""
+    """It was to begin anew, and no pod took another session: the answer is 503."""
     UNREADABLE = "unreadable"
     """The cookie is none that Remora or ingress-nginx issued."""
 
@@ -52,10 +52,11 @@ def counted_reason(number: int) -> Reason | None:
 def response_rules(algorithm: Algorithm, *, servers_map: str) -> Iterator[Directive]:
     """For answers of a server that is not the one that the session names; of others only the first test is for."""
     strayed = "!{ srv_name,strcmp(txn.session) eq 0 }"
-    # Without a cookie of the name, `txn.session` is not there, or is that name. A session of ingress-nginx names its pod in
-    # other words; it was followed if that pod answered.
-    has_cookie = "!{ var(txn.record),field(4,|),strcmp(txn.session) eq 0 } !{ srv_name,strcmp(txn.former_server) eq 0 }"
-    yield rule("http-after-response set-var(txn.lost)", "var(txn.session)", when=f"{strayed} {has_cookie}")
+    # Without a cookie of the name, `txn.session` is not there, or is that name.
+    has_cookie = "!{ var(txn.record),field(4,|),strcmp(txn.session) eq 0 }"
+    # One of ingress-nginx, or one that the application names, names its pod in other words, and was followed if that answered.
+    followed = (f"!{{ srv_name,strcmp(txn.{other}) eq 0 }}" for other in ("former_server", "learned"))
+    yield rule("http-after-response set-var(txn.lost)", "var(txn.session)", when=" ".join((strayed, has_cookie, *followed)))
     is_lost = "{ var(txn.lost) -m found }"
     yield rule("http-after-response set-var(txn.named)", f"be_name,concat(/,txn.lost),map_str({servers_map})", when=is_lost)
     is_there = "{ var(txn.named) -m found }"

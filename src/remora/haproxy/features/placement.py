@@ -7,6 +7,7 @@ of any session. In balanced mode its key is KEPT: the ring knows nothing of load
 
 from collections.abc import Iterator
 
+from remora.haproxy.features.broken_sessions import Reason, count_rule
 from remora.haproxy.features.former_sessions import KEPT
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.pool import Algorithm
@@ -25,6 +26,7 @@ _CHOOSERS = {
     Placement.LEAST_CONNECTIONS: "connections",
 }
 _IS_PLACED = "{ var(txn.placed) -m found }"
+_IS_FULL = "{ var(txn.full) -m found }"
 
 
 def is_wanted(policy: SessionPolicy) -> bool:
@@ -46,7 +48,8 @@ def request_rules(algorithm: Algorithm, *, is_on: str, placements_map: str, serv
     yield rule("http-request lua.place_session", when="{ var(txn.placement) -m found }")
     text = ("content-type", "text/plain; charset=utf-8", "string", "All pods have as many sessions as they may have.")
     retry = ("hdr", "Retry-After", str(RETRY_AFTER))
-    yield rule("http-request return status 503", *text, *retry, when="{ var(txn.full) -m found }")
+    yield count_rule(Reason.FULL, _IS_FULL, stage="http-request")
+    yield rule("http-request return status 503", *text, *retry, when=_IS_FULL)
     if algorithm is Algorithm.BALANCED:
         yield rule("http-request set-var(txn.key)", f"str({KEPT})", when=_IS_PLACED)
 
@@ -57,5 +60,5 @@ def choosing_rules() -> Iterator[Directive]:
 
 
 def response_rules() -> Iterator[Directive]:
-    """Tells that a placed session has its answer, and so is in the table of sessions."""
-    yield rule("http-response lua.session_answered", when=_IS_PLACED)
+    """Tells that a session that counts has its answer, and so is in the table of sessions."""
+    yield rule("http-response lua.session_answered", when="{ var(txn.placed_in) -m found }")
