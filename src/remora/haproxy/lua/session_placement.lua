@@ -234,7 +234,12 @@ local policies = {}
 local function policy_of(text)
   if not policies[text] then
     local by, limit, beyond = text:match("^(%l+)|(%d*)|(%l*)$")
-    policies[text] = { by = by, limit = tonumber(limit) or math.huge, overflows = beyond == "overflow" }
+    policies[text] = {
+      by = by,
+      limit = tonumber(limit) or math.huge,
+      overflows = beyond == "overflow",
+      is_counted = limit ~= "" or by == "sessions",
+    }
   end
   return policies[text]
 end
@@ -248,9 +253,11 @@ core.register_action("place_session", { "http-req" }, function(transaction)
     name, is_full = choose(backend, policy)
   end
   if name then
-    add(waiting.by, name, 1)
     transaction:set_var("txn.placed", name)
-    transaction:set_var("txn.placed_in", waiting.number)
+    if policy.is_counted then
+      add(waiting.by, name, 1)
+      transaction:set_var("txn.placed_in", waiting.number)
+    end
   elseif is_full then
     transaction:set_var("txn.full", true)
   end

@@ -1,0 +1,51 @@
+"""Sessions are counted for HAProxy while a route needs it, whatever HAProxy says."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from remora.controller.placement import PlacementCounts
+from remora.core.errors import HAProxyUnreachable
+from remora.model import Model, SessionPolicy
+from remora.plan.outcome import LiveSession
+from tests.unit.observe.test_session_counts import model_with
+
+LIMITED = model_with(SessionPolicy(tracking=True, limit=3))
+SESSION = LiveSession(LIMITED.virtual_hosts[0].routes[0].id, "a", "x", 0.0, False)
+
+
+class Proxy:
+    """Counts, and fails at first."""
+
+    def __init__(self) -> None:
+        self.counts: list[Mapping[str, int]] = []
+        self.failures = 2
+
+    async def count_sessions(self, count: Callable[[tuple[LiveSession, ...]], Mapping[str, int]]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise HAProxyUnreachable("not yet")
+        self.counts.append(count((SESSION,)))
+
+
+async def counts_of(*models: Model) -> list[Mapping[str, int]]:
+    proxy = Proxy()
+    placement = PlacementCounts(proxy, pause=0.0)
+    running = asyncio.create_task(placement.run())
+    for one in models:
+        placement.tell(one)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    return proxy.counts
+
+
+async def test_nothing_is_counted_where_no_route_needs_it() -> None:
+    assert await counts_of(Model()) == []
+    assert await counts_of(LIMITED, model_with(SessionPolicy(tracking=True))) == []
+
+
+async def test_a_failed_count_is_followed_by_another() -> None:
+    assert (await counts_of(LIMITED))[:1] == [{"a": 1}]
