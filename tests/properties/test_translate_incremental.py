@@ -49,11 +49,26 @@ annotations = st.dictionaries(
             "server-alias",
             "from-to-www-redirect",
             "custom-headers",
+            "custom-http-errors",
+            "default-backend",
             "remora.io/session-keep-unready",
         ]
     ),
     st.sampled_from(
-        ["cookie", "persistent", "/$2", "/", "true", "false", "basic", "ewma", "b.example.com,.example.com", "shop/controller"]
+        [
+            "cookie",
+            "persistent",
+            "/$2",
+            "/",
+            "true",
+            "false",
+            "basic",
+            "ewma",
+            "b.example.com,.example.com",
+            "shop/controller",
+            "api",
+            "404,503",
+        ]
     ),
     max_size=3,
 )

@@ -48,8 +48,9 @@ class SortedTable(Generic[K, V]):
         place = bisect_left(self._keys, key)
         is_there = place < len(self._keys) and self._keys[place] == key
         if value is None:
-            if is_there:
-                del self._keys[place], self._values[place]
+            if not is_there:
+                return
+            del self._keys[place], self._values[place]
         elif is_there:
             self._values[place] = value
         else:
