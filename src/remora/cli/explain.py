@@ -21,14 +21,18 @@ def explain(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Say which rule, Ingress, backend and pod a request goes to, and why the others do not get it."""
+    import time
+
     from remora.cli.observed import observe
     from remora.cli.render import say
     from remora.cli.render.explain import show
     from remora.cli.request import parse_request
     from remora.report.explain import explain as explain_request
+    from remora.report.lifetimes import Judge
 
     request = parse_request(url, cookies=cookie or (), headers=header or (), method=method)
     observed = observe(filename or (), kubeconfig=kubeconfig, context=context, flags=flags)
     for note in observed.notes:
         say(f"note: {note}")
-    show(explain_request(observed.snapshot, observed.translation, request, has_key=observed.has_key), output)
+    judge = Judge(observed.lifetime_key, int(time.time())) if observed.has_key else None
+    show(explain_request(observed.snapshot, observed.translation, request, has_key=observed.has_key, judge=judge), output)

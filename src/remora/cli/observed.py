@@ -8,6 +8,7 @@ import msgspec
 from remora.core.errors import UsageError
 from remora.core.names import NamespacedName
 from remora.core.settings import INGRESS_NGINX_CONTROLLER, REMORA_CLASS, REMORA_CONTROLLER, RoutingSettings
+from remora.haproxy.features.session_lifetime import derive_key
 from remora.kube.objects import IngressClass, ObjectMeta, Secret
 from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.manifests import Fault, Manifest
@@ -24,6 +25,8 @@ class Observed(msgspec.Struct, frozen=True):
     translation: Translation
     has_key: bool
     notes: tuple[str, ...]
+    lifetime_key: str = ""
+    """What lifetimes in cookies are signed with, "" without the session key."""
 
 
 def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) -> Observed:
@@ -42,7 +45,8 @@ def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) 
         fetched = fetch_cluster(kubeconfig, context, session_key_secret=secret)
         snapshot, key, notes = fetched.snapshot, fetched.session_key, fetched.notes
     settings = msgspec.structs.replace(settings, session_key=key or _NO_KEY)
-    return Observed(snapshot, Translator(settings).translate(snapshot, None), key is not None, notes)
+    lifetime_key = derive_key(key) if key else ""
+    return Observed(snapshot, Translator(settings).translate(snapshot, None), key is not None, notes, lifetime_key)
 
 
 def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None]:

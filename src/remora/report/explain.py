@@ -28,6 +28,7 @@ from remora.model import (
     VirtualHost,
 )
 from remora.report.canaries import Side, decide
+from remora.report.lifetimes import Judge
 from remora.report.losers import Loser, losers
 from remora.report.search import Found, Taker, find_route
 from remora.report.sessions import cookie_value, place
@@ -90,8 +91,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def explain(snapshot: Snapshot, translation: Translation, request: Request, *, has_key: bool) -> Explanation:
-    """The way of one request. Without the session key (`has_key`) it is unknown which pod a session names."""
+def explain(
+    snapshot: Snapshot, translation: Translation, request: Request, *, has_key: bool, judge: Judge | None = None
+) -> Explanation:
+    """The way of one request. Without the session key (`has_key`) it is unknown which pod a session names, and without a
+    judge whether its lifetime is over."""
     model = translation.model
     found = find_route(model, request.host, request.path)
     said = Explanation(
@@ -103,14 +107,21 @@ def explain(snapshot: Snapshot, translation: Translation, request: Request, *, h
         notes=tuple(f"pattern {pattern} is tried before and cannot be tried here" for pattern in found.undecided),
     )
     if found.taker is Taker.DEFAULT_BACKEND and model.default_backend:
-        return _through_backend(said, model, ForwardTo(model.default_backend), request, has_key=has_key)
+        return _through_backend(said, model, ForwardTo(model.default_backend), request, has_key=has_key, judge=judge)
     if found.route is None or found.virtual_host is None:
         return said
-    return _along_route(said, translation, found.virtual_host, found.route, request, has_key=has_key)
+    return _along_route(said, translation, found.virtual_host, found.route, request, has_key=has_key, judge=judge)
 
 
 def _along_route(
-    said: Explanation, translation: Translation, host: VirtualHost, route: Route, request: Request, *, has_key: bool
+    said: Explanation,
+    translation: Translation,
+    host: VirtualHost,
+    route: Route,
+    request: Request,
+    *,
+    has_key: bool,
+    judge: Judge | None,
 ) -> Explanation:
     taken, canary = _with_canary(translation.model, route, request)
     line = RouteLine(route.id, host.host or "*", match_words(route.match), f"{taken.origin}")
@@ -127,7 +138,9 @@ def _along_route(
             why = "its service has no endpoints, custom-http-errors lists 503, and there is no default backend"
             return _answered(said, f"a plain 404: {why}")
         case ForwardTo() as action:
-            return _through_backend(said, translation.model, action, request, has_key=has_key, host=host, route=taken)
+            return _through_backend(
+                said, translation.model, action, request, has_key=has_key, judge=judge, host=host, route=taken
+            )
         case _:
             return _answered(said, struct_words(taken.action))
 
@@ -157,6 +170,7 @@ def _through_backend(
     request: Request,
     *,
     has_key: bool,
+    judge: Judge | None,
     host: VirtualHost | None = None,
     route: Route | None = None,
 ) -> Explanation:
@@ -164,7 +178,7 @@ def _through_backend(
     if backend is None:
         return _answered(said, "503: its backend has no endpoints")
     servers = _servers(backend, action, host, route)
-    placement = place(action.affinity, request.cookies, servers, backend.balancing)
+    placement = place(action.affinity, request.cookies, servers, backend.balancing, judge)
     is_hidden = not has_key and action.affinity is not None and _value(action, request) is not None and bool(servers)
     chosen = None if is_hidden else placement.server
     reason = "unknown here without the session key" if is_hidden else placement.reason
@@ -174,11 +188,18 @@ def _through_backend(
     return msgspec.structs.replace(
         said,
         answer=_pod_answer(pods, reason),
-        backend=f"{backend.name} ({'one pod' if len(pods) == 1 else f'{len(pods)} pods'})",
+        backend=f"{backend.name} ({_count_words(backend, len(pods))})",
         cookie=cookie if affinity and _value(action, request) is not None else f"no {affinity.cookie_name}" if affinity else "",
         session=f"{affinity.mode.value}: {reason}" if affinity else reason,
         pods=pods,
     )
+
+
+def _count_words(backend: Backend, count: int) -> str:
+    """`2 pods`, `one address of db.example.com`."""
+    if backend.external_name:
+        return f"{'one address' if count == 1 else f'{count} addresses'} of {backend.external_name}"
+    return "one pod" if count == 1 else f"{count} pods"
 
 
 def _servers(backend: Backend, action: ForwardTo, host: VirtualHost | None, route: Route | None) -> tuple[Server, ...]:

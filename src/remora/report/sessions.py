@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from remora import model
 from remora.haproxy.configuration import Server
+from remora.haproxy.features import placement
 from remora.haproxy.features.former_sessions import KEPT
-from remora.model import Affinity, AffinityMode, Balancing
+from remora.model import Affinity, AffinityMode, Balancing, CookieFormat
+from remora.report.lifetimes import Judge, why_over
 from remora.report.ring import former_owner, ring_owner
 
 _FORMER_LENGTH = 32
@@ -34,22 +37,52 @@ _WITHOUT_SESSION = {
 
 
 def place(
-    affinity: Affinity | None, cookies: str, servers: Sequence[Server], balancing: Balancing = Balancing.ROUND_ROBIN
+    affinity: Affinity | None,
+    cookies: str,
+    servers: Sequence[Server],
+    balancing: Balancing = Balancing.ROUND_ROBIN,
+    judge: Judge | None = None,
 ) -> Placement:
-    """Which server answers a request with that Cookie header."""
+    """Which server answers a request with that Cookie header. Without a judge, no lifetime is over."""
     if not servers:
         return Placement(None, "it has no endpoints: 503")
     if affinity is None:
         return Placement(None, f"no session affinity: {_WITHOUT_SESSION[balancing]}")
     value = cookie_value(affinity.cookie_name, cookies)
-    if affinity.mode is AffinityMode.PERSISTENT:
-        return _persistent(value, servers)
-    return _balanced(value, servers)
+    find = _persistent if affinity.mode is AffinityMode.PERSISTENT else _balanced
+    if value and (over := why_over(value, affinity, judge)):
+        found = find(None, servers, affinity)
+        return Placement(found.server, f"{over}; {found.reason}")
+    found = find(value, servers, affinity)
+    becomes_theirs = affinity.sessions.cookie_format is CookieFormat.INGRESS_NGINX and found.server and "~" in (value or "")
+    return Placement(found.server, f"{found.reason}; the cookie becomes one of ingress-nginx") if becomes_theirs else found
 
 
-def _persistent(value: str | None, servers: Sequence[Server]) -> Placement:
+_CHOSEN = {
+    model.Placement.RANDOM: "any pod",
+    model.Placement.LEAST_SESSIONS: "the pod with the fewest sessions",
+    model.Placement.LEAST_CONNECTIONS: "the pod with the fewest connections",
+}
+
+
+def placement_words(affinity: Affinity) -> str:
+    """Which pod a new session is given."""
+    policy = affinity.sessions
+    if not placement.is_wanted(policy):
+        if affinity.mode is AffinityMode.PERSISTENT:
+            return "the next pod in turn"
+        ring = "the ring of ingress-nginx" if policy.cookie_format is CookieFormat.INGRESS_NGINX else "the ring"
+        return f"a random key, and the pod that {ring} has for it"
+    chosen = _CHOSEN[policy.placement]
+    if policy.limit is None:
+        return chosen
+    beyond = _CHOSEN[model.Placement.LEAST_SESSIONS] if policy.overflow else "503"
+    return f"{chosen} of those with fewer than {policy.limit} sessions; if all have as many, {beyond}"
+
+
+def _persistent(value: str | None, servers: Sequence[Server], affinity: Affinity) -> Placement:
     if value is None:
-        return Placement(None, "a new session: the next pod in turn, and a cookie that names it")
+        return Placement(None, f"a new session: {placement_words(affinity)}, and a cookie that names it")
     session = value.partition("|")[0].rpartition("~")[2]
     former = {server.former_key: server for server in servers if server.former_key}
     if len(session) == _FORMER_LENGTH and session in former:
@@ -57,22 +90,24 @@ def _persistent(value: str | None, servers: Sequence[Server]) -> Placement:
     by_name = _by_name(servers)
     if session in by_name:
         return Placement(session, f"the cookie names this pod{_while_draining(by_name[session])}")
-    return Placement(None, "the cookie names a pod that is gone: the next pod in turn, and a new cookie")
+    return Placement(None, f"the cookie names a pod that is gone: {placement_words(affinity)}, and a new cookie")
 
 
-def _balanced(value: str | None, servers: Sequence[Server]) -> Placement:
+def _balanced(value: str | None, servers: Sequence[Server], affinity: Affinity) -> Placement:
     by_name = _by_name(servers)
     text = (value or "").partition("|")[0]
     key, session = text.partition("~")[0], text.rpartition("~")[2]
+    if "~" in text:
+        key = key.partition(".")[0]  # what follows is the session's stamp
     if not text or not key:
-        return Placement(None, "a new session: a random key, and the pod that the ring has for it")
+        return Placement(None, f"a new session: {placement_words(affinity)}")
     if "~" not in text:
         owner = former_owner(servers, key)
         return Placement(owner.name if owner else None, "the cookie is one of ingress-nginx; its ring has this pod for the key")
     if key == KEPT and session in by_name:
-        return Placement(session, "the session began at ingress-nginx and stays on its pod")
-    if key == KEPT:
-        return Placement(None, "the session began at ingress-nginx and its pod is gone: a random key")
+        return Placement(session, "the session began at ingress-nginx, or was placed by load, and stays on its pod")
+    if key == KEPT or (session not in by_name and placement.is_wanted(affinity.sessions)):
+        return Placement(None, f"the cookie names a pod that is gone: {placement_words(affinity)}, and a new cookie")
     if session in by_name and by_name[session].draining:
         return Placement(session, f"the cookie names this pod{_while_draining(by_name[session])}")
     owner = ring_owner(servers, key)

@@ -1,9 +1,11 @@
 """To which pod cookies lead; `tests/features/test_explain.py` holds the rings to the real HAProxy."""
 
+import msgspec
 import pytest
 
 from remora.haproxy.configuration import Server, ServerName
-from remora.model import AffinityMode
+from remora.model import AffinityMode, SessionPolicy
+from remora.model import Placement as ModelPlacement
 from remora.report.ring import former_owner, ring_owner
 from remora.report.sessions import cookie_value, place
 from tests.support.ingress_nginx import Ring
@@ -52,7 +54,7 @@ def test_a_persistent_session_names_its_pod(cookies: str, pod: str | None, words
         ("route=|x", None, "a new session"),
         ("route=key~d|x", "d", "draining"),
         ("route=kept~a|x", "a", "ingress-nginx"),
-        ("route=kept~gone|x", None, "its pod is gone"),
+        ("route=kept~gone|x", None, "a pod that is gone"),
         ("route=key~gone|x", (ring_owner(SERVERS, "key") or SERVERS[0]).name, "whose pod is gone"),
     ],
 )
@@ -60,6 +62,28 @@ def test_a_balanced_session_follows_the_ring_unless_its_pod_drains(cookies: str,
     found = place(sticky(AffinityMode.BALANCED), cookies, SERVERS)
     assert found.server == pod
     assert words in found.reason
+
+
+LIMITED = SessionPolicy(tracking=True, limit=9)
+
+
+@pytest.mark.parametrize("mode", AffinityMode)
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (LIMITED, "any pod of those with fewer than 9 sessions; if all have as many, 503"),
+        (msgspec.structs.replace(LIMITED, overflow=True), "if all have as many, the pod with the fewest sessions"),
+        (SessionPolicy(placement=ModelPlacement.LEAST_SESSIONS), "the pod with the fewest sessions"),
+        (SessionPolicy(placement=ModelPlacement.LEAST_CONNECTIONS), "the pod with the fewest connections"),
+    ],
+)
+def test_a_session_without_a_pod_is_placed_as_its_route_wants(mode: AffinityMode, policy: SessionPolicy, words: str) -> None:
+    affinity = msgspec.structs.replace(sticky(mode), sessions=policy)
+    for cookies in ("", "route=kept~gone|x", "route=key~gone|x"):
+        found = place(affinity, cookies, SERVERS)
+        assert found.server is None
+        assert words in found.reason
+    assert place(affinity, "route=kept~a|x", SERVERS).server == "a"
 
 
 def test_draining_pods_are_on_no_ring() -> None:
