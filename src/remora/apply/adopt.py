@@ -9,6 +9,7 @@ from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.configuration import FIXED, Server, ServerName
 from remora.haproxy.features.canary import route_of_pattern
 from remora.haproxy.features.counting import UNROUTED
+from remora.haproxy.features.peers import VARIABLE
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, ROUTE_TEXTS, Map, RouteRecord, host_of_key, host_of_pattern
@@ -44,6 +45,7 @@ async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
     pool, dedicated = parse_pools((await socket.read("show backend")).splitlines(), names)
     return Running(
         digest=parse_digest(await socket.read("get var proc.program")),
+        peers=parse_digest(await socket.read(f"get var {VARIABLE}")),
         pool=pool,
         dedicated=dedicated,
         slots={backend: slot for slot, backend in names.items()},

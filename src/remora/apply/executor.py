@@ -57,7 +57,7 @@ class Executor:
         self._process = HAProxyProcess(
             binary=find_binary(binary),
             directory=directory,
-            files=(Path(self._layout.program), Path(self._layout.backends)),
+            files=tuple(Path(name) for name in (self._layout.program, self._layout.peers, self._layout.backends)),
         )
         self._socket = RuntimeSocket(self._layout.runtime_socket)
         self._lock = asyncio.Lock()
@@ -261,7 +261,7 @@ class Executor:
         self._write(without(wanted, wanted.backends))  # the program does not load without its maps and certificates
         write_atomically(check, render_check(wanted, name, self._layout))
         try:
-            await self._process.check([Path(self._layout.program), check])
+            await self._process.check([Path(self._layout.program), Path(self._layout.peers), check])
         except HAProxyRefused as error:
             _log.warning("backend %s is not taken: %s", name, error)
             return False

@@ -73,13 +73,15 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     addresses = given["bind-address"]
     hosts = (given["healthz-host"],) if given["healthz-host"] else addresses
     return ControllerSettings(
-        routing=RoutingSettings(session_key=b"", **routing_of(given)),
+        routing=RoutingSettings(session_key=b"", instance=_instance(environ), **routing_of(given)),
         proxy=ProxySettings(
             state_directory=str(state_directory(given["state-dir"], environ)),
             bind_addresses=addresses,
             http_port=given["http-port"],
             https_port=given["https-port"],
             threads=given["threads"],
+            learned_table_expire=max(1, round(given["session-learn-timeout"])),
+            **_peers_of(given, environ),
         ),
         publish=PublishSettings(given["publish-status-address"], given["publish-service"], given["update-status"]),
         health=HealthSettings(hosts=hosts, port=given["healthz-port"], path=given["health-check-path"]),
@@ -88,7 +90,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         watch_namespace=given["watch-namespace"],
         session_key_secret=given["session-key-secret"],
         haproxy=given["haproxy"] or None,
-        instance=environ.get("POD_NAME") or os.uname().nodename,
+        instance=_instance(environ),
         status_interval=given["status-update-interval"],
         sync_events=not given["disable-sync-events"],
         shutdown_grace_period=given["shutdown-grace-period"],
@@ -100,6 +102,24 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             zone=given["topology-zone"],
         ),
     )
+
+
+def _instance(environ: Mapping[str, str]) -> str:
+    return environ.get("POD_NAME") or os.uname().nodename
+
+
+def _peers_of(given: "Given", environ: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of ProxySettings about other replicas.
+
+    Raises:
+        UsageError: it is unknown at which address they reach this one.
+    """
+    if given["peers-service"] is None:
+        return {}
+    address = environ.get("POD_IP") or next((one for one in given["bind-address"] if one not in ("0.0.0.0", "::")), "")  # noqa: S104
+    if not address:
+        raise UsageError("--peers-service needs the pod's own address: set POD_IP, or give it as --bind-address")
+    return {"peer_name": _instance(environ), "peers_address": address, "peers_port": given["peers-port"]}
 
 
 def routing_of(given: "Given") -> dict[str, Any]:
@@ -117,6 +137,7 @@ def routing_of(given: "Given") -> dict[str, Any]:
         "default_ssl_certificate": "default-ssl-certificate",
         "configmap": "configmap",
         "disable_svc_external_name": "disable-svc-external-name",
+        "peers_service": "peers-service",
     }
     values = {field: given[name] for field, name in names.items()}
     if given["enable-topology-aware-routing"]:

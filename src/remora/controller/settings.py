@@ -63,7 +63,7 @@ def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:
         (Service, settings.publish.service),
     )
     extra = {one(kind, name): None for kind, name in named if name is not None and name.namespace != watched}
-    backend = routing.default_backend_service
-    if backend is not None and backend.namespace != watched:
-        extra[Scope(EndpointSlice, backend.namespace, label=(SERVICE_NAME_LABEL, backend.name))] = None
+    for service in (routing.default_backend_service, routing.peers_service):
+        if service is not None and service.namespace != watched:
+            extra[Scope(EndpointSlice, service.namespace, label=(SERVICE_NAME_LABEL, service.name))] = None
     return (*scopes, *extra)

@@ -41,6 +41,10 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of the controller's node; "" where hints about zones are not followed."""
     node: str = ""
     """The controller's node; "" where hints about nodes are not followed."""
+    peers_service: NamespacedName | None = None
+    """The headless Service of all replicas."""
+    instance: str = ""
+    """This replica: the pod's name."""
 
     def __repr__(self) -> str:
         return f"RoutingSettings({self.ingress_class}, {self.controller_class}, session_key=<redacted>)"
@@ -79,6 +83,11 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sessions named by applications that are known at a time, over all routes that learn them."""
     learned_table_expire: int = 43_200
     """How long one that is not seen any more is known."""
+    peer_name: str = "remora"
+    """What this replica is called among its peers: the pod's name, if there are any."""
+    peers_address: str = ""
+    """Where it listens for them, on `peers_port`; "" where it has none."""
+    peers_port: int = 10244
     options: ProxyOptions = ProxyOptions()
     """What of the controller's ConfigMap is not in the fields above; see `proxy_settings`."""
 

@@ -14,6 +14,7 @@ from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings, proxy_settings
 from remora.haproxy.certificates import entries_of
 from remora.haproxy.features.former_sessions import former_key
+from remora.haproxy.features.peers import PeersPart, configure_peers
 from remora.haproxy.grammar import Directive
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, dedicated_directives, fixed_part, targets
 from remora.haproxy.pool import Algorithm, BackendClass
@@ -69,6 +70,7 @@ class Configuration(msgspec.Struct, frozen=True):
     certificates: Mapping[str, Certificate]
     options: ProxyOptions = ProxyOptions()
     """Those that the program was made with."""
+    peers: PeersPart = PeersPart()
 
 
 class Configurator:
@@ -84,6 +86,7 @@ class Configurator:
         self._header_names: tuple[str, ...] = ()
         self._program = render_program(settings)
         self._digest = program_digest(settings)
+        self._peers = configure_peers(settings, None)
         self._model = Model()
         self._hosts: dict[Hostname, tuple[VirtualHost, HostPart, frozenset[Target]]] = {}
         self._sources: dict[str, Backend | None] = {}
@@ -101,6 +104,8 @@ class Configurator:
             self._settings = proxy_settings(self._base, model.options)
             self._program = render_program(self._settings, self._header_names)
             self._digest = program_digest(self._settings, self._header_names)
+        if model.peering != self._model.peering:
+            self._peers = configure_peers(self._settings, model.peering)
         backends = {backend.name: backend for backend in model.backends}
         sources = {target.name: backends.get(target.backend) for target in self._targets}
         self._backends = {target.name: self._proxy_backend(target, sources[target.name]) for target in self._targets}
@@ -115,6 +120,7 @@ class Configurator:
             backends=self._backends,
             certificates=self._certificates,
             options=model.options,
+            peers=self._peers,
         )
 
     def _configure_hosts(self, model: Model) -> None:

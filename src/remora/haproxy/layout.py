@@ -43,6 +43,18 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/pages.sock"
 
     @property
+    def peers(self) -> str:
+        return f"{self.directory}/peers.cfg"
+
+    @property
+    def peers_socket(self) -> str:
+        return f"{self.directory}/peers.sock"
+
+    @property
+    def peers_identity(self) -> str:
+        return f"{self.directory}/peers.pem"
+
+    @property
     def crt_list(self) -> str:
         return f"{self.directory}/certificates.list"
 

@@ -23,6 +23,7 @@ from remora.model.backend import (
 from remora.model.certificate import Certificate
 from remora.model.error_pages import ErrorContext, ErrorPages, StandIn
 from remora.model.learning import Learning, NamedIn
+from remora.model.peering import Peer, Peering
 from remora.model.policies import ClientHost, Cors, UpstreamHost
 from remora.model.routing import (
     Canary,
@@ -76,10 +77,12 @@ __all__ = [
     "Learning",
     "LocationBase",
     "Model",
-    "NotFound",
     "NamedIn",
+    "NotFound",
     "PathMatch",
     "PathRewrite",
+    "Peer",
+    "Peering",
     "Placement",
     "PrefixPath",
     "RedirectTo",

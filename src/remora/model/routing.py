@@ -11,6 +11,7 @@ from remora.model.backend import Affinity, Backend, BackendName, Balancing, Hash
 from remora.model.certificate import Certificate
 from remora.model.error_pages import ErrorPages, StandIn
 from remora.model.learning import Learning
+from remora.model.peering import Peering
 from remora.model.policies import Cors, UpstreamHost
 
 RouteId = NewType("RouteId", str)
@@ -218,3 +219,5 @@ class Model(msgspec.Struct, frozen=True, gc=False):
     default_backend: BackendName | None = None
     response_header_names: tuple[str, ...] = ()
     options: ProxyOptions = ProxyOptions()
+    peering: Peering | None = None
+    """The replicas that share what they learn; None for one that keeps it to itself."""

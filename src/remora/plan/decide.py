@@ -47,6 +47,8 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     """The least that makes HAProxy run what is wanted."""
     if running.digest != wanted.digest:
         return Reload((_program_reason(running, wanted),))
+    if running.peers != wanted.peers.digest:
+        return Reload(("peers changed",))
     assignment = assign(running, wanted.backends)
     reasons = (*assignment.missing, *_oversized_certificates(running, wanted))
     if reasons:
@@ -66,7 +68,7 @@ def _program_reason(running: Running, wanted: Configuration) -> str:
 def started(wanted: Configuration) -> Running:
     """What runs after a start or a reload with the wanted Configuration in files."""
     slots, pool = assign_afresh(wanted.backends)
-    return _running_after(wanted, Assignment(slots), Running(digest=wanted.digest, pool=pool))
+    return _running_after(wanted, Assignment(slots), Running(digest=wanted.digest, peers=wanted.peers.digest, pool=pool))
 
 
 def sweep(running: Running) -> Iterator[tuple[Slot, ServerName, Command]]:
@@ -93,6 +95,7 @@ def _running_after(wanted: Configuration, assignment: Assignment, before: Runnin
     servers = {name: backend.servers for name, backend in wanted.backends.items()}
     return Running(
         digest=wanted.digest,
+        peers=wanted.peers.digest,
         pool=before.pool,
         dedicated=before.dedicated | {name for name, backend in wanted.backends.items() if backend.dedicated},
         slots=assignment.slots,

@@ -22,6 +22,7 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
     certificates = {layout.certificate(name): certificate.pem for name, certificate in wanted.certificates.items()}
     texts = {
         layout.program: wanted.program,
+        layout.peers: wanted.peers.text,
         layout.backends: render_sections(_backend_sections(wanted, running, layout)),
         layout.former_sessions_script: former_sessions_script(),
         layout.error_pages_script: error_pages_script(),
@@ -30,7 +31,8 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(running, layout)),
         **maps,
     }
-    return {path: text.encode() for path, text in texts.items()} | certificates
+    identity = {layout.peers_identity: wanted.peers.identity} if wanted.peers.identity else {}
+    return {path: text.encode() for path, text in texts.items()} | certificates | identity
 
 
 def render_check(wanted: Configuration, name: str, layout: Layout) -> bytes:

@@ -39,6 +39,8 @@ class Running(msgspec.Struct, frozen=True):
     """
 
     digest: str
+    peers: str = ""
+    """The digest of the file that names its peers."""
     pool: Mapping[BackendClass, int] = {}
     dedicated: frozenset[str] = frozenset()
     slots: Mapping[str, Slot] = {}

@@ -10,13 +10,14 @@ from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
-from remora.model import Backend, BackendName, Certificate, Model, VirtualHost
+from remora.model import Backend, BackendName, Certificate, Model, Peering, VirtualHost
 from remora.translate.backends import BackendUnit
 from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit
 from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
 from remora.translate.hosts import HostOutcome, HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
 from remora.translate.options import Options, OptionsUnit
+from remora.translate.peers import PeersUnit
 from remora.translate.pods import PodMark, PodUnit
 from remora.translate.units import GONE, Gone
 from remora.translate.view import Unit
@@ -85,6 +86,7 @@ class Assembly:
         self._default_backend: BackendName | None = None
         self._response_header_names: tuple[str, ...] = ()
         self._options = ProxyOptions()
+        self._peering: Peering | None = None
         self._stale_secrets: set[NamespacedName] = set()
         self._model = Model()
         self._flat_problems: tuple[Problem, ...] | None = ()
@@ -103,9 +105,10 @@ class Assembly:
         parts = (self._virtual_hosts.values, self._backends.values, self._certificates.values, self._default_backend)
         old = self._model
         known = (old.virtual_hosts, old.backends, old.certificates, old.default_backend)
-        names, options = self._response_header_names, self._options
-        if not all(map(_is, parts, known)) or old.response_header_names != names or old.options is not options:
-            self._model = Model(*parts, response_header_names=names, options=options)
+        names, options, peering = self._response_header_names, self._options, self._peering
+        is_same = old.response_header_names == names and old.options is options and old.peering == peering
+        if not (is_same and all(map(_is, parts, known))):
+            self._model = Model(*parts, response_header_names=names, options=options, peering=peering)
         return self._model
 
     @property
@@ -125,7 +128,7 @@ class Assembly:
         """The Ingresses that are served, by name."""
         return self._published.values
 
-    def _take(self, unit: Unit[Any], outcome: Any) -> None:
+    def _take(self, unit: Unit[Any], outcome: Any) -> None:  # noqa: C901 - a case for each kind of unit
         match unit:
             case IngressUnit(name=name):
                 self._take_ingress(name, outcome)
@@ -143,6 +146,8 @@ class Assembly:
                 self._take_options(outcome)
             case DefaultCertificateUnit():
                 self._take_default_certificate(outcome)
+            case PeersUnit():
+                self._peering = outcome
             case DefaultBackendUnit():
                 self._take_default_backend(outcome)
             case _:

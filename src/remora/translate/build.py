@@ -15,6 +15,7 @@ from remora.translate.default_backend import DefaultBackendUnit
 from remora.translate.hosts import HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit
 from remora.translate.options import OptionsUnit
+from remora.translate.peers import PeersUnit
 from remora.translate.pods import PodUnit
 from remora.translate.units import AnyUnit, Units
 from remora.translate.view import ReadKey, touched_by
@@ -23,7 +24,7 @@ from remora.watch.snapshot import Change, Index, IndexKey, Snapshot, index_keys
 LAYERS = 4
 """Certificates, backends and the ConfigMap; what asks them; Ingresses; hosts."""
 
-_ALWAYS: tuple[AnyUnit, ...] = (DefaultsUnit(), OptionsUnit(), DefaultCertificateUnit(), DefaultBackendUnit())
+_ALWAYS: tuple[AnyUnit, ...] = (DefaultsUnit(), OptionsUnit(), DefaultCertificateUnit(), DefaultBackendUnit(), PeersUnit())
 
 
 class Translation(msgspec.Struct, frozen=True, gc=False):

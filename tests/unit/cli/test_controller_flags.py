@@ -111,3 +111,19 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
 def test_durations_are_read_as_go_does(minutes: int, seconds: int) -> None:
     assert parse_seconds(f"{minutes}m{seconds}s") == minutes * 60 + seconds
     assert parse_seconds(str(seconds)) == seconds
+
+
+def test_replicas_that_share_sessions_need_an_address_of_their_own(tmp_path: Path) -> None:
+    proxy = _settings(tmp_path, "--peers-service=a/b", "--peers-port=99", "--bind-address=10.0.0.1").proxy
+    assert (proxy.peer_name, proxy.peers_address, proxy.peers_port) == ("pod-1", "10.0.0.1", 99)
+    with pytest.raises(UsageError, match="POD_IP"):
+        _settings(tmp_path, "--peers-service=a/b")
+    arguments = parse_flags([f"--state-dir={tmp_path}", "--peers-service=a/b"], FLAGS)
+    settings = settings_of(arguments, {"POD_NAME": "pod-1", "POD_IP": "10.0.0.2"})
+    assert settings.proxy.peers_address == "10.0.0.2"
+    assert (settings.routing.peers_service, settings.routing.instance) == (NamespacedName("a", "b"), "pod-1")
+
+
+def test_sessions_that_were_learned_are_known_for_as_long_as_a_flag_says(tmp_path: Path) -> None:
+    assert _settings(tmp_path).proxy.learned_table_expire == 12 * 3600
+    assert _settings(tmp_path, "--session-learn-timeout=90m").proxy.learned_table_expire == 5400

@@ -11,7 +11,7 @@ that answers it, unless the answer is an error. What is learned goes before the 
 from collections.abc import Iterator
 
 from remora.core.settings import ProxySettings
-from remora.haproxy.features import by_name
+from remora.haproxy.features import by_name, peers
 from remora.haproxy.grammar import Directive, rule
 from remora.model import Learning, NamedIn
 
@@ -33,7 +33,7 @@ _NAME = "var(txn.learn_name)"
 def table_rule(settings: ProxySettings) -> Directive:
     """The table's definition."""
     kept = f"size {settings.learned_table_size} expire {settings.learned_table_expire}s"
-    return rule(f"stick-table type string len {KEY_LENGTH} {kept} store gpt({len(WORDS)})")
+    return rule(f"stick-table type string len {KEY_LENGTH} {kept} store gpt({len(WORDS)}) peers {peers.SECTION}")
 
 
 def request_rules(learning_map: str, servers_map: str) -> Iterator[Directive]:

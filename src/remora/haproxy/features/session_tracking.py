@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from remora.core.settings import ProxySettings
+from remora.haproxy.features import peers
 from remora.haproxy.grammar import Directive, rule
 
 TABLE = "sessions"
@@ -24,7 +25,7 @@ _KEY = re.compile(r"([0-9a-f]{16})/([0-9a-f]+)/([0-9a-f]{32})")
 def table_rule(settings: ProxySettings) -> Directive:
     """The table's definition. The counter in it is there because a table must store something."""
     kept = f"size {settings.session_table_size} expire {settings.session_table_expire}s"
-    return rule(f"stick-table type string len {_LONGEST_KEY} {kept} store gpc0")
+    return rule(f"stick-table type string len {_LONGEST_KEY} {kept} store gpc0 peers {peers.SECTION}")
 
 
 def response_rules(when: str) -> Iterator[Directive]:
