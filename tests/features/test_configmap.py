@@ -18,6 +18,7 @@ from remora.apply.executor import Executor
 from remora.controller.cache import Cache
 from remora.controller.loop import Applied, ControlLoop
 from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
 from remora.kube.objects import ConfigMap, EndpointPort, ObjectMeta
@@ -50,7 +51,10 @@ class Bench:
         """Applies a ConfigMap with these keys alone, `_` for `-`."""
         defaults = parse_defaults({key.replace("_", "-"): text for key, text in data.items()}, object=CONFIGMAP)
         assert defaults.problems == ()
-        wanted = msgspec.structs.replace(self._served, options=proxy_options(defaults))
+        return await self.configure_options(proxy_options(defaults))
+
+    async def configure_options(self, options: ProxyOptions) -> Outcome:
+        wanted = msgspec.structs.replace(self._served, options=options)
         outcome = await self._executor.apply(self._configurator.configure(wanted))
         assert outcome.kind is not OutcomeKind.FAILED, outcome.error
         with contextlib.suppress(aiohttp.ClientError):
@@ -345,6 +349,25 @@ async def test_longer_headers_are_taken_where_buffers_are_larger(bench: Bench) -
     assert (await bench.client.get("web.example", headers=long))[0] == 400
     await bench.configure(large_client_header_buffers="4 16k")
     assert (await bench.client.get("web.example", headers=long))[0] == 200
+
+
+async def test_headers_for_all_pods_and_all_clients_are_set(bench: Bench) -> None:
+    sent: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("X-Client", ("", "remote_addr", "")),
+        ("X-Agent", ("<", "http_user_agent", '> 100% "q"')),
+        ("Accept", ("",)),
+    )
+    sent = (*sent, ("X-Request", ("", "request_method", " ", "scheme", "://", "host", "", "request_uri", "")))
+    added = (("X-Frame-Options", ("DENY %[src] 'x'",)), ("X-Scheme", ("", "scheme", "")), ("Content-Type", ("",)))
+    await bench.configure_options(ProxyOptions(proxy_set_headers=sent, add_headers=added))
+    got = await bench.sent("/a?b=c", User_Agent="me")
+    assert (got["x-client"], got["x-agent"]) == ("127.0.0.1", '<me> 100% "q"')
+    assert got["x-request"] == "GET http://web.example/a?b=c"
+    assert "accept" not in got
+    for path, status in {"/": 200, "/tls": 308, "/%zz": 400}.items():
+        found, headers, _ = await bench.client.get("web.example", path)
+        assert (found, headers["x-frame-options"], headers["x-scheme"]) == (status, "DENY %[src] 'x'", "http")
+        assert "content-type" not in headers
 
 
 async def test_settings_that_haproxy_does_not_take_harm_nothing_else(

@@ -22,6 +22,13 @@ CIPHERS = (
 """TLS 1.2 suites of ingress-nginx, in its order."""
 
 
+HEADER_VARIABLE = "http_"
+"""What the variable of a request's header begins with."""
+
+HeaderValue = tuple[str, ...]
+"""Text, the name of a variable, text, the name of a variable, and so on; it begins and ends with text."""
+
+
 class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The keys that the proxy's program depends on. Times are in seconds, sizes in bytes, networks in CIDR notation."""
 
@@ -45,6 +52,8 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     proxy_real_ip_cidr: tuple[str, ...] = ("0.0.0.0/0",)
     generate_request_id: bool = True
     proxy_add_original_uri_header: bool = False
+    proxy_set_headers: tuple[tuple[str, HeaderValue], ...] = ()
+    add_headers: tuple[tuple[str, HeaderValue], ...] = ()
     server_tokens: bool = False
     allow_backend_server_header: bool = False
     hide_headers: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from remora.haproxy.features import (
     counting,
     error_pages,
     forwarded,
+    global_headers,
     hashing,
     learning,
     redirect,
@@ -193,6 +194,7 @@ def _forward(listener: Listener, _layout: Layout) -> Iterator[Directive]:
 def _change_answers(listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield from answers.compression_rules(listener.options)
     yield from answers.response_rules(listener.options, scheme=listener.scheme)
+    yield from global_headers.response_rules(listener.options.add_headers)
 
 
 def _count_responses(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -313,6 +315,7 @@ def _class_section(
     if kind.algorithm is Algorithm.HASHED:  # by what the client sent, before anything is rewritten
         lines += hashing.request_rules(layout.map(Map.HASHES))
     lines += forwarded.host_rules(options)
+    lines += global_headers.request_rules(options.proxy_set_headers)
     if kind.rich:
         lines += policies
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 
 import msgspec
 
-from remora.annotations.configmap import GROUPS
+from remora.annotations.configmap import GROUPS, GlobalHeaders
 from remora.annotations.declare import rows_of
 from remora.annotations.registry import Defaults
+from remora.core.names import ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
+from remora.translate.global_headers import OF_ALL, OF_REQUESTS, find_headers
 from remora.translate.ingress import DefaultsUnit
 from remora.translate.view import Unit, View
+
+_SAID = frozenset(ProxyOptions.__struct_fields__) - {"proxy_set_headers", "add_headers"}
+"""The options that are what a key says; the others are what a key refers to."""
 
 
 class Options(msgspec.Struct, frozen=True, gc=False):
@@ -26,7 +31,16 @@ class OptionsUnit(Unit[Options], frozen=True):
     layer = 1
 
     def run(self, view: View) -> Options:
-        return Options(proxy_options(view.ask(DefaultsUnit())))
+        defaults = view.ask(DefaultsUnit())
+        options = proxy_options(defaults)
+        if not view.settings.configmap:
+            return Options(options)
+        owner = ObjectRef("ConfigMap", view.settings.configmap)
+        named = defaults.of(GlobalHeaders)
+        sent, sent_problems = find_headers(view, named.set_headers, key="proxy-set-headers", owner=owner, variables=OF_REQUESTS)
+        added, added_problems = find_headers(view, named.add_headers, key="add-headers", owner=owner, variables=OF_ALL)
+        options = msgspec.structs.replace(options, proxy_set_headers=sent, add_headers=added)
+        return Options(options, (*sent_problems, *added_problems))
 
 
 def proxy_options(defaults: Defaults) -> ProxyOptions:
@@ -40,5 +54,5 @@ def _said(defaults: Defaults) -> Iterator[tuple[str, object]]:
         for field, row in rows_of(group).items():
             name = row.global_key.replace("-", "_")
             value = getattr(values, field)
-            if name in ProxyOptions.__struct_fields__ and value != row.default:
+            if name in _SAID and value != row.default:
                 yield name, value

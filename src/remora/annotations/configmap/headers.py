@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.configmap.values import header_name_list
-from remora.annotations.declare import Support, global_setting, planned_setting
+from remora.annotations.configmap.values import alphabet, header_name_list
+from remora.annotations.declare import Support, global_setting
 from remora.annotations.values import boolean
+
+_REFERENCE = alphabet(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}", "namespace/name of a ConfigMap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +59,28 @@ class GlobalHeaders:
         refuses=("on",),
         haproxy=("http-request set-header",),
     )
-    set_headers: str = planned_setting("proxy-set-headers", "The ConfigMap whose data are headers of every request to pods.")
-    add_headers: str = planned_setting("add-headers", "The ConfigMap whose data are headers of every answer.")
+    set_headers: str = global_setting(
+        "proxy-set-headers",
+        _REFERENCE,
+        default="",
+        support=Support.PARTIAL,
+        differs="Values know `$remote_addr`, `$host`, `$http_host`, `$scheme`, `$request_uri`, `$request_method`, "
+        "`$ssl_protocol`, `$ssl_cipher` and `$http_NAME`; a header with another variable is left out. Of a header that a "
+        "route sets itself, the route's counts.",
+        doc="The ConfigMap whose data are headers of every request to pods.",
+        accepts=("default/headers",),
+        refuses=("headers", "a/b/c", "a/b }"),
+        haproxy=("http-request set-header",),
+    )
+    add_headers: str = global_setting(
+        "add-headers",
+        _REFERENCE,
+        default="",
+        support=Support.PARTIAL,
+        differs="Of variables it knows `$remote_addr`, `$scheme`, `$ssl_protocol` and `$ssl_cipher`; a header with another one "
+        "is left out, with a Problem.",
+        doc="The ConfigMap whose data are headers of every answer.",
+        accepts=("default/headers",),
+        refuses=("headers",),
+        haproxy=("http-after-response set-header",),
+    )
