@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from remora.apply.executor import Executor
-from remora.core.settings import ProxySettings
+from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
+from remora.kube.objects import EndpointPort
 from remora.model import (
     AffinityMode,
     BackendName,
@@ -27,8 +28,13 @@ from remora.model import (
     StandIn,
 )
 from remora.plan.outcome import OutcomeKind
+from remora.translate import Translator
+from remora.watch.snapshot import Snapshot
+from tests.support.kubernetes import endpoint as pod_endpoint
+from tests.support.kubernetes import endpoint_slice, ingress, ingress_class, rule, service
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
 from tests.support.proxy import Client, running_executor
+from tests.support.translations import snapshot_of
 
 ERRORS = BackendName("default-errors-80")
 EMPTY = BackendName("default-empty-80")
@@ -317,3 +323,56 @@ async def test_what_no_route_takes_is_answered_by_the_default_backend_or_a_plain
             ):
                 assert (response.status, "X-Page" in response.headers) == (status, default_backend is not None)
     assert [(one.method, one.raw_path, "X-Code" in one.headers) for one in site.asked] == [(method, "/a/b?page=418", False)] * 2
+
+
+def cluster(site: Site, *, pods: bool = True, canary: bool = False) -> Snapshot:
+    """An Ingress for web.example whose Service may be without pods, one for a Service that is missing, and a canary."""
+    wanted = {"default-backend": "errors", "custom-http-errors": "404,503", "ssl-redirect": "false"}
+    of_errors = endpoint_slice(
+        "shop/errors-1", "errors", pod_endpoint("127.0.0.1", "e"), ports=(EndpointPort("http", site.errors),)
+    )
+    ready = (pod_endpoint("127.0.0.1", "p", ready=pods),)
+    of_web, of_next = (
+        endpoint_slice(f"shop/{name}-1", name, *found, ports=(EndpointPort("http", site.pod),))
+        for name, found in (("web", ready), ("next", (pod_endpoint("127.0.0.1", "n"),)))
+    )
+    rules = (rule("web.example", "/", service="web"), rule("web.example", "/missing", service="nowhere"))
+    objects = [
+        ingress_class("nginx"),
+        service("shop/web"),
+        service("shop/errors"),
+        service("shop/next"),
+        of_errors,
+        of_web,
+        of_next,
+    ]
+    objects.append(ingress("shop/main", *rules, annotations=wanted))
+    if canary:
+        by_header = {"canary": "true", "canary-by-header": "x-canary"}
+        objects.append(ingress("shop/canary", rule("web.example", "/", service="next"), annotations=by_header))
+    return snapshot_of(objects)
+
+
+async def test_requests_follow_the_endpoints_and_a_canary_keeps_its_own(
+    executor: Executor, proxy_settings: ProxySettings, site: Site
+) -> None:
+    settings = RoutingSettings(session_key=b"0123456789abcdef")
+    configurator = Configurator(proxy_settings)
+
+    async def apply(snapshot: Snapshot) -> OutcomeKind:
+        return (await executor.apply(configurator.configure(Translator(settings).translate(snapshot, None).model))).kind
+
+    await apply(cluster(site))
+    assert (await ask(proxy_settings, "/x?code=201")).body == b"pod"
+    assert (await ask(proxy_settings, "/x?code=404&page=410")).status == 410
+    missing = await ask(proxy_settings, "/missing/x?page=200")
+    assert (missing.status, missing.body, site.asked[-1].raw_path) == (200, BINARY, "/missing/x?page=200")
+    assert site.asked[-1].headers["X-Service-Name"] == "nowhere"
+    assert await apply(cluster(site, pods=False)) is OutcomeKind.RUNTIME
+    assert (await ask(proxy_settings, "/x?code=201&page=202")).status == 202
+    assert await apply(cluster(site, pods=False, canary=True)) is OutcomeKind.RUNTIME
+    assert (await ask(proxy_settings, "/x?code=201&page=202")).status == 202
+    assert (await ask(proxy_settings, "/x?code=201", headers={"X-Canary": "always"})).body == b"pod"
+    assert (await ask(proxy_settings, "/x?code=404&page=410", headers={"X-Canary": "always"})).status == 410
+    assert await apply(cluster(site)) is OutcomeKind.RUNTIME
+    assert (await ask(proxy_settings, "/x?code=201&page=202")).body == b"pod"
