@@ -17,6 +17,7 @@ import pytest
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from tests.support.api import FakeApi, running_api
+from tests.support.dns import dns_server
 from tests.support.proxy import Client, Pods, free_ports
 from tests.support.rights import granted
 
@@ -283,3 +284,41 @@ async def test_a_second_controller_with_the_same_state_is_turned_away(bench: Ben
         async with bench.controller() as second:
             assert await asyncio.wait_for(second.process.wait(), DEADLINE) == 2
         assert (await first.client.get("web.test"))[0] == 404
+
+
+async def test_an_external_name_is_resolved_and_kept_by_the_next_controller(bench: Bench) -> None:
+    port = await bench.pods.start("elsewhere")
+    spec = {"type": "ExternalName", "externalName": "db.example", "ports": [{"port": 80, "targetPort": port}]}
+    bench.api.put("services", {"metadata": {"name": "db", "namespace": "shop"}, "spec": spec})
+    bench.api.put("ingresses", _ingress("web", "web.test", service="db"))
+    async with dns_server() as server:
+        server.records = {("db.example.", "A"): ("127.0.0.1",)}
+        async with bench.controller(server.flag) as first:
+            await answers(first, "web.test")
+            await first.kill(signal.SIGKILL)
+        async with bench.controller(server.flag) as second:
+            statuses = set()
+
+            async def is_serving() -> bool:
+                statuses.add((await second.client.get("web.test"))[0])
+                return (await second.health("/readyz"))[0] == 200
+
+            await eventually(is_serving)
+            assert statuses == {200}
+
+
+async def test_near_pods_are_found_by_the_zone_of_the_own_node(bench: Bench) -> None:
+    await bench.set_pods("a", "b")
+    for zone in "ab":
+        near = _slice(zone, bench.ports[zone])
+        near["endpoints"][0]["hints"] = {"forZones": [{"name": f"zone-{zone}"}]}
+        bench.api.put("endpointslices", near)
+    spec = {"ports": [{"port": 80, "name": "http"}]}
+    annotations = {"service.kubernetes.io/topology-mode": "Auto"}
+    bench.api.put("services", {"metadata": {"name": "web", "namespace": "shop", "annotations": annotations}, "spec": spec})
+    bench.api.put("nodes", {"metadata": {"name": "n1", "labels": {"topology.kubernetes.io/zone": "zone-b"}}})
+    bench.api.put("ingresses", _ingress("web", "web.test"))
+    async with bench.controller("--enable-topology-aware-routing", "--node-name=n1") as controller:
+        await answers(controller, "web.test")
+        reached = {json.loads((await controller.client.get("web.test"))[2])["pod"] for _ in range(6)}
+        assert reached == {"b"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from remora.core.names import NamespacedName
 from remora.core.settings import RoutingSettings
-from remora.kube.objects import ConfigMap, IngressRule, IngressTLS, KubernetesObject, ObjectMeta, ServicePort
+from remora.kube.objects import ConfigMap, DnsAnswer, IngressRule, IngressTLS, KubernetesObject, ObjectMeta, ServicePort
 from remora.translate import Translation, Translator
 from remora.watch.store import EventType, Store
 from tests.support.kubernetes import (
@@ -25,6 +25,7 @@ from tests.support.kubernetes import (
 
 SETTINGS = RoutingSettings(
     session_key=b"k",
+    zone="a",
     configmap=NamespacedName("shop", "controller"),
     default_backend_service=NamespacedName("shop", "web"),
     default_ssl_certificate=NamespacedName("shop", "tls-0"),
@@ -49,6 +50,7 @@ annotations = st.dictionaries(
             "server-alias",
             "from-to-www-redirect",
             "custom-headers",
+            "service-upstream",
             "custom-http-errors",
             "default-backend",
             "remora.io/session-keep-unready",
@@ -114,6 +116,21 @@ others = st.one_of(
         lambda name, port: service(f"shop/{name}", ServicePort(port, "http", target_port=8080)),
         services,
         st.sampled_from([80, 81]),
+    ),
+    st.builds(
+        lambda name, to: service(f"shop/{name}", type="ExternalName", external_name=to),
+        services,
+        st.sampled_from(["db.example", "api.example", "localhost"]),
+    ),
+    st.builds(
+        lambda name, address: service(f"shop/{name}", cluster_ip=address, traffic_distribution="PreferClose"),
+        services,
+        st.sampled_from(["10.96.0.1", "None"]),
+    ),
+    st.builds(
+        lambda name, addresses: DnsAnswer(ObjectMeta(name), tuple(addresses), "" if addresses else "gone"),
+        st.sampled_from(["db.example", "api.example"]),
+        st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2"]), max_size=2, unique=True),
     ),
     st.builds(
         lambda pod, drain: drained_pod(f"shop/pod-{pod}", drain), st.integers(1, 4), st.sampled_from(["true", "false", "?"])

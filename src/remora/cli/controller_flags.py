@@ -39,7 +39,7 @@ def _servers(text: str) -> tuple[tuple[str, int], ...]:
 def _server(text: str) -> tuple[str, int]:
     """`1.2.3.4`, `1.2.3.4:53`, `fd00::1`, `[fd00::1]:53`."""
     host, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "")
-    return str(ipaddress.ip_address(host.strip("[]"))), int(port) if colon else 53
+    return str(ipaddress.ip_address(host.strip("[]"))), _port(port) if colon else 53
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from remora.core.errors import UsageError
 from remora.core.names import NamespacedName
 from remora.core.settings import INGRESS_NGINX_CONTROLLER, REMORA_CLASS, REMORA_CONTROLLER, RoutingSettings
 from remora.haproxy.features.session_lifetime import derive_key
-from remora.kube.objects import IngressClass, ObjectMeta, Secret
+from remora.kube.objects import DnsAnswer, IngressClass, ObjectMeta, Secret
 from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.manifests import Fault, Manifest
 from remora.translate import Translation, Translator
@@ -36,7 +36,7 @@ def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) 
         UsageError: a flag or a file cannot be used.
         RemoraError: the cluster cannot be read.
     """
-    settings, secret = _settings(flags)
+    settings, secret, servers = _settings(flags)
     if files:
         snapshot, key, notes = _read(files, secret)
     else:
@@ -46,10 +46,19 @@ def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) 
         snapshot, key, notes = fetched.snapshot, fetched.session_key, fetched.notes
     settings = msgspec.structs.replace(settings, session_key=key or _NO_KEY)
     lifetime_key = derive_key(key) if key else ""
-    return Observed(snapshot, Translator(settings).translate(snapshot, None), key is not None, notes, lifetime_key)
+    translation = Translator(settings).translate(snapshot, None)
+    if translation.lookups:
+        from remora.cli.lookups import find_answers
+
+        answers = find_answers(translation.lookups, servers)
+        notes += (f"resolved on this machine: {', '.join(sorted(translation.lookups))}",)
+        snapshot = snapshot.changed(DnsAnswer, {one.key: one for one in answers})
+        translation = Translator(settings).translate(snapshot, None)
+    return Observed(snapshot, translation, key is not None, notes, lifetime_key)
 
 
-def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None]:
+def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None, tuple[tuple[str, int], ...]]:
+    """The settings, the Secret with the session key, and the DNS servers."""
     from remora.cli.controller import routing_of
     from remora.cli.controller_flags import FLAGS
     from remora.cli.flags import parse_flags
@@ -59,7 +68,7 @@ def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None]:
     except ValueError as error:
         raise UsageError(f"--flags {flags!r}: {error}") from error
     given = parse_flags(words, FLAGS)
-    return RoutingSettings(session_key=b"", **routing_of(given)), given["session-key-secret"]
+    return RoutingSettings(session_key=b"", **routing_of(given)), given["session-key-secret"], given["resolvers"]
 
 
 def _read(files: Sequence[str], secret: NamespacedName | None) -> tuple[Snapshot, bytes | None, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from remora.cli.controller import run, settings_of
 from remora.cli.controller_flags import FLAGS
 from remora.cli.flags import parse_flags, parse_seconds
+from remora.controller.place import TopologySettings
 from remora.controller.settings import ControllerSettings
 from remora.core.errors import UsageError
 from remora.core.names import NamespacedName
@@ -111,6 +112,21 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
 def test_durations_are_read_as_go_does(minutes: int, seconds: int) -> None:
     assert parse_seconds(f"{minutes}m{seconds}s") == minutes * 60 + seconds
     assert parse_seconds(str(seconds)) == seconds
+
+
+def test_where_the_controller_is_comes_from_flags_and_environment(tmp_path: Path) -> None:
+    flags = ("--enable-topology-aware-routing", "--resolvers=10.0.0.1,fd00::1,[fd00::2]:5353,10.0.0.2:54")
+    settings = settings_of(parse_flags([f"--state-dir={tmp_path}", *flags], FLAGS), {"NODE_NAME": "node-1"})
+    assert settings.topology == TopologySettings(enabled=True, node="node-1")
+    assert settings.resolver.servers == (("10.0.0.1", 53), ("fd00::1", 53), ("fd00::2", 5353), ("10.0.0.2", 54))
+    assert _settings(tmp_path).topology == TopologySettings()
+    assert _settings(tmp_path, "--disable-svc-external-name").routing.disable_svc_external_name
+
+
+@pytest.mark.parametrize("value", ["dns.example", "10.0.0.1:0", "10.0.0.1:x", "10.0.0.1:70000"])
+def test_dns_servers_are_addresses(value: str) -> None:
+    with pytest.raises(UsageError, match="--resolvers"):
+        parse_flags([f"--resolvers={value}"], FLAGS)
 
 
 def test_replicas_that_share_sessions_need_an_address_of_their_own(tmp_path: Path) -> None:

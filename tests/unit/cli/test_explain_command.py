@@ -1,11 +1,13 @@
 """`remora explain` and `remora routes` as they are typed."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from remora.cli.main import app
+from tests.support.dns import dns_server
 
 MANIFESTS = """\
 apiVersion: networking.k8s.io/v1
@@ -65,3 +67,14 @@ def test_routes_are_listed_in_the_order_of_trial(manifests: str) -> None:
         "shop.example Exact /x default/web default-web-80@hash 1 INGRESSCOOKIE, balanced",
         "shop.example Prefix / default/web default-web-80@hash 1 INGRESSCOOKIE, balanced",
     ]
+
+
+async def test_a_name_elsewhere_is_resolved(tmp_path: Path) -> None:
+    text = MANIFESTS.replace("{ports: [{port: 80}]}", "{type: ExternalName, externalName: db.example}")
+    (tmp_path / "all.yaml").write_text(text)
+    async with dns_server() as server:
+        server.records = {("db.example.", "A"): ("192.0.2.1", "192.0.2.2")}
+        flags = f"--watch-ingress-without-class {server.flag}"
+        said = await asyncio.to_thread(run, "explain", "shop.example", "-f", str(tmp_path), "--flags", flags)
+    assert "backend default-web-80@hash (2 addresses of db.example)" in said
+    assert {"- 192.0.2.1:80 active -", "- 192.0.2.2:80 active -"} <= set(said)

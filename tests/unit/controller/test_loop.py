@@ -10,7 +10,7 @@ from remora.controller.cache import Cache
 from remora.controller.loop import Applied, ControlLoop
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configuration, Configurator
-from remora.kube.objects import EndpointSlice, Ingress, IngressClass, KubernetesObject, Service
+from remora.kube.objects import DnsAnswer, EndpointSlice, Ingress, IngressClass, KubernetesObject, ObjectMeta, Service
 from remora.kube.reflector import Relisted, Told
 from remora.kube.resources import Scope
 from remora.kube.wire import Decoder, Unreadable
@@ -45,6 +45,7 @@ class Bench:
         self.proxy = FakeProxy()
         self.applied: list[Applied] = []
         self.errors = 0
+        self.names: list[frozenset[str]] = []
         self.cache = Cache(SCOPES.values())
         settings = ProxySettings(state_directory="/nowhere")
         self.loop = ControlLoop(
@@ -54,6 +55,7 @@ class Bench:
             self.proxy,
             tell=self.applied.append,
             tell_failure=self._count,
+            ask_names=self.names.append,
         )
 
     def _count(self) -> None:
@@ -176,3 +178,31 @@ async def test_an_object_that_becomes_unreadable_is_a_problem_and_is_gone() -> N
         await bench.change(_ingress("a", "a.test"))
         await bench.until(lambda: len(bench.applied) == 3)
         assert bad.problem not in bench.applied[2].problems
+
+
+EXTERNAL = _make(Service, "web", spec={"type": "ExternalName", "externalName": "db.test"})
+
+
+def _dns_answer(*addresses: str) -> Told:
+    return Told(Scope(DnsAnswer), "MODIFIED", DnsAnswer(ObjectMeta("db.test"), addresses))
+
+
+async def test_what_is_served_first_waits_for_the_names_that_it_needs() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, EXTERNAL, _ingress("a", "a.test"))
+        await bench.until(lambda: bench.names == [frozenset(("db.test",))])
+        await asyncio.sleep(0.05)
+        assert bench.proxy.wanted == []
+        await bench.loop.inbox.put(_dns_answer("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        assert [one.address for one in bench.applied[0].model.backends[0].endpoints] == ["10.0.0.1"]
+
+
+async def test_it_does_not_wait_for_ever() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, EXTERNAL, _ingress("a", "a.test"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        assert bench.applied[0].model.backends[0].endpoints == ()
+        await bench.loop.inbox.put(_dns_answer("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert len(bench.applied[1].model.backends[0].endpoints) == 1
