@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from remora.annotations.values import ValueRefused, duration
+from remora.core.errors import HAProxyUnreachable
 from remora.core.names import NamespacedName
 from remora.model import Model
 from remora.observe.drain import LEFT, DrainState, describe, drain_state, is_over, servers_of
@@ -46,13 +47,13 @@ class ConnectionSource(Protocol):
 class Drains:
     """Answers for the Model that was told last.
 
-    Raises (all readings): HAProxyUnreachable if HAProxy does not say.
+    Raises (all readings): HAProxyUnreachable if HAProxy does not say, or nothing runs yet as far as is known.
     """
 
     def __init__(self, sessions: SessionReadings, connections: ConnectionSource) -> None:
         self._sessions = sessions
         self._connections = connections
-        self._model = Model()
+        self._model: Model | None = None
 
     def tell(self, model: Model) -> None:
         """Takes the Model that HAProxy runs from now on."""
@@ -77,9 +78,16 @@ class Drains:
         servers: set[str] = set()
         while True:
             # A pod that has left its Services may still finish requests on the servers that it had.
-            servers |= servers_of(self._model, question.pod).keys()
-            state = await self._read(question, servers)
             waited = clock() - begun
+            model = self._model
+            if model is None and waited < question.timeout:
+                # A controller that has just begun: that it knows no pod yet means nothing.
+                await asyncio.sleep(min(POLL, question.timeout - waited))
+                continue
+            if model is None:
+                raise HAProxyUnreachable("the controller does not know the pods yet")
+            servers |= servers_of(model, question.pod).keys()
+            state = await self._read(model, question, servers)
             if is_over(state, waited, timeout=question.timeout):
                 left = servers and not state.state
                 return msgspec.structs.replace(state, is_over=True, state=LEFT if left else state.state)
@@ -87,11 +95,10 @@ class Drains:
                 return state
             await asyncio.sleep(min(POLL, question.timeout - waited))
 
-    async def _read(self, question: DrainQuestion, servers: Collection[str]) -> DrainState:
+    async def _read(self, model: Model, question: DrainQuestion, servers: Collection[str]) -> DrainState:
         services = await self._sessions.read()
         connections = await self._connections.read_connections(servers) if servers else 0
-        model, digests = self._model, question.with_digests
-        return drain_state(model, services, question.pod, connections=connections, with_digests=digests)
+        return drain_state(model, services, question.pod, connections=connections, with_digests=question.with_digests)
 
 
 def parse_question(query: Mapping[str, str]) -> DrainQuestion:

@@ -21,8 +21,8 @@ class DrainState(msgspec.Struct, frozen=True):
     """A pod at one moment.
 
     `state` is `active` or `draining`, `left` if routes led to the pod before, or "" if none does. `tracking` says of how many
-    of the Services with session affinity the sessions are known: all, some or none. `sessions` and `in_use` are None where it is
-    none. `connections` are requests and WebSockets under way.
+    of the Services with session affinity the sessions are known: all, some or none; where it is none, `sessions` and `in_use`
+    are None. `connections` are requests and WebSockets under way.
     """
 
     namespace: str
@@ -81,7 +81,10 @@ def is_over(state: DrainState, waited: float, *, timeout: float) -> bool:
 
 
 def merged(states: Sequence[DrainState]) -> DrainState:
-    """What replicas say together of one pod; their answers have digests. A session that several saw counts once."""
+    """What replicas say together of one pod; if they are several their answers have digests. A session that several saw counts
+    once."""
+    if len(states) == 1:
+        return states[0]
     known = [state for state in states if state.sessions is not None]
     digests = frozenset[str]().union(*(state.digests for state in known))
     words = {state.state for state in states}

@@ -1,5 +1,6 @@
 """`GET /drain-wait`: what is read from the query, and how its answers look."""
 
+import asyncio
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 
 from remora.controller import drain
 from remora.controller.drain import Drains, parse_question
+from remora.core.errors import HAProxyUnreachable
 from remora.core.names import NamespacedName
 from remora.model import Model
 from remora.observe.drain import DrainState
@@ -82,6 +84,17 @@ async def test_a_pod_that_leaves_its_services_is_asked_about_on() -> None:
     assert answer.body.decode().strip() == f"no route leads to pod {ORIGIN.namespace}/a any more"
     assert answer.status == 200
     assert readings.asked == [{DRAINING.key}] * 5
+
+
+async def test_a_controller_that_has_just_begun_waits_and_does_not_call_a_pod_unknown() -> None:
+    found = Drains(Readings(), Readings())
+    with pytest.raises(HAProxyUnreachable, match="not know the pods yet"):
+        await found.answer(query(timeout="0"))
+    waiting = asyncio.create_task(found.answer(query(timeout="1m")))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    found.tell(ROUTED)
+    assert (await waiting).status == 200
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def test_replicas_that_saw_one_session_count_it_once() -> None:
     unknown = DrainState(POD.namespace, POD.name)
     assert merged([unknown, first]).sessions == 2
     assert merged([unknown, unknown]) == unknown
+    alone = drain_state(model(), [service("web", {"1", "2"})], POD, connections=1)
+    assert merged([alone]) == alone
 
 
 def test_a_pod_that_has_left_its_services_is_not_called_unknown() -> None:
