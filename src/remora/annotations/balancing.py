@@ -119,7 +119,7 @@ class Balancing:
         support=Support.PARTIAL,
         differs="Ingresses that disagree on one Service port each get what they ask for.",
         doc="Sends requests to the Service's cluster address instead of its pods; those of a headless Service go to its pods. "
-        "Sessions then last as long as the cluster's own proxy keeps them.",
+        "A session cookie then means nothing, since it names the one address.",
         accepts=("true", "false"),
         refuses=("yes", ""),
         haproxy=("add server",),
