@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from remora.core.names import NamespacedName
 from remora.model import (
     Affinity,
     BackendName,
@@ -21,6 +22,7 @@ from remora.observe.live_sessions import (
     live_sessions,
     live_window,
     session_digest,
+    sessions_by_pod,
 )
 from remora.plan.outcome import LiveSession
 from tests.support.models import HASHED, NAME, ORIGIN, backend, endpoint, host, model, route, sticky
@@ -28,8 +30,8 @@ from tests.support.models import HASHED, NAME, ORIGIN, backend, endpoint, host, 
 A, B = endpoint("a", 8080), endpoint("b", 8080)
 
 
-def tracked(affinity: Affinity | None = None, **policy: int) -> Affinity:
-    return msgspec.structs.replace(affinity or sticky(), sessions=SessionPolicy(tracking=True, **policy))
+def tracked(affinity: Affinity | None = None, *, idle_timeout: int | None = None) -> Affinity:
+    return msgspec.structs.replace(affinity or sticky(), sessions=SessionPolicy(tracking=True, idle_timeout=idle_timeout))
 
 
 def on(path: str, affinity: Affinity | None, name: BackendName = NAME) -> Route:
@@ -98,6 +100,19 @@ def test_what_the_model_does_not_know_is_not_counted() -> None:
     gone = seen(FIRST, "f" * 20, "1")
     stranger = seen(on("/stranger", tracked()), A.key, "2")
     assert counts(wanted, gone, stranger, seen(untracked, A.key, "3")) == {"a": 0}
+
+
+def test_a_pod_of_several_services_has_the_sessions_of_all() -> None:
+    first, *_ = live_sessions(MODEL, [seen(FIRST, A.key, "1"), seen(SECOND, A.key, "2")])
+    again = msgspec.structs.replace(first, service=NamespacedName("default", "same-pods"))
+    untracked = msgspec.structs.replace(first, service=NamespacedName("other", "web"), has_tracked=False)
+    found = sessions_by_pod([first, again, untracked])
+    assert found == {NamespacedName("default", "a"): 2, NamespacedName("default", "b"): 0}
+
+
+def test_what_is_no_pod_has_no_number_to_write() -> None:
+    bare = msgspec.structs.replace(A, pod="")
+    assert sessions_by_pod(live_sessions(model([host(FIRST)], [backend(bare)]), ())) == {}
 
 
 def test_a_draining_pod_says_so() -> None:

@@ -30,7 +30,7 @@ def show_sessions(told: Told, output: Output) -> None:
     for line in notes(told):
         say(f"{NOTE}{line}")
     if not told.report.services:
-        say("No Service has sessions: no Ingress asks for session affinity.")
+        say("No Service has sessions here: no Ingress that leads to one asks for session affinity.")
         return
     table(POD_COLUMNS, pod_rows(told.report.services))
     table(BROKEN_COLUMNS, broken_rows(told.report.services))
