@@ -17,6 +17,7 @@ from remora.model import (
     EndpointState,
     ExactPath,
     ForwardTo,
+    Learning,
     Model,
     NotFound,
     PathMatch,
@@ -28,6 +29,7 @@ from remora.model import (
     VirtualHost,
 )
 from remora.report.canaries import Side, decide
+from remora.report.learned import place_learned, session_name
 from remora.report.lifetimes import Judge
 from remora.report.losers import Loser, losers
 from remora.report.search import Found, Taker, find_route
@@ -179,6 +181,8 @@ def _through_backend(
         return _answered(said, "503: its backend has no endpoints")
     servers = _servers(backend, action, host, route)
     placement = place(action.affinity, request.cookies, servers, backend.balancing, judge)
+    if action.learning and servers:
+        placement = place_learned(action.learning, _session_name(action.learning, request), placement)
     is_hidden = not has_key and action.affinity is not None and _value(action, request) is not None and bool(servers)
     chosen = None if is_hidden else placement.server
     reason = "unknown here without the session key" if is_hidden else placement.reason
@@ -193,6 +197,10 @@ def _through_backend(
         session=f"{affinity.mode.value}: {reason}" if affinity else reason,
         pods=pods,
     )
+
+
+def _session_name(learning: Learning, request: Request) -> str:
+    return session_name(learning, path=request.path, query=request.query, cookies=request.cookies, headers=request.headers)
 
 
 def _count_words(backend: Backend, count: int) -> str:
