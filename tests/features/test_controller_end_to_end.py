@@ -322,3 +322,16 @@ async def test_near_pods_are_found_by_the_zone_of_the_own_node(bench: Bench) -> 
         await answers(controller, "web.test")
         reached = {json.loads((await controller.client.get("web.test"))[2])["pod"] for _ in range(6)}
         assert reached == {"b"}
+
+
+async def test_a_limit_counts_live_sessions_and_frees_the_places_of_those_that_ended(bench: Bench) -> None:
+    await bench.set_pods("a", "b")
+    limits = {"remora.io/session-limit": "2", "remora.io/session-idle-timeout": "2"}
+    bench.api.put("ingresses", _ingress("web", "web.test", annotations=STICKY | limits))
+    async with bench.controller() as controller:
+        await answers(controller, "web.test")  # the first session of four
+        three = [(await controller.client.get("web.test"))[0] for _ in range(3)]
+        assert three == [200, 200, 200]
+        status, headers, _ = await controller.client.get("web.test")
+        assert (status, headers["retry-after"]) == (503, "10")
+        await answers(controller, "web.test")

@@ -19,6 +19,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self.counts: list[Mapping[str, int]] = []
+        self.counted = asyncio.Event()
         self.failures = 2
 
     async def count_sessions(self, count: Callable[[tuple[LiveSession, ...]], Mapping[str, int]]) -> None:
@@ -26,6 +27,7 @@ class Proxy:
             self.failures -= 1
             raise HAProxyUnreachable("not yet")
         self.counts.append(count((SESSION,)))
+        self.counted.set()
 
 
 async def counts_of(*models: Model) -> list[Mapping[str, int]]:
@@ -34,8 +36,9 @@ async def counts_of(*models: Model) -> list[Mapping[str, int]]:
     running = asyncio.create_task(placement.run())
     for one in models:
         placement.tell(one)
-    for _ in range(50):
-        await asyncio.sleep(0)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await proxy.counted.wait()
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
