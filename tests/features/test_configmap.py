@@ -3,32 +3,41 @@
 import asyncio
 import contextlib
 import gzip
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
 from yarl import URL
 
-from remora.annotations.registry import parse_defaults
+from remora.annotations.registry import parse_defaults, setting_rows
+from remora.apply.binary import find_binary
+from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.executor import Executor
+from remora.apply.files import write_all
+from remora.apply.process import HAProxyProcess
 from remora.controller.cache import Cache
 from remora.controller.loop import Applied, ControlLoop
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
+from remora.haproxy.layout import Layout
 from remora.kube.objects import ConfigMap, EndpointPort, ObjectMeta
 from remora.kube.reflector import Relisted, Told
 from remora.kube.resources import Scope
 from remora.model import ForwardTo, Model, PrefixPath, RedirectToHost
+from remora.plan.decide import started
+from remora.plan.files import render_files
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.translate import Translator
 from remora.translate.options import proxy_options
-from remora.watch.snapshot import KINDS
+from remora.watch.snapshot import KINDS, Snapshot
 from tests.support.kubernetes import endpoint as slice_endpoint
 from tests.support.kubernetes import endpoint_slice, ingress, ingress_class, rule, service
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
@@ -249,6 +258,16 @@ async def test_blocked_networks_get_403_by_the_client_s_address(bench: Bench) ->
         assert got == status
 
 
+@pytest.mark.parametrize(
+    ("agent", "status"),
+    [("curl/8.0", 403), ("curl/8.01", 200), ("a BOT b", 403), ("Spider", 403), ("spider", 200), ("-i -f 'x' \"%", 403)],
+)
+async def test_blocked_agents_get_403(agent: str, status: int, bench: Bench) -> None:
+    await bench.configure(block_user_agents="curl/8.0,~*bot,~^Sp.der$,-i -f 'x' \"%", block_referers="~spam[.]example")
+    assert (await bench.client.get("web.example", headers={"User-Agent": agent}))[0] == status
+    assert (await bench.client.get("web.example", headers={"Referer": "http://spam.example/"}))[0] == 403
+
+
 async def over_tls(bench: Bench, path: str = "/", **context_options: object) -> aiohttp.ClientResponse:
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -368,6 +387,48 @@ async def test_headers_for_all_pods_and_all_clients_are_set(bench: Bench) -> Non
         found, headers, _ = await bench.client.get("web.example", path)
         assert (found, headers["x-frame-options"], headers["x-scheme"]) == (status, "DENY %[src] 'x'", "http")
         assert "content-type" not in headers
+
+
+ODD = (
+    "\n    http-request deny",
+    "a # b",
+    "a'b",
+    'a"b',
+    "a\\",
+    "}",
+    "%[src]",
+    "$HOME",
+    "${X}",
+    "~(",
+    "~*x{2}",
+    "-f /x",
+    "é",
+    ";",
+)
+EXAMPLES = [(row.global_key, text) for row in setting_rows() for text in (*row.accepts, *row.refuses)]
+
+
+async def test_haproxy_takes_the_program_of_any_configmap(proxy_settings: ProxySettings) -> None:
+    directory = Path(proxy_settings.state_directory)
+    layout = Layout(proxy_settings.state_directory)
+    process = HAProxyProcess(binary=find_binary(), directory=directory, files=())
+    ensure_default_certificate(Path(layout.certificate("default")))
+    draw = random.Random(7)
+    seen = set()
+    for _ in range(40):
+        data = {key: text + draw.choice(("", "", *ODD)) for key, text in draw.sample(EXAMPLES, 25)}
+        data |= {key: draw.choice(ODD) for key, _ in draw.sample(EXAMPLES, 8)}
+        # Whether these are to be had only the machine can tell.
+        for key in ("ssl-ciphers", "ssl-ecdh-curve", "bind-address", "max-worker-connections"):
+            data.pop(key, None)
+        config = ConfigMap(ObjectMeta("controller", "shop"), data=data)
+        snapshot = Snapshot().changed(ConfigMap, {config.key: config})
+        translation = Translator(RoutingSettings(session_key=b"k", configmap=config.key)).translate(snapshot, None)
+        wanted = Configurator(proxy_settings).configure(translation.model)
+        seen.add(wanted.digest)
+        write_all(render_files(wanted, started(wanted), layout))
+        await process.check([Path(file) for file in (layout.program, layout.peers, layout.backends)])
+    assert len(seen) > 20
 
 
 async def test_settings_that_haproxy_does_not_take_harm_nothing_else(

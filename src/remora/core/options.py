@@ -58,6 +58,8 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_backend_server_header: bool = False
     hide_headers: tuple[str, ...] = ()
     block_cidrs: tuple[str, ...] = ()
+    block_user_agents: tuple[str, ...] = ()
+    block_referers: tuple[str, ...] = ()
     upstream_keepalive_connections: int = 320
     use_gzip: bool = False
     enable_brotli: bool = False

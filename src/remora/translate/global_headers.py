@@ -34,8 +34,8 @@ def find_headers(
     if found is None:
         problem = Problem(owner, field, "SettingRefused", f"there is no ConfigMap {reference}", "no header is set")
         return (), (problem,)
-    headers = []
-    problems = []
+    headers: list[tuple[str, HeaderValue]] = []
+    problems: list[Problem] = []
     for name, text in sorted((found.data or {}).items()):
         value = _value(text.strip(), variables)
         fault = _fault(name, text.strip(), value, variables) if len(headers) < _MOST else f"there are more than {_MOST}"

@@ -16,6 +16,7 @@ from remora.core.names import ANY_HOST, Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
 from remora.translate.backends import BackendRef
+from remora.translate.blocking import without_faulty_patterns
 from remora.translate.classes import is_ours, missing_class
 from remora.translate.default_backend import default_backend_problems
 from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
@@ -39,7 +40,9 @@ class DefaultsUnit(Unit[Defaults], frozen=True):
     def run(self, view: View) -> Defaults:
         name = view.settings.configmap
         config_map = view.find(ConfigMap, name) if name else None
-        return parse_defaults(config_map.data or {}, object=config_map.ref) if config_map else Defaults()
+        if config_map is None:
+            return Defaults()
+        return without_faulty_patterns(parse_defaults(config_map.data or {}, object=config_map.ref), config_map.ref)
 
 
 class PathRule(msgspec.Struct, frozen=True, gc=False):

@@ -103,7 +103,7 @@ def test_case_means_nothing_in_a_key() -> None:
     assert find_nearest_setting("KEEP-ALIFE") == "keep-alive"
 
 
-@pytest.mark.parametrize("key", ["global-auth-url", "block-user-agents", "http-snippet", "global-auth-snippet"])
+@pytest.mark.parametrize("key", ["global-auth-url", "http-snippet", "global-auth-snippet"])
 def test_a_guard_that_is_not_honoured_closes(key: str) -> None:
     row = find_setting(key)
     assert row is not None

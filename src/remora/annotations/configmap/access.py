@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.configmap.values import networks
+from remora.annotations.configmap.values import matches, networks
 from remora.annotations.declare import global_setting, idle_setting, planned_setting
 
 _OFF = ("0", "f", "false", "off")
@@ -23,8 +23,26 @@ class Access:
         refuses=("192.0.2.0/33", "example.com", "192.0.2.1\n}"),
         haproxy=("http-request deny",),
     )
-    block_user_agents: str = planned_setting("block-user-agents", "User-Agents that get 403.", guards=True)
-    block_referers: str = planned_setting("block-referers", "Referers that get 403.", guards=True)
+    block_user_agents: tuple[str, ...] = global_setting(
+        "block-user-agents",
+        matches,
+        default=(),
+        guards=True,
+        doc="Requests with these User-Agents get 403: the whole text, or after `~` (in any case, `~*`) a regular expression.",
+        accepts=("~*bot,curl/8.0", "Bad Agent"),
+        refuses=("a\x00b", "x" * 300, "~"),
+        haproxy=("http-request deny",),
+    )
+    block_referers: tuple[str, ...] = global_setting(
+        "block-referers",
+        matches,
+        default=(),
+        guards=True,
+        doc="Requests with these Referers get 403; written as `block-user-agents`.",
+        accepts=("~*spam[.]example",),
+        refuses=("a\x7fb", "~*"),
+        haproxy=("http-request deny",),
+    )
     allow_snippets: str = planned_setting("allow-snippet-annotations", "Lets Ingresses have snippets.", usual=_OFF)
     word_blocklist: str = planned_setting(
         "annotation-value-word-blocklist", "Words that no annotation may hold; what an annotation says is data here."

@@ -132,3 +132,14 @@ def alphabet(pattern: str, what: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def matches(text: str) -> tuple[str, ...]:
+    """Texts between commas, or regular expressions behind `~` or `~*`, printable and none too long."""
+    found = comma_list(text)
+    for item in found:
+        if not re.fullmatch("[ -~]{1,256}", item) or item in ("~", "~*"):
+            raise ValueRefused(f"{shown(item)} is not a printable text of at most 256 characters")
+    if len(found) > _MOST_ADDRESSES:
+        raise ValueRefused(f"there are more than {_MOST_ADDRESSES}")
+    return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Who the client is, where a header says so; and clients that are refused by their address.
+"""Who the client is, where a header says so; and clients that are refused by their address or by what they call themselves.
 
 The walk through `X-Forwarded-For` goes from the right for as long as a hop is one of the trusted proxies: hop 0 is the
 connection's other end, and each hop is only looked for if the one before it is trusted, so anything else ends the walk.
@@ -7,7 +7,7 @@ connection's other end, and each hop is only looked for if the one before it is 
 from collections.abc import Iterator
 
 from remora.core.options import ProxyOptions
-from remora.haproxy.grammar import Directive, rule
+from remora.haproxy.grammar import Directive, directive, rule
 from remora.haproxy.process_rules import address_acl
 
 HOPS = 8
@@ -30,3 +30,14 @@ def request_rules(options: ProxyOptions) -> Iterator[Directive]:
     if options.block_cidrs:
         yield from address_acl("blocked", "src", options.block_cidrs)
         yield rule("http-request deny deny_status 403", when="blocked")
+    for header, wanted in (("user-agent", options.block_user_agents), ("referer", options.block_referers)):
+        for one in wanted:
+            yield directive("acl", f"blocked-{header}", f"req.fhdr({header})", *_match(one))
+        if wanted:
+            yield rule("http-request deny deny_status 403", when=f"blocked-{header}")
+
+
+def _match(wanted: str) -> tuple[str, ...]:
+    if wanted.startswith("~*"):
+        return "-m", "reg", "-i", "--", wanted[2:]
+    return ("-m", "reg", "--", wanted[1:]) if wanted.startswith("~") else ("-m", "str", "--", wanted)
