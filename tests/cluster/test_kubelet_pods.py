@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from remora.cluster.kubelet.images import Image
 from remora.cluster.kubelet.probes import probe_tcp
 from remora.cluster.kubelet.processes import find_identity
@@ -215,3 +217,54 @@ async def test_sidecar_runs_beside_the_containers_and_ends_after_them(tmp_path: 
         await until(lambda: cluster.pod("job")["status"]["phase"] == "Succeeded")
         assert await cluster.log("job") == "b'job'\n"
         assert await cluster.log("job", "helper") == "listening\n"
+
+
+@pytest.mark.parametrize("kind", ["exec", "httpGet", "sleep"])
+async def test_pre_stop_hook_runs_to_its_end_before_the_process_is_told_to_stop(kind: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    slow = {
+        "exec": {"command": ["sh", "-c", f"sleep 1; echo hook of $POD_NAME >> {notes}"]},
+        "httpGet": {"path": "/slow", "port": 8080},
+        "sleep": {"seconds": 1},
+    }
+    server = SERVER.replace("sys.exit(0)", f"(open({str(notes)!r}, 'a').write('TERM'), sys.exit(0))").replace(
+        "def do_GET(self):", f"def do_GET(self):\n        import time; time.sleep(1); open({str(notes)!r}, 'a').write('GET ')"
+    )
+    spec = pod("web", command=[sys.executable, "-c", server], lifecycle={"preStop": {kind: slow[kind]}})
+    spec["spec"]["terminationGracePeriodSeconds"] = 20
+    async with small_cluster(tmp_path) as cluster:
+        await cluster.registry.create("pods", spec)
+        await until(lambda: is_ready(cluster.pod("web")))
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await cluster.registry.delete("pods", "default", "web")
+        await until(lambda: not cluster.pods())
+        assert 1.0 <= loop.time() - begun < 19
+        assert notes.read_text() == {"exec": "hook of web\nTERM", "httpGet": "GET TERM", "sleep": "TERM"}[kind]
+
+
+@pytest.mark.parametrize("hook", [{"exec": {"command": ["sleep", "60"]}}, {"sleep": {"seconds": 60}}])
+async def test_hook_that_takes_longer_than_the_grace_period_is_cut_and_the_process_still_told(
+    hook: dict[str, Any], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    server = SERVER.replace("sys.exit(0)", f"(open({str(notes)!r}, 'a').write('TERM'), sys.exit(0))")
+    spec = pod("web", command=[sys.executable, "-c", server], lifecycle={"preStop": hook})
+    spec["spec"]["terminationGracePeriodSeconds"] = 2
+    async with small_cluster(tmp_path) as cluster:
+        await cluster.registry.create("pods", spec)
+        await until(lambda: is_ready(cluster.pod("web")))
+        await cluster.registry.delete("pods", "default", "web")
+        await until(lambda: not cluster.pods())
+        assert notes.read_text() == "TERM"
+
+
+async def test_hook_that_fails_is_told_and_the_pod_ends_all_the_same(tmp_path: Path) -> None:
+    spec = pod("web", lifecycle={"preStop": {"exec": {"command": ["sh", "-c", "echo nobody waits; exit 3"]}}})
+    async with small_cluster(tmp_path) as cluster:
+        await cluster.registry.create("pods", spec)
+        await until(lambda: is_ready(cluster.pod("web")))
+        await cluster.registry.delete("pods", "default", "web")
+        await until(lambda: not cluster.pods())
+        told = [event["message"] for event in cluster.events_of("web") if event["reason"] == "FailedPreStopHook"]
+        assert told == ["nobody waits"]

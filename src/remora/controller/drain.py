@@ -19,8 +19,9 @@ LONGEST = 24 * 3600
 """Seconds that one question may wait."""
 DEFAULT_TIMEOUT = "30s"
 
-OVER, UNKNOWN, STILL_THERE, UNREADABLE = 200, 404, 504, 400
-"""Statuses of an answer in text. One in JSON has 200 and says itself how it is: proxies take 504 for their own."""
+OVER, UNKNOWN, STILL_THERE, UNREADABLE = 200, 404, 409, 400
+"""Statuses of an answer in text; none of them is one after which clients try again. One in JSON has 200, and says itself how it
+is."""
 
 
 class DrainQuestion(msgspec.Struct, frozen=True):

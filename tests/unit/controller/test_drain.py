@@ -65,7 +65,7 @@ async def test_it_answers_when_the_last_session_is_gone() -> None:
 
 async def test_it_answers_when_the_time_is_up() -> None:
     answer = await drains(Readings(1000)).answer(query(timeout="0"))
-    assert (answer.status, answer.content_type) == (504, "text/plain")
+    assert (answer.status, answer.content_type) == (409, "text/plain")
     assert b"1000 live sessions" in answer.body
     told = await drains(Readings(1000)).answer(query(timeout="0", output="json"))
     assert told.status == 200
