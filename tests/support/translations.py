@@ -123,22 +123,12 @@ def _route(route: Route) -> dict[str, Any]:
 def _action(action: RouteAction) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     match action:
-        case ForwardTo(backend=backend, affinity=affinity, rewrite=rewrite, upstream_host=upstream_host):
+        case ForwardTo(backend=backend):
             shown["to"] = str(backend)
             if stand_in := action.stand_in:
                 shown["stands in for"] = " ".join(msgspec.structs.astuple(stand_in.context))
                 shown["path"] = "/" if stand_in.at_root else "as it is"
-            if upstream_host:
-                client = f"<{upstream_host.client.value}>" if upstream_host.client else ""
-                shown["host"] = f"{upstream_host.before}{client}{upstream_host.after}"
-            if action.forwarded_prefix:
-                shown["tells prefix"] = action.forwarded_prefix
-            if rewrite:
-                shown["rewrite"] = _rewrite(rewrite)
-            if affinity:
-                shown["cookie"] = _affinity(affinity)
-            if action.hash_by:
-                shown["hash"] = _hash(action.hash_by)
+            shown |= _done_to_requests(action)
         case RedirectTo(location=location, status=status, base=base):
             path = "" if not location.startswith("/") else f" of {base.value}"
             shown["redirect"] = f"{status} {location}{path}"
@@ -148,6 +138,22 @@ def _action(action: RouteAction) -> dict[str, Any]:
             shown["not found"] = True
         case Unavailable():
             shown["closed"] = True
+    return shown
+
+
+def _done_to_requests(action: ForwardTo) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if host := action.upstream_host:
+        client = f"<{host.client.value}>" if host.client else ""
+        shown["host"] = f"{host.before}{client}{host.after}"
+    if action.forwarded_prefix:
+        shown["tells prefix"] = action.forwarded_prefix
+    if action.rewrite:
+        shown["rewrite"] = _rewrite(action.rewrite)
+    if action.affinity:
+        shown["cookie"] = _affinity(action.affinity)
+    if action.hash_by:
+        shown["hash"] = _hash(action.hash_by)
     return shown
 
 

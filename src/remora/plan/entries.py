@@ -87,7 +87,8 @@ def _gone(running: Running, after: Running) -> Iterator[Hostname]:
 
 def _names_any(part: HostPart, backends: set[str]) -> bool:
     regexes = (record for _, record in part.regex_routes)
-    records = [*part.routes.values(), *part.folded_routes.values(), *regexes, *part.canary_routes.values(), *part.error_routes.values()]
+    by_route = (*part.canary_routes.values(), *part.error_routes.values())
+    records = [*part.routes.values(), *part.folded_routes.values(), *regexes, *by_route]
     return any(record.over_tls in backends or record.over_http in backends for record in records)
 
 
