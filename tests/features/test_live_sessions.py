@@ -65,6 +65,19 @@ async def test_as_many_sessions_are_counted_on_every_pod_as_clients_hold(
     assert await counts(executor, wanted) == {"a": 0, "b": 0, "c": 0} | Counter(pod for pod, _ in held)
 
 
+async def test_many_who_ask_at_once_cost_one_dump(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = tracked(AffinityMode.PERSISTENT, endpoint("a", await pods.start("a")))
+    await executor.apply(Configurator(proxy_settings).configure(wanted))
+    await visit(client)
+    monkeypatch.setattr("remora.apply.executor.SESSIONS_AGE", 60.0)
+    first, *others = await asyncio.gather(*(executor.read_sessions() for _ in range(5)))
+    await visit(client)
+    assert len(first) == 1
+    assert all(other is first for other in (*others, await executor.read_sessions()))
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_one_session_is_found_by_its_cookie(
     mode: AffinityMode, executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client

@@ -1,9 +1,10 @@
 import logging
+from collections.abc import Mapping
 
 import aiohttp
 import pytest
 
-from remora.core.errors import ConfigurationError
+from remora.core.errors import ConfigurationError, HAProxyUnreachable
 from remora.observe.health import Health, listening
 from remora.observe.logs import JsonFormatter
 from tests.support.proxy import free_ports
@@ -43,6 +44,24 @@ async def test_a_port_in_use_is_named_and_one_address_of_two_is_enough(caplog: p
                 pass
         async with listening(Health(), _no_metrics, hosts=["127.0.0.1", "127.0.0.2"], port=port, health_path="/healthz"):
             assert f"not served on 127.0.0.1 port {port}" in caplog.text
+
+
+async def test_what_haproxy_does_not_say_is_no_answer_rather_than_an_empty_one() -> None:
+    async def known(query: Mapping[str, str]) -> bytes:
+        return query.get("pod", "none").encode()
+
+    async def unknown(_: Mapping[str, str]) -> bytes:
+        raise HAProxyUnreachable("nobody answers")
+
+    (port,) = free_ports(1)
+    answers = {"/known": known, "/unknown": unknown}
+    async with (
+        listening(Health(), _no_metrics, answers=answers, hosts=["127.0.0.1"], port=port, health_path="/healthz"),
+        aiohttp.ClientSession() as session,
+    ):
+        assert await _ask(port, "/unknown") == [503]
+        async with session.get(f"http://127.0.0.1:{port}/known?pod=a") as response:
+            assert (response.content_type, await response.read()) == ("application/json", b"a")
 
 
 def test_a_json_log_line_is_one_object() -> None:
