@@ -10,7 +10,7 @@ from remora.translate.blocking import without_faulty_patterns
 OWNER = ObjectRef("ConfigMap", NamespacedName("remora", "controller"))
 
 
-@pytest.mark.parametrize("pattern", ["~(", "~*a{1,99999}", "good,~["])
+@pytest.mark.parametrize("pattern", ["~(", "~*a{99999}", "good,~["])
 def test_a_faulty_pattern_closes(pattern: str) -> None:
     defaults = parse_defaults({"block-user-agents": pattern, "block-referers": "~fine"}, object=OWNER)
     found = without_faulty_patterns(defaults, OWNER)
