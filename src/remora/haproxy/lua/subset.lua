@@ -3,6 +3,7 @@
 -- Rendezvous hashing: a server that comes takes one place in the subsets that it now belongs to, one that goes frees one, and
 -- all replicas agree. HAProxy's own hash would give a key one server, or with a random part in the key the same one twice.
 
+local MOST_KEYS = 10000 -- whose subsets are kept, until the servers are looked up again
 local MIX = 0x9E3779B97F4A7C15
 
 -- A score of a server for a key; every bit of both changes it (the finaliser of splitmix64).
@@ -21,7 +22,7 @@ local function servers_of(transaction)
   local now = core.now().sec
   local entry = kept[name]
   if not entry or entry.looked_at ~= now then
-    entry = { looked_at = now }
+    entry = { looked_at = now, subsets = {}, keys = 0 }
     for server_name, server in pairs(core.backends[name].servers) do
       if not server:is_draining() and not server:get_stats().status:find("MAINT", 1, true) then
         entry[#entry + 1] = { name = server_name, hash = transaction.c:xxh64(server_name) }
@@ -44,13 +45,28 @@ local function place(highest, size, candidate, points)
   end
 end
 
+-- Two Ingresses may want subsets of different sizes of one backend.
+local function subset_of(servers, key, size)
+  local name = key ~ size * MIX
+  local highest = servers.subsets[name]
+  if highest then
+    return highest
+  end
+  highest = {}
+  for _, server in ipairs(servers) do
+    place(highest, size, server, score(key, server.hash))
+  end
+  if servers.keys < MOST_KEYS then
+    servers.keys = servers.keys + 1
+    servers.subsets[name] = highest
+  end
+  return highest
+end
+
 core.register_action("choose_of_subset", { "http-req" }, function(transaction)
   local size = tonumber(transaction:get_var("txn.subset")) or 1
   local key = transaction.c:xxh64(transaction:get_var("txn.key"))
-  local highest = {}
-  for _, server in ipairs(servers_of(transaction)) do
-    place(highest, size, server, score(key, server.hash))
-  end
+  local highest = subset_of(servers_of(transaction), key, size)
   if #highest > 0 then
     transaction:set_var("txn.member", highest[math.random(#highest)].name)
   end
