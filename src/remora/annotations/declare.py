@@ -166,9 +166,7 @@ def planned_setting(key: str, doc: str, *, usual: tuple[str, ...] = (), guards: 
 def idle_setting(key: str, doc: str, differs: str) -> str:
     """A field for a key of ingress-nginx's ConfigMap with which there is nothing to do; `differs` says why."""
     support = Support.WITHOUT_EFFECT
-    row = Row(
-        name="", global_key=key, parse=str, default="", doc=doc, scope=Scope.GLOBAL, support=support, differs=differs
-    )
+    row = Row(name="", global_key=key, parse=str, default="", doc=doc, scope=Scope.GLOBAL, support=support, differs=differs)
     return cast(str, _field(row))
 
 

@@ -306,9 +306,7 @@ def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directi
     yield from response_headers.rules(header_names, layout.map(Map.RESPONSE_HEADERS))
 
 
-def _class_section(
-    kind: BackendClass, layout: Layout, policies: tuple[Directive, ...], options: ProxyOptions
-) -> Section:
+def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive, ...], options: ProxyOptions) -> Section:
     lines = list(_balancing(kind.algorithm))
     if not options.upstream_keepalive_connections:
         lines.append(rule("option httpclose"))
