@@ -170,7 +170,9 @@ class FakeApi:
         self.patches.append((f"{plural}/{key[0]}/{key[1]}/{subresource}", patch))
         if key not in self.objects[plural]:
             return _status(404, "NotFound", "not found")
-        return web.json_response(self.put(plural, {**self.objects[plural][key], **patch}))
+        stored = self.objects[plural][key]
+        metadata = {**stored["metadata"], **patch.get("metadata", {})}
+        return web.json_response(self.put(plural, {**stored, **patch, "metadata": metadata}))
 
 
 @asynccontextmanager
