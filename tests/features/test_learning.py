@@ -1,7 +1,9 @@
 """Sessions that the application names, on the real HAProxy: learned from answers, followed in requests."""
 
+import asyncio
 import json
 
+import msgspec
 import pytest
 
 from remora.apply.executor import Executor
@@ -184,3 +186,18 @@ async def test_learning_begins_and_ends_without_a_reload_and_is_adopted(
         assert (await successor.apply(renamed)).kind is OutcomeKind.RUNTIME
         assert len({await visitor.get("one") for _ in range(6)}) == 3
         assert (await successor.apply(plain)).kind is OutcomeKind.RUNTIME
+
+
+async def test_a_session_is_kept_by_visits_and_forgotten_without(
+    proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    brief = msgspec.structs.replace(proxy_settings, learned_table_expire=3)
+    async with running_executor(brief) as executor:
+        await executor.apply(Configurator(brief).configure(learning_model(HEADER, *await three(pods))))
+        visitor = Visitor(client, HEADER)
+        pod = await visitor.get("", "mcp-session-id: one")
+        for _ in range(8):
+            await asyncio.sleep(0.5)
+            assert await visitor.get("one", status=404) == pod
+        await asyncio.sleep(4)
+        assert len({await visitor.get("one", status=404) for _ in range(6)}) == 3

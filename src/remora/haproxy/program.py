@@ -89,7 +89,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
-        yield _class_section(kind, layout, policies, settings.options)
+        yield _class_section(kind, settings, policies)
     yield from _fixed_backends()
     yield _bookkeeping_section(layout)
     yield from error_pages.sections(
@@ -306,7 +306,8 @@ def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directi
     yield from response_headers.rules(header_names, layout.map(Map.RESPONSE_HEADERS))
 
 
-def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive, ...], options: ProxyOptions) -> Section:
+def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[Directive, ...]) -> Section:
+    layout, options = Layout(settings.state_directory), settings.options
     lines = list(_balancing(kind.algorithm))
     if not options.upstream_keepalive_connections:
         lines.append(rule("option httpclose"))
@@ -319,7 +320,7 @@ def _class_section(kind: BackendClass, layout: Layout, policies: tuple[Directive
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
         if kind.sessions:
             lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))
-            lines += learning.response_rules()
+            lines += learning.response_rules(settings.learned_table_expire)
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}

@@ -62,8 +62,8 @@ def choosing_rules() -> Iterator[Directive]:
     yield rule("use-server", "%[var(txn.learned)]", when=_IS_LEARNED)
 
 
-def response_rules() -> Iterator[Directive]:
-    """Learns from an answer of a pod, and keeps a session that was followed from being forgotten."""
+def response_rules(expire: int) -> Iterator[Directive]:
+    """Learns from an answer of a pod, and keeps a session that was followed from being forgotten. `expire` is the table's."""
     has_cookie = f"{_is_in(NamedIn.COOKIE)} {{ res.hdr_cnt(set-cookie) gt 0 }}"
     is_other = f"{_LEARNS} !{_is_in(NamedIn.COOKIE)}"
     for when in (has_cookie, is_other):
@@ -75,17 +75,21 @@ def response_rules() -> Iterator[Directive]:
     not_named = f"!{{ var(txn.named) {by_name.FOUND} }}"
     yield rule("http-response set-var(txn.named)", by_name.header(_NAME), when=f"{is_other} {not_named}")
     yield rule("http-response set-var(txn.answer_key)", _key("named"), when=_is_named("named"))
-    yield from _learning_rules()
+    yield from _learning_rules(expire)
 
 
-def _learning_rules() -> Iterator[Directive]:
+def _learning_rules(expire: int) -> Iterator[Directive]:
     is_named = "{ var(txn.answer_key) -m found }"
     is_same = "{ var(txn.answer_key),strcmp(txn.learned_key) eq 0 }"
     # A pod that names the session has it, even if it was another's when the request came.
     for is_moved in (f"!{is_same}", "!{ srv_name,strcmp(txn.learned) eq 0 }"):
         yield rule("http-response unset-var(txn.learned)", when=f"{is_named} {is_moved}")
     yield rule("http-response set-var(txn.learned_key)", "var(txn.answer_key)", when=is_named)
-    for when in (is_named, _IS_LEARNED, "{ var(txn.learned_key) -m found } { status lt 400 }"):
+    # Every touch is told to the other replicas, so a session is touched when a hundredth of its time has passed.
+    is_idle = f"{{ var(txn.learned_key),table_idle({TABLE}) gt {expire * 10} }}"
+    is_new = "{ var(txn.learned_key) -m found } { status lt 400 }"
+    followed = (f"{_IS_LEARNED} {is_idle}", f"{_IS_LEARNED} {{ status 101 }}")
+    for when in (f"{is_named} !{_IS_LEARNED}", f"{is_new} !{_IS_LEARNED}", *followed):
         yield rule("http-response track-sc2", "var(txn.learned_key)", "table", TABLE, when=when)
     for number, (first, length) in enumerate(WORDS):
         word = f"srv_name,bytes({first},{length}),hex2i"
