@@ -34,7 +34,7 @@ def request_rules(algorithm: Algorithm, servers_map: str, *, keeps: str = "") ->
         yield rule("http-request set-var(txn.former_server)", find, when=is_former)
     if algorithm is Algorithm.BALANCED:
         # Our own sessions have a `~`, and what is no cookie at all has a semicolon; the key of a new session is made later.
-        is_former = "!{ var(txn.value) -m sub ~ ; } { var(txn.value) -m len gt 0 }"
+        is_former = "!{ var(txn.value) -m sub ~ ; } { var(txn.value) -m len gt 0 } !{ var(txn.former_server) -m found }"
         yield rule("http-request lua.find_former_server", when=is_former)
         is_found = "{ var(txn.former_server) -m found }"
         yield rule(f"http-request set-var(txn.key) str({KEPT})", when=f"{is_found} {keeps}".rstrip())

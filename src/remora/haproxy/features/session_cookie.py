@@ -27,12 +27,13 @@ from remora.model import Affinity, CookieFormat
 _NEW_IDENTIFIER = "uuid(),regsub(-,,g)"
 _MUST_ISSUE = "http-request set-var(txn.issue) bool(true)"
 _NAMED = "{ var(txn.id) -m found }"
-_NO_VALUE = "!{ var(txn.value) -m len gt 0 }"
+_HAS_VALUE = "{ var(txn.value) -m len gt 0 }"
+_NO_VALUE = f"!{_HAS_VALUE}"
 _NEW_FORMER_KEY = "%[date].%[rand(1000)].%[rand(65536)].%[rand(1000000)]"
 """Random text such as ingress-nginx makes."""
 
 _TRACKED, _FORMER, _NAMELESS = "tgu"
-"""Letters in a route's cookie policy: its sessions are tracked; cookies of ingress-nginx's are issued; and without identifier."""
+"""Letters in a route's cookie policy: sessions are tracked; cookies of ingress-nginx's are issued; without an identifier."""
 
 
 def is_wanted(policy: Affinity) -> bool:
@@ -70,7 +71,7 @@ def _letters(policy: Affinity) -> Iterator[tuple[str, bool]]:
 
 def has(letter: str) -> str:
     """Holds for requests of routes with the switch."""
-    return f"{{ var(txn.policy),field(6,|) -m sub {letter} }}"
+    return f"{{ var(txn.letters) -m sub {letter} }}"
 
 
 def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str, placements_map: str) -> Iterator[Directive]:
@@ -80,6 +81,7 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str, pla
     """
     yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
     yield rule("http-request set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
+    yield rule("http-request set-var(txn.letters)", "var(txn.policy),field(6,|)")
     yield rule("http-request set-var(txn.whole)", affinity.FIND_WHOLE)
     yield rule("http-request unset-var(txn.whole)", when="{ var(txn.whole) -m sub ; }")
     yield from _stamp_rules()
@@ -94,13 +96,14 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str, pla
         yield rule("http-request set-var(txn.key)", "var(txn.key),field(1,.)", when="{ var(txn.value) -m sub ~ }")
         yield rule("http-request set-var-fmt(txn.key)", _NEW_FORMER_KEY, when=f"{_NO_VALUE} {has(_FORMER)}")
         yield rule("http-request set-var(txn.key)", "var(txn.id)", when="!{ var(txn.key) -m len gt 0 }")
+        yield from _owner_rules()
     yield from former_sessions.request_rules(kind.algorithm, servers_map, keeps=f"!{has(_FORMER)}")
     yield from _former_rules(kind.algorithm)
     wants = has(placement.LETTER)
     yield from placement.request_rules(kind.algorithm, is_on=wants, placements_map=placements_map, servers_map=servers_map)
     if kind.algorithm is Algorithm.BALANCED:
-        is_new = f"{_NO_VALUE} {has(_FORMER)} !{{ var(txn.placed) -m found }}"
-        yield rule("http-request lua.find_former_server", when=is_new)
+        is_open = "!{ var(txn.placed) -m found } !{ var(txn.former_server) -m found }"
+        yield rule("http-request lua.find_former_server", when=f"{_NO_VALUE} {has(_FORMER)} {is_open}")
         yield rule("http-request lua.know_ring", when=f"{has(_FORMER)} {{ var(txn.placed) -m found }}")
     yield from affinity.agent_rules()
 
@@ -113,14 +116,23 @@ def _stamp_rules() -> Iterator[Directive]:
 
 def _identifier_rules() -> Iterator[Directive]:
     yield rule("http-request set-var(txn.id)", "var(txn.stamp),field(1,.)", when=f"!{has(_NAMELESS)}")
-    is_new = f"!{has(_NAMELESS)} !{{ var(txn.id) -m reg {session_tracking.IDENTIFIER} }}"
-    yield rule(_MUST_ISSUE, when=is_new)
-    yield rule("http-request set-var(txn.id)", _NEW_IDENTIFIER, when=is_new)
+    is_known = f"{{ var(txn.id) -m reg {session_tracking.IDENTIFIER} }}"
+    yield rule("http-request set-var(txn.fresh) bool(true)", when=f"!{has(_NAMELESS)} !{is_known}")
+    yield rule(_MUST_ISSUE, when="{ var(txn.fresh) -m found }")
+    yield rule("http-request set-var(txn.id)", _NEW_IDENTIFIER, when="{ var(txn.fresh) -m found }")
+
+
+def _owner_rules() -> Iterator[Directive]:
+    """Asks the ring without the price of a Lua action, which is left for when there is no ring yet."""
+    is_asked = f"{has(_FORMER)} !{{ var(txn.value) -m sub ~ }}"
+    goes_by_ring = f"{is_asked} {_HAS_VALUE} || {is_asked} !{has(placement.LETTER)}"
+    yield rule("http-request set-var(txn.owner)", "be_name,concat(/,txn.key),lua.owner_of_key", when=goes_by_ring)
+    yield rule("http-request set-var(txn.former_server)", "var(txn.owner)", when="{ var(txn.owner) -m len gt 0 }")
 
 
 def _former_rules(algorithm: Algorithm) -> Iterator[Directive]:
     """Where ingress-nginx's format is issued, its cookies are followed as they are, and ours get another."""
-    follows = f"{has(_FORMER)} {{ var(txn.former_server) -m found }}"
+    follows = f"{has(_FORMER)} {{ var(txn.former_server) -m found }} {_HAS_VALUE}"
     yield rule("http-request set-var(txn.session)", "var(txn.former_server)", when=follows)
     if algorithm is Algorithm.PERSISTENT:
         yield rule(_MUST_ISSUE, when=f"{has(_FORMER)} !{{ var(txn.former_server) -m found }}")
@@ -133,6 +145,7 @@ def response_rules(kind: BackendClass, *, servers_map: str) -> Iterator[Directiv
     """Tracks the session, and sends the cookie of one that is new, has moved or is to have another."""
     yield from session_tracking.response_rules(has(_TRACKED))
     yield from placement.response_rules()
+    yield rule("http-after-response allow", when="!{ var(txn.issue) -m found } { srv_name,strcmp(txn.session) eq 0 }")
     yield rule("http-after-response allow", when="!{ srv_name -m found }")
     yield from broken_sessions.response_rules(kind.algorithm, servers_map=servers_map)
     elsewhere = "!{ srv_name,strcmp(txn.session) eq 0 }"

@@ -30,7 +30,7 @@ _IN_HEX = "bytes(4,4),hex,lower"
 _NEVER = 1 << 40
 _KEY = "proc.lifetime_key"
 _SIGNATURE = f"hmac(sha256,{_KEY}),hex,lower,bytes(0,16)"
-_IS_STAMPED = f"{{ var(txn.policy),field(6,|) -m sub {STAMPED} }}"
+_IS_STAMPED = f"{{ var(txn.letters) -m sub {STAMPED} }}"
 _HAS_STAMP = "{ var(txn.signature) -m len gt 0 }"
 
 
@@ -124,5 +124,5 @@ def response_rules() -> Iterator[Directive]:
     yield rule(stamp, f"%[var(txn.id)].{times}", when=_IS_STAMPED)
     yield rule(stamp, f"%[var(txn.stamp)].%[var(txn.stamp),{_SIGNATURE}]", when=_IS_STAMPED)
     # A new stamp must not make the cookie live longer than it was to live from the beginning, unless it slides.
-    keeps_age = f"{_IS_STAMPED} !{{ var(txn.policy),field(6,|) -m sub {SLIDING} }}"
+    keeps_age = f"{_IS_STAMPED} !{{ var(txn.letters) -m sub {SLIDING} }}"
     yield rule("http-after-response set-var(txn.begun)", "var(txn.began)", when=keeps_age)

@@ -1,6 +1,6 @@
 """Live sessions, counted by HAProxy in a stick table: one entry for every session on a route that is tracked.
 
-The table's keys are `route/server/identifier`. They mean the same on every replica, and nothing else of a route is in the table,
+The table's keys are `route/server/identifier`. They mean the same on every replica, and nothing else of a route is in it,
 so its definition never changes with an Ingress. The entry belongs to the pod that answered, whichever was meant, and one
 that a stream is using (a WebSocket) does not expire.
 """

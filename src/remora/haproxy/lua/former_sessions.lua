@@ -5,7 +5,7 @@
 -- cookie of ours afterwards.
 
 local POINTS = 160
-local BUCKETS = 1 << 16
+local MOST_BITS = 16
 local NODES_AT_ONCE = 10
 local TRIES_PER_NODE = 20 -- a pod with half of its fair share of the ring is missed once in 20,000 times
 local MOST_TRIES = 20000
@@ -45,15 +45,25 @@ local function crc32_of_number(number, before)
   return crc ~ 0xFFFFFFFF
 end
 
--- Points in buckets by their upper half, so that no sorting of a whole ring stands still all other requests.
+-- Buckets by the upper bits of points, about as many as points: none is long, and none is looked for in vain for long.
+local function shift_of(count)
+  local bits = 1
+  while bits < MOST_BITS and 1 << bits < count * POINTS do
+    bits = bits + 1
+  end
+  return 32 - bits
+end
+
+-- Points in buckets, so that no sorting of a whole ring stands still all other requests.
 local function add_points(ring, node)
+  local shift = ring.shift
   local start = crc32(node.text)
   local point = crc32_of_number(0, start)
   for _ = 1, POINTS do
-    local bucket = ring[point >> 16]
+    local bucket = ring[point >> shift]
     if not bucket then
       bucket = {}
-      ring[point >> 16] = bucket
+      ring[point >> shift] = bucket
     end
     bucket[#bucket + 1] = { point = point, name = node.name }
     point = crc32_of_number(point, start)
@@ -71,9 +81,10 @@ local function first_at_or_after(bucket, hash)
 end
 
 local function owner(ring, hash)
-  for number = hash >> 16, (hash >> 16) + BUCKETS do
-    local bucket = ring[number % BUCKETS]
-    local found = bucket and first_at_or_after(bucket, number == hash >> 16 and hash or 0)
+  local first, count = hash >> ring.shift, 1 << (32 - ring.shift)
+  for number = first, first + count do
+    local bucket = ring[number & (count - 1)]
+    local found = bucket and first_at_or_after(bucket, number == first and hash or 0)
     if found then
       return found.name
     end
@@ -96,7 +107,7 @@ end
 local kept = {}
 
 local function build(entry, nodes)
-  local ring = {}
+  local ring = { shift = shift_of(#nodes) }
   for index, node in ipairs(nodes) do
     add_points(ring, node)
     if index % NODES_AT_ONCE == 0 then
@@ -152,6 +163,13 @@ core.register_action("find_former_server", { "http-req" }, function(transaction)
   if entry.ring then
     transaction:set_var("txn.former_server", owner(entry.ring, crc32(key)))
   end
+end)
+
+-- The server that the ring gives a key, "" if there is no ring yet; the place is `backend/key`.
+core.register_converters("owner_of_key", function(place)
+  local backend, key = place:match("^([^/]+)/(.*)$")
+  local entry = entry_for(backend)
+  return entry.ring and owner(entry.ring, crc32(key)) or ""
 end)
 
 local function has_node(entry, name)
