@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -335,3 +336,27 @@ async def test_a_limit_counts_live_sessions_and_frees_the_places_of_those_that_e
         status, headers, _ = await controller.client.get("web.test")
         assert (status, headers["retry-after"]) == (503, "10")
         await answers(controller, "web.test")
+
+
+async def test_the_session_key_signs_lifetimes_and_the_flag_chooses_the_cookies(bench: Bench) -> None:
+    await bench.set_pods("a", "b")
+    own = {"remora.io/session-idle-timeout": "15m", "remora.io/session-cookie-format": "remora"}
+    bench.api.put("ingresses", _ingress("timed", "timed.example", annotations=STICKY | own))
+    bench.api.put("ingresses", _ingress("theirs", "theirs.example", annotations=STICKY))
+    async with bench.controller("--session-cookie-format=ingress-nginx") as controller:
+        await answers(controller, "timed.example")
+        await answers(controller, "theirs.example")
+        issued = (await controller.client.get("timed.example"))[1]["set-cookie"].partition(";")[0]
+        identifier, *_, signature = issued.partition("=")[2].partition("~")[0].split(".")
+        assert len(identifier) == 32
+        assert len(signature) == 16
+        _, headers, body = await controller.client.get("timed.example", cookie=issued)
+        assert "set-cookie" not in headers
+        theirs = (await controller.client.get("theirs.example"))[1]["set-cookie"]
+        assert re.match(r"stick=[0-9a-f]{32}\|[0-9a-f]{32};", theirs)
+        await controller.kill(signal.SIGKILL)
+    async with bench.controller() as successor:  # it makes the same key of the same Secret
+        await answers(successor, "timed.example")
+        _, headers, again = await successor.client.get("timed.example", cookie=issued)
+        assert "set-cookie" not in headers
+        assert json.loads(again)["pod"] == json.loads(body)["pod"]

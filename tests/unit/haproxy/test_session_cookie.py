@@ -6,12 +6,12 @@ from remora.haproxy.features.affinity import cookie_policy
 from remora.haproxy.features.session_cookie import is_wanted, whole_policy
 from remora.haproxy.features.session_lifetime import derive_key
 from remora.haproxy.program import program_digest, render_program
-from remora.model import Affinity, CookieFormat, SessionPolicy
+from remora.model import Affinity, AffinityMode, CookieFormat, SessionPolicy
 from tests.support.models import sticky
 
 
-def affinity(sessions: SessionPolicy, **attributes: object) -> Affinity:
-    return msgspec.structs.replace(sticky(**attributes), sessions=sessions, former_name="shop-web-80")
+def affinity(sessions: SessionPolicy, **attributes: int) -> Affinity:
+    return msgspec.structs.replace(sticky(AffinityMode.PERSISTENT, **attributes), sessions=sessions, former_name="shop-web-80")
 
 
 def test_a_route_that_wants_nothing_more_has_the_policy_that_it_had() -> None:
