@@ -43,8 +43,8 @@ class Sessions:
         scope=Scope.ROUTE,
         global_key="session-cookie-partitioned",
         own=True,
-        doc="`true` adds the attributes Partitioned and Secure to the cookie: a page that is embedded in several sites then has "
-        "a session in each.",
+        doc="`true` adds the attributes Partitioned and Secure to the cookie: a page that is embedded in several sites then "
+        "has a session in each.",
         accepts=("true", "false"),
         refuses=("yes",),
         haproxy=("http-after-response add-header Set-Cookie",),
@@ -68,8 +68,8 @@ class Sessions:
         scope=Scope.ROUTE,
         global_key="session-idle-timeout",
         own=True,
-        doc="After how long without a request a session ends, whatever the browser keeps: seconds, or `90s`, `15m`, `8h`, `2d`; "
-        "0 for never.",
+        doc="After how long without a request a session ends, whatever the browser keeps: seconds, or `90s`, `15m`, `8h`, "
+        "`2d`; 0 for never.",
         accepts=("900", "15m", "8h", "0"),
         refuses=("-1", "1.5h", "soon", ""),
         haproxy=("hmac(sha256)",),
