@@ -1,9 +1,7 @@
 """A hundred clients, two requests a second each, while pods are deleted, the Deployment is scaled and the Ingress edited."""
 
 import asyncio
-import json
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -13,49 +11,22 @@ from remora.cli.api import Api
 from remora.cli.demo.workload import Workload
 from remora.cli.status import find_entry
 from tests.cluster.terminal import Terminal
+from tests.cluster.visitors import COOKIE, Visitor, browser
 
 CLIENTS = 100
 RATE = 2.0
 """Requests a second of each client."""
-COOKIE = "held"
 INGRESS = "/apis/networking.k8s.io/v1/namespaces/default/ingresses/sticky-d"
 PREFIX = "nginx.ingress.kubernetes.io/"
 
 
-@dataclass
-class Visitor:
-    """One client, the pods that it met in turn, and what went wrong."""
-
-    entry: str
-    cookie: str = ""
-    met: list[str] = field(default_factory=list)
-    failures: list[object] = field(default_factory=list)
-    requests: int = 0
-
-    async def ask(self, session: aiohttp.ClientSession) -> None:
-        headers = {"Host": "sticky.localhost"} | ({"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {})
-        self.requests += 1
-        try:
-            async with session.get(self.entry, headers=headers) as response:
-                body = await response.read()
-                if response.status != 200:
-                    self.failures.append((response.status, body))
-                    return
-                if COOKIE in response.cookies:
-                    self.cookie = response.cookies[COOKIE].coded_value
-                pod = json.loads(body)["uuid"]
-        except (aiohttp.ClientError, TimeoutError) as error:
-            self.failures.append(error)
-            return
-        if not self.met or self.met[-1] != pod:
-            self.met.append(pod)
-
-    async def run(self, session: aiohttp.ClientSession, start: float) -> None:
-        await asyncio.sleep(start)
-        while True:
-            begun = time.monotonic()
-            await self.ask(session)
-            await asyncio.sleep(max(0.0, 1 / RATE - (time.monotonic() - begun)))
+async def visit(visitor: Visitor, session: aiohttp.ClientSession, start: float) -> None:
+    """Asks again and again, at the rate of the test."""
+    await asyncio.sleep(start)
+    while True:
+        begun = time.monotonic()
+        await visitor.ask(session)
+        await asyncio.sleep(max(0.0, 1 / RATE - (time.monotonic() - begun)))
 
 
 def edit(api: Api, annotations: dict[str, str | None]) -> None:
@@ -103,10 +74,8 @@ async def test_no_request_fails_and_no_session_moves_unless_its_pod_is_gone(clus
     assert entry
     await asyncio.sleep(1)
     visitors = [Visitor(entry) for _ in range(CLIENTS)]
-    connector = aiohttp.TCPConnector(limit=0)
-    timeout = aiohttp.ClientTimeout(total=15)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout) as session:
-        load = [asyncio.create_task(visitor.run(session, number / CLIENTS)) for number, visitor in enumerate(visitors)]
+    async with browser() as session:
+        load = [asyncio.create_task(visit(visitor, session, number / CLIENTS)) for number, visitor in enumerate(visitors)]
         await asyncio.sleep(2)
         ever = await asyncio.to_thread(churn, api, workload)
         await asyncio.sleep(2)

@@ -18,14 +18,26 @@ _RANGE = 4096
 _FORMER_POINTS = 160
 
 
+Points = list[tuple[int, str, Server]]
+
+
 def ring_owner(servers: Iterable[Server], key: str) -> Server | None:
-    """The server of a key; None if none takes new sessions. Draining servers are not on the ring."""
-    points = sorted(
+    """The server of a key; None if none takes new sessions."""
+    return owner_on(ring_points(servers), key)
+
+
+def ring_points(servers: Iterable[Server]) -> Points:
+    """The ring of these servers, in order. Draining servers are not on it."""
+    return sorted(
         (_mixed(server.id * _RANGE + number), server.name, server)
         for server in servers
         if not server.draining
         for number in range(_POINTS)
     )
+
+
+def owner_on(points: Points, key: str) -> Server | None:
+    """The server of a key on a ring; None if that is empty."""
     if not points:
         return None
     wanted = _mixed(_sdbm(key.encode("utf-8", "surrogateescape")))
