@@ -45,7 +45,9 @@ class Bench:
             tell_failure=lambda: None,
             ask_names=lambda names: self.resolver.want(names),
         )
-        lookup = Lookup(ResolverSettings(servers=(("127.0.0.1", server.port),), resolv_conf="/dev/null", hosts_file="/dev/null"))
+        lookup = Lookup(
+            ResolverSettings(servers=(("127.0.0.1", server.port),), resolv_conf="/dev/null", hosts_file="/dev/null")
+        )
         self.resolver = Resolver(lookup, sink=self.loop.inbox.put)
 
     async def start(self, *objects: KubernetesObject) -> None:

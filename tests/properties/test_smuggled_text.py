@@ -42,9 +42,7 @@ EVERYTHING = ProxyOptions(
     ssl_ecdh_curve="P-256",
     ssl_session_cache=False,
 )
-PROGRAM_WORDS = {
-    line.split()[0] for line in render_program(proxy_settings(PROXY, EVERYTHING), ("X-A",)).split("\n") if line
-}
+PROGRAM_WORDS = {line.split()[0] for line in render_program(proxy_settings(PROXY, EVERYTHING), ("X-A",)).split("\n") if line}
 """What lines of the program begin with when every option is on."""
 
 smuggled = st.sampled_from(
