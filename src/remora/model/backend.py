@@ -67,8 +67,8 @@ class RequestFact(Enum):
 class HashBy(msgspec.Struct, frozen=True, gc=False):
     """What of a request decides which endpoint serves it. Nothing at all is a key too: one endpoint serves everything.
 
-    It decides for so many endpoints as `subset` says, any of which serves the request. `headers` are in lower case; the names of
-    cookies and arguments are compared without regard to case.
+    It decides for so many endpoints as `subset` says, any of which serves the request. `headers` are in lower case; the names
+    of cookies and arguments are compared without regard to case.
     """
 
     facts: tuple[RequestFact, ...] = ()

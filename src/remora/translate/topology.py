@@ -1,7 +1,8 @@
 """Which endpoints of a Service are near (behaviour reference, part A, section 12.5).
 
-The hints of EndpointSlices are followed for Services that ask for it; those about zones slice by slice, as in ingress-nginx. Where
-they leave no ready endpoint at all, every endpoint counts: a far one is better than none, as Kubernetes says of its own proxy.
+The hints of EndpointSlices are followed for Services that ask for it; those about zones slice by slice, as in ingress-nginx.
+Where they leave no ready endpoint at all, every endpoint counts: a far one is better than none, as Kubernetes says of its own
+proxy.
 """
 
 from collections.abc import Callable, Iterable
