@@ -230,6 +230,11 @@ def _has_policy(route: Route) -> bool:
     return route.cors is not None or bool(route.response_headers)
 
 
+def _is_guarded(route: Route) -> bool:
+    """Whether something keeps requests out or holds them back."""
+    return False
+
+
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
     return _has_policy(route) or bool(redirect.https_entry(redirected))
 
@@ -245,7 +250,9 @@ def _target(route: Route, action: ForwardTo) -> Target:
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
     sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
     changes_request |= error_pages.is_wanted(route)
-    kind = BackendClass(_algorithm(action), changes_request or agent or sessions or _has_policy(route), sessions)
+    guarded = _is_guarded(route)
+    rich = changes_request or agent or sessions or guarded or _has_policy(route)
+    kind = BackendClass(_algorithm(action), rich, sessions, guarded)
     return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
 
 

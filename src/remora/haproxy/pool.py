@@ -33,17 +33,18 @@ class BackendClass(msgspec.Struct, frozen=True, order=True):
     """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use.
 
     Those with `sessions` run besides what only some sticky routes want: identified sessions, lifetimes, cookies of another
-    format.
+    format. `guarded` ones run what keeps requests out or holds them back: lists of addresses, authentication, limits.
     """
 
     algorithm: Algorithm
     rich: bool = False
     sessions: bool = False
+    guarded: bool = False
 
     @property
     def name(self) -> str:
-        rules = "sessions" if self.sessions else "rich" if self.rich else "plain"
-        return f"{self.algorithm.value}-{rules}"
+        special = ["guarded"] * self.guarded + ["sessions"] * self.sessions
+        return "-".join((self.algorithm.value, *(special or ["rich" if self.rich else "plain"])))
 
     def slot(self, number: int) -> Slot:
         """The number-th backend of the pool, from 1."""
@@ -56,6 +57,7 @@ STICKY = (Algorithm.PERSISTENT, Algorithm.BALANCED)
 CLASSES = (
     *(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True)),
     *(BackendClass(algorithm, rich=True, sessions=True) for algorithm in Algorithm),
+    *(BackendClass(algorithm, True, sessions, guarded=True) for algorithm in Algorithm for sessions in (False, True)),
 )
 """Every class that the program declares, in the order in which they stand there."""
 

@@ -12,7 +12,7 @@ import msgspec
 
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
-from remora.haproxy import process_rules
+from remora.haproxy import guards, process_rules
 from remora.haproxy.features import (
     affinity,
     answers,
@@ -318,6 +318,8 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
     if kind.rich:
         lines += policies
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
+        if kind.guarded:
+            lines += guards.request_rules(layout)
         if kind.sessions:
             lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))
             lines += learning.response_rules(settings.learned_table_expire)

@@ -1,0 +1,18 @@
+"""What keeps requests out or holds them back, in the order in which it does.
+
+`REQUEST_PHASES` is the one place that orders it, as ingress-nginx does (behaviour reference, part B, section 0.6): limits,
+lists of addresses, authentication, mirroring. Only guarded classes run these rules.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from remora.haproxy.grammar import Directive
+from remora.haproxy.layout import Layout
+
+REQUEST_PHASES: tuple[Callable[[Layout], Iterable[Directive]], ...] = ()
+
+
+def request_rules(layout: Layout) -> Iterator[Directive]:
+    """All of them."""
+    for phase in REQUEST_PHASES:
+        yield from phase(layout)
