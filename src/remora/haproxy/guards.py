@@ -6,10 +6,15 @@ lists of addresses, authentication, mirroring. Only guarded classes run these ru
 
 from collections.abc import Callable, Iterable, Iterator
 
+from remora.haproxy.features import access
 from remora.haproxy.grammar import Directive
 from remora.haproxy.layout import Layout
 
-REQUEST_PHASES: tuple[Callable[[Layout], Iterable[Directive]], ...] = ()
+REQUEST_PHASES: tuple[Callable[[Layout], Iterable[Directive]], ...] = (
+    access.address_rules,
+    access.login_rules,
+    access.last_rules,
+)
 
 
 def request_rules(layout: Layout) -> Iterator[Directive]:

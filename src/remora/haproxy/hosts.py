@@ -8,6 +8,7 @@ import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.features import (
+    access,
     canary,
     cors,
     error_pages,
@@ -114,6 +115,13 @@ def configure_host(host: VirtualHost) -> HostPart:
         },
         Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
+        Map.ACCESS: {route.id: access.access_entry(route.access) for route in host.all_routes if access.is_wanted(route)},
+        Map.ALLOWED_ADDRESSES: {
+            key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.allow or ())
+        },
+        Map.DENIED_ADDRESSES: {
+            key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.deny)
+        },
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
     return HostPart(
@@ -232,7 +240,7 @@ def _has_policy(route: Route) -> bool:
 
 def _is_guarded(route: Route) -> bool:
     """Whether something keeps requests out or holds them back."""
-    return False
+    return access.is_wanted(route)
 
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:

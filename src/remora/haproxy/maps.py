@@ -67,6 +67,12 @@ class Map(Enum):
     """Route id to who answers for errors, `route id/status` for each that is meant; see `features.error_pages`."""
     ERROR_ROUTES = "error-routes"
     """Route id to the RouteRecord of its default backend."""
+    ACCESS = "access"
+    """Route id to who may come in; see `features.access`."""
+    ALLOWED_ADDRESSES = "allowed-addresses"
+    """`route id/family + digits`: the networks that a route allows."""
+    DENIED_ADDRESSES = "denied-addresses"
+    """The same for those that it denies."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
@@ -89,6 +95,9 @@ ROUTE_TEXTS = (
     Map.ERROR_PAGES,
     Map.CANARY_PATTERNS,
     Map.CANARIES,
+    Map.DENIED_ADDRESSES,
+    Map.ALLOWED_ADDRESSES,
+    Map.ACCESS,
 )
 """What policies of routes say, as plain text; their keys begin with the route's id, a slash behind it if there is more (but
 for CANARY_PATTERNS, which are expressions). In the order in which they are written."""

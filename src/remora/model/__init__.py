@@ -4,6 +4,7 @@ Made by `translate`, read by `haproxy`. Everything is frozen, compares by value,
 HAProxy word; references are resolved and defaults applied.
 """
 
+from remora.model.access import OPEN, Access, Login, Scheme
 from remora.model.backend import (
     Affinity,
     AffinityMode,
@@ -52,6 +53,8 @@ from remora.model.routing import (
 )
 
 __all__ = [
+    "OPEN",
+    "Access",
     "Affinity",
     "AffinityMode",
     "Backend",
@@ -76,6 +79,7 @@ __all__ = [
     "HttpsRedirect",
     "Learning",
     "LocationBase",
+    "Login",
     "Model",
     "NamedIn",
     "NotFound",
@@ -94,6 +98,7 @@ __all__ = [
     "RouteAction",
     "RouteId",
     "SameSite",
+    "Scheme",
     "SessionPolicy",
     "StandIn",
     "StripPrefix",

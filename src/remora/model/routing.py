@@ -7,6 +7,7 @@ import msgspec
 
 from remora.core.names import Hostname, NamespacedName
 from remora.core.options import ProxyOptions
+from remora.model.access import OPEN, Access
 from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
 from remora.model.error_pages import ErrorPages, StandIn
@@ -183,6 +184,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     cors: Cors | None = None
     response_headers: tuple[tuple[str, str], ...] = ()
     error_pages: ErrorPages | None = None
+    access: Access = OPEN
 
     @property
     def canary_route(self) -> "Route | None":

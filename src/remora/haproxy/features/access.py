@@ -1,0 +1,104 @@
+"""Who may come in: lists of addresses and passwords, and how they count together with an external service.
+
+The parties are asked in this order: addresses (`address_rules`), password (`login_rules`), external service
+(`features.external_auth`), and `last_rules` settles what is left. They talk through variables:
+
+`txn.access_letters`  how the route is guarded; found in every route that has an entry in the map `access`
+`txn.granted`         true once a party has granted access where one is enough (`IS_ANY`)
+`txn.refusal`         the status that a party wants to refuse with, where one that grants is enough
+
+Where all must agree (`MUST_ALL`), a party refuses at once, by `refusal_rules`. Where any is enough, it is not asked if
+`GRANTED` holds; it sets `txn.granted` or `txn.refusal`, and a 401 takes the place of a 403 but not the other way round. Whatever
+a party answers for its own failure (500, 503), it answers at once in both cases.
+
+Addresses are looked up in one step, whatever their number: a network is every prefix of whole hexadecimal digits that covers it,
+the longest match over `route/family + digits` finds it.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from remora.haproxy.features import error_pages
+from remora.haproxy.grammar import Directive, rule
+from remora.haproxy.layout import Layout
+from remora.haproxy.maps import Map
+from remora.model import Access, Route, Scheme
+
+ANY, DENIES, ALLOWS, BASIC, DIGEST = "a", "d", "w", "b", "g"
+"""The letters of an entry: any party is enough; there is a list of denied, of allowed addresses; how passwords are proved."""
+
+IS_ANY = f"{{ var(txn.access_letters) -m sub {ANY} }}"
+MUST_ALL = f"!{IS_ANY}"
+GRANTED = "{ var(txn.granted) -m bool }"
+
+_MAPPED = "00000000000000000000FFFF"
+"""How the hexadecimal digits of an IPv4 address in an IPv6 one begin (RFC 4291 section 2.5.5.2)."""
+
+
+def address_rules(layout: Layout) -> Iterator[Directive]:
+    """Finds the route's entry, and judges the client's address. The first rules of all about access."""
+    yield rule("http-request set-var(txn.access)", f"var(txn.route),map_str({layout.map(Map.ACCESS)})")
+    yield rule("http-request set-var(txn.access_letters)", "var(txn.access),field(1,|)", when="{ var(txn.access) -m found }")
+    has_lists = f"{{ var(txn.access_letters) -m sub {DENIES} {ALLOWS} }}"
+    yield rule("http-request set-var(txn.digits)", "src,hex", when=has_lists)
+    mapped = f"{has_lists} {{ var(txn.digits) -m beg {_MAPPED} }}"
+    yield rule("http-request set-var(txn.digits)", "var(txn.digits),bytes(24,8)", when=mapped)
+    for family, length in ((4, 8), (6, 32)):
+        is_family = f"{has_lists} {{ var(txn.digits) -m len {length} }}"
+        yield rule("http-request set-var-fmt(txn.address)", f"%[var(txn.route)]/{family}%[var(txn.digits)]", when=is_family)
+    denied, allowed = (
+        f"{{ var(txn.access_letters) -m sub {letter} }} %s{{ var(txn.address),map_beg({layout.map(name)}) -m found }}"
+        for letter, name in ((DENIES, Map.DENIED_ADDRESSES), (ALLOWS, Map.ALLOWED_ADDRESSES))
+    )
+    yield rule("http-request set-var(txn.refusal) int(403)", when=denied % "")
+    yield rule("http-request set-var(txn.refusal) int(403)", when=allowed % "!")
+    is_refused = "{ var(txn.refusal) -m found }"
+    yield rule("http-request set-var(txn.granted) bool(true)", when=f"{IS_ANY} !{is_refused} {allowed % ''}")
+    yield from refusal_rules(layout, 403, when=f"{MUST_ALL} {is_refused}")
+
+
+def login_rules(layout: Layout) -> Iterator[Directive]:
+    """Asks for a name and a password."""
+    yield from ()
+
+
+def last_rules(layout: Layout) -> Iterator[Directive]:
+    """Refuses what no party granted where one is enough; the last rules of all about access."""
+    for status in (401, 403):
+        yield from refusal_rules(layout, status, when=f"{{ var(txn.refusal) -m int {status} }} {IS_ANY} !{GRANTED}")
+
+
+def refusal_rules(layout: Layout, status: int, *, when: str) -> Iterator[Directive]:
+    """The one way to refuse with 401 or 403; a route's own page goes before the usual one."""
+    yield from error_pages.rules_before_denial(status, layout.map(Map.ERROR_PAGES), when=when)
+    yield rule(f"http-request deny deny_status {status}", when=when)
+
+
+def is_wanted(route: Route) -> bool:
+    """Whether the route needs the rules above."""
+    return route.access != Access()
+
+
+def access_entry(access: Access) -> str:
+    """The value of the map `access`: the letters, the realm, and the version of the users; by `|`."""
+    has = {
+        ANY: access.satisfies_any,
+        DENIES: bool(access.deny),
+        ALLOWS: access.allow is not None,
+        BASIC: bool(access.login and access.login.scheme is Scheme.BASIC),
+        DIGEST: bool(access.login and access.login.scheme is Scheme.DIGEST),
+    }
+    letters = "".join(letter for letter, is_there in has.items() if is_there)
+    return f"{letters or '-'}|{access.login.realm if access.login else ''}|"
+
+
+def address_keys(route: str, networks: Iterable[str]) -> Iterator[str]:
+    """The keys of a route's list in its map."""
+    for version in (4, 6):
+        parsed = (ipaddress.ip_network(one) for one in networks)
+        found = [one for one in parsed if one.version == version]
+        for network in ipaddress.collapse_addresses(found):  # type: ignore[type-var]
+            digits = -(-network.prefixlen // 4)
+            for part in network.subnets(new_prefix=4 * digits):
+                text = f"{int(part.network_address):0{part.max_prefixlen // 4}X}"
+                yield f"{route}/{version}{text[:digits]}"
