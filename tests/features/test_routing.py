@@ -9,6 +9,7 @@ from remora.apply.executor import Executor
 from remora.core.names import Hostname
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
+from remora.haproxy.grammar import directive
 from remora.model import (
     Backend,
     BackendName,
@@ -155,6 +156,11 @@ REWRITES: list[tuple[PathMatch, PathRewrite, str, str]] = [
     (PrefixPath("/api"), StripPrefix("/api"), "/%61pi/a%20b", "/a%20b"),
     (RegexPath("/v(\\d+)/(.*)"), ReplacePath("/v(\\d+)/(.*)", "/$2/v$1"), "/v2/items?q=1", "/items/v2?q=1"),
     (RegexPath("/x/(.*)"), ReplacePath("/x/(.*)", "/%[src]$1"), "/x/1", "/%[src]1"),
+    (RegexPath("/a(/x)?(/|$)(.*)"), ReplacePath("/a(/x)?(/|$)(.*)", "/$3$1"), "/A/x/y", "/y/x"),
+    (RegexPath("/a(/x)?(/|$)(.*)"), ReplacePath("/a(/x)?(/|$)(.*)", "/$3$1"), "/a/y?z=1", "/y?z=1"),
+    (RegexPath("/a(/x)?(/|$)(.*)"), ReplacePath("/a(/x)?(/|$)(.*)", r"/\1$3"), "/a/y", r"/\1y"),
+    (RegexPath("/(a)|/(b)"), ReplacePath("/(a)|/(b)", "/$1-$2"), "/b", "/-b"),
+    (RegexPath("/p q/(.*)"), ReplacePath("/p q/(.*)", "/r s/$1"), "/p%20q/%41", "/p%20q/A"),
 ]
 
 
@@ -177,19 +183,34 @@ async def test_the_path_arrives_rewritten(
     assert json.loads(body)["target"] == arrives
 
 
-async def test_a_rewrite_that_haproxy_refuses_costs_only_its_own_route(
+async def test_a_rewrite_that_haproxy_does_not_take_costs_only_its_own_route(
     executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
 ) -> None:
-    broken = ReplacePath("/x/((.*)", "/$1")
     routes = [
         route(RegexPath("/ok/(.*)"), ForwardTo(NAME, rewrite=ReplacePath("/ok/(.*)", "/$1"))),
-        route(RegexPath("/x/.*"), ForwardTo(NAME, rewrite=broken)),
+        route(RegexPath("/x/.*"), ForwardTo(NAME, rewrite=ReplacePath("/x/((.*)", "/$1"))),
     ]
-    wanted = model([host(*routes)], [backend(endpoint("a", await pods.start("a")))])
-    outcome = await executor.apply(Configurator(proxy_settings).configure(wanted))
-    assert outcome.kind is OutcomeKind.START
-    assert len(outcome.refused) == 1
-    again = await executor.apply(Configurator(proxy_settings).configure(wanted))
+    await executor.apply(
+        Configurator(proxy_settings).configure(model([host(*routes)], [backend(endpoint("a", await pods.start("a")))]))
+    )
+    assert (await client.get("web.example", "/ok/1"))[0] == 200
+    assert (await client.get("web.example", "/x/1"))[0] == 503
+
+
+async def test_directives_of_a_backend_s_own_that_haproxy_refuses_cost_only_its_own_routes(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    configurator = Configurator(proxy_settings)
+    other = BackendName("default-other-80")
+    routes = [route(PrefixPath("/ok")), route(PrefixPath("/x"), ForwardTo(other))]
+    pod = endpoint("a", await pods.start("a"))
+    found = configurator.configure(model([host(*routes)], [backend(pod), backend(pod, name=other)]))
+    name = next(name for name in found.backends if name.startswith(other))
+    refused = msgspec.structs.replace(found.backends[name], dedicated=(directive("no-such-directive"),))
+    wanted = msgspec.structs.replace(found, backends={**found.backends, name: refused})
+    outcome = await executor.apply(wanted)
+    assert (outcome.kind, outcome.refused) == (OutcomeKind.START, (name,))
+    again = await executor.apply(wanted)
     assert (again.kind, again.refused) == (OutcomeKind.UNCHANGED, outcome.refused)
     assert (await client.get("web.example", "/ok/1"))[0] == 200
     assert (await client.get("web.example", "/x/1"))[0] == 503

@@ -16,7 +16,7 @@ from remora.haproxy.certificates import entries_of
 from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.features.peers import PeersPart, configure_peers
 from remora.haproxy.grammar import Directive
-from remora.haproxy.hosts import NOTHING, HostPart, configure_host, dedicated_directives, fixed_part, targets
+from remora.haproxy.hosts import NOTHING, HostPart, configure_host, fixed_part, targets
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.haproxy.program import program_digest, render_program
 from remora.haproxy.target import Target
@@ -141,7 +141,7 @@ class Configurator:
         if known is not None and self._sources.get(target.name) is source:
             return known
         servers = _servers(source, with_former_keys=target.kind.algorithm is Algorithm.PERSISTENT) if source else ()
-        return ProxyBackend(target.name, target.kind, servers, dedicated_directives(target))
+        return ProxyBackend(target.name, target.kind, servers, target.dedicated)
 
 
 def configure(model: Model, settings: ProxySettings) -> Configuration:

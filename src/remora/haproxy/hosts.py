@@ -22,7 +22,6 @@ from remora.haproxy.features import (
     upstream_headers,
 )
 from remora.haproxy.features.counting import UNROUTED
-from remora.haproxy.grammar import Directive
 from remora.haproxy.maps import (
     ANY_HOST_KEY,
     DEFAULT_ROUTE_KEY,
@@ -48,7 +47,6 @@ from remora.model import (
     RedirectTo,
     RedirectToHost,
     RegexPath,
-    ReplacePath,
     Route,
     Unavailable,
     VirtualHost,
@@ -93,11 +91,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
         Map.REDIRECTS: {route.id: entry for route in host.all_routes if (entry := _redirect_entry(route))},
         Map.COOKIES: {route.id: session_cookie.whole_policy(action.affinity) for route, action in forwards if action.affinity},
-        Map.REWRITES: {
-            route.id: rewrite.rewrite_entry(action.rewrite)
-            for route, action in forwards
-            if action.rewrite and not isinstance(action.rewrite, ReplacePath)
-        },
+        Map.REWRITES: {route.id: rewrite.rewrite_entry(action.rewrite) for route, action in forwards if action.rewrite},
         Map.UPSTREAM_HEADERS: {
             route.id: entry for route, action in forwards if (entry := upstream_headers.upstream_entry(action))
         },
@@ -261,7 +255,7 @@ def _target(route: Route, action: ForwardTo) -> Target:
     guarded = _is_guarded(route)
     rich = changes_request or agent or sessions or guarded or _has_policy(route)
     kind = BackendClass(_algorithm(action), rich, sessions, guarded)
-    return Target(action.backend, kind, action.rewrite if isinstance(action.rewrite, ReplacePath) else None)
+    return Target(action.backend, kind)
 
 
 def _algorithm(action: ForwardTo) -> Algorithm:
@@ -270,8 +264,3 @@ def _algorithm(action: ForwardTo) -> Algorithm:
     if action.hash_by is not None:
         return Algorithm.HASHED
     return Algorithm.LEAST if action.balancing is Balancing.LEAST_CONNECTIONS else Algorithm.SPREAD
-
-
-def dedicated_directives(target: Target) -> tuple[Directive, ...]:
-    """The directives of the target's own; none, if it can be in a pool."""
-    return tuple(rewrite.dedicated_rules(target.rewrite)) if target.rewrite else ()

@@ -27,6 +27,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/former_sessions.lua"
 
     @property
+    def rewrite_script(self) -> str:
+        return f"{self.directory}/rewrite.lua"
+
+    @property
     def session_placement_script(self) -> str:
         return f"{self.directory}/session_placement.lua"
 

@@ -36,7 +36,13 @@ from remora.haproxy.features import (
 )
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.lua import error_pages_script, former_sessions_script, session_placement_script, subset_script
+from remora.haproxy.lua import (
+    error_pages_script,
+    former_sessions_script,
+    rewrite_script,
+    session_placement_script,
+    subset_script,
+)
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
 
@@ -70,7 +76,7 @@ def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) 
 def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[str, str]:
     body = render_sections(_sections(settings, header_names))
     process = render_sections([_global_section(settings, digest="")])
-    scripts = (error_pages_script, former_sessions_script, session_placement_script, subset_script)
+    scripts = (error_pages_script, former_sessions_script, rewrite_script, session_placement_script, subset_script)
     digest = _digest(process + body + "".join(script() for script in scripts))
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
@@ -120,6 +126,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
         rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
         rule("lua-load", layout.subset_script),
+        rule("lua-load-per-thread", layout.rewrite_script),  # it keeps nothing that threads share, so none waits for another
         rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
         *process_rules.global_rules(settings),
     ]

@@ -4,22 +4,26 @@ import hashlib
 
 import msgspec
 
+from remora.haproxy.grammar import Directive, render_directive
 from remora.haproxy.pool import BackendClass
-from remora.model import BackendName, ReplacePath
+from remora.model import BackendName
 
 
 class Target(msgspec.Struct, frozen=True):
-    """`rewrite` is what HAProxy takes only in its text, and makes the backend a dedicated one."""
+    """`dedicated` is what HAProxy takes only in its text, and makes the backend a dedicated one at the price of a reload.
+
+    No annotation needs any so far.
+    """
 
     backend: BackendName
     kind: BackendClass
-    rewrite: ReplacePath | None = None
+    dedicated: tuple[Directive, ...] = ()
 
     @property
     def name(self) -> str:
         """Unique and stable: the same on every replica."""
         name = f"{self.backend}:{self.kind.name}"
-        if self.rewrite is None:
+        if not self.dedicated:
             return name
-        text = f"{self.rewrite.pattern}\n{self.rewrite.replacement}"
+        text = "\n".join(map(render_directive, self.dedicated))
         return f"{name}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -7,7 +7,13 @@ from remora.haproxy.features import hashing, learning, placement
 from remora.haproxy.features.affinity import choosing_rules
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.lua import error_pages_script, former_sessions_script, session_placement_script, subset_script
+from remora.haproxy.lua import (
+    error_pages_script,
+    former_sessions_script,
+    rewrite_script,
+    session_placement_script,
+    subset_script,
+)
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import BackendClass, Slot
 from remora.plan.entries import all_entries
@@ -28,6 +34,7 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.error_pages_script: error_pages_script(),
         layout.session_placement_script: session_placement_script(),
         layout.subset_script: subset_script(),
+        layout.rewrite_script: rewrite_script(),
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(running, layout)),
         **maps,
     }

@@ -38,8 +38,8 @@ def asks_for_regex(path: str, *, target: str, use_regex: bool) -> bool:
 def find_rewrite(path: str, target: str, *, is_regex: bool) -> PathRewrite | None:
     """What becomes of a request's path under a rule; None if it stays as it is.
 
-    The path as a whole becomes the target. The usual way to strip a prefix is recognised, since that is data to the proxy where
-    captures are text of its configuration. Groups that the pattern does not have are empty.
+    The path as a whole becomes the target. The usual way to strip a prefix is recognised, since that costs the proxy less than
+    captures do. Groups that the pattern does not have are empty.
     """
     if not target or target == path or (path, target) in _KEEPING:
         return None

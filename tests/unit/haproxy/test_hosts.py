@@ -10,7 +10,7 @@ from remora.core.names import Hostname
 from remora.haproxy.hosts import NOTHING, configure_host, fixed_part, folded_keys, targets
 from remora.haproxy.maps import HostKind, Map
 from remora.model import ExactPath, ForwardTo, PrefixPath, RegexPath, ReplacePath
-from tests.support.models import NAME, host, route, sticky
+from tests.support.models import NAME, host, route
 
 HOST = Hostname("h")
 
@@ -60,11 +60,10 @@ def test_a_host_says_which_map_knows_its_paths() -> None:
     assert (len(plain.routes), len(folded.folded_routes), len(regex.regex_routes)) == (2, 1, 1)
 
 
-def test_only_a_rewrite_with_captures_needs_directives_of_its_own() -> None:
-    rewriting = route(RegexPath("/a(.)"), ForwardTo(NAME, rewrite=ReplacePath("/a(.)", "/$1")))
-    found = targets(host(rewriting, route(RegexPath("/b"), ForwardTo(NAME, sticky()))))
-    assert {target.rewrite is not None for target in found} == {True, False}
-    assert len({target.name for target in found}) == 2
+def test_a_rewrite_with_captures_is_data() -> None:
+    rewriting = route(RegexPath("/a(.)"), ForwardTo(NAME, rewrite=ReplacePath("^/a(.)", "/$1")))
+    assert {target.dedicated for target in targets(host(rewriting))} == {()}
+    assert configure_host(host(rewriting)).texts[Map.REWRITES] == {rewriting.id: "*/$1 (?i)^(?:/a(.)).*"}
 
 
 def test_the_health_check_of_unknown_hosts_gives_way_to_an_ingress() -> None:

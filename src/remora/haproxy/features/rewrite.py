@@ -1,14 +1,14 @@
-"""Path rewriting.
+"""Path rewriting: data, an entry of the map `rewrites`.
 
-Replacing the whole path and stripping a prefix are data: an entry of the map `rewrites`. A rewrite with captures is the
-text of a dedicated backend.
+Replacing the whole path and stripping a prefix are HAProxy's own doing. With captures it is Lua that matches
+(`lua/rewrite.lua`), since HAProxy takes regular expressions only in its text, which would cost a reload.
 """
 
-import re
 from collections.abc import Iterator
+from typing import assert_never
 
-from remora.haproxy.grammar import Directive, literal, rule
-from remora.model import ConstantPath, ReplacePath, StripPrefix
+from remora.haproxy.grammar import Directive, rule
+from remora.model import ConstantPath, PathRewrite, ReplacePath, StripPrefix
 
 _STRIP = r'var(txn.rewrite),bytes(1),concat(;,txn.raw_path),regsub("^(?:([^;]*);\1/*(.*)|[^;]*;/*(.*))$","/\2\3",i)'
 """The prefix, put in front of the path, is found again behind it by a back-reference; a path without it stays as it is."""
@@ -22,6 +22,7 @@ def request_rules(rewrites_map: str) -> Iterator[Directive]:
     yield rule("http-request set-var(txn.raw_path)", "path", when=is_rewritten)
     yield rule("http-request set-path", "%[var(txn.rewrite),bytes(1)]", when="{ var(txn.rewrite) -m beg = }")
     yield rule("http-request set-path", f"%[{_STRIP}]", when="{ var(txn.rewrite) -m beg ~ }")
+    yield rule("http-request lua.rewrite_path", when="{ var(txn.rewrite) -m beg * }")
 
 
 def normalising_rules(when: str) -> Iterator[Directive]:
@@ -32,22 +33,15 @@ def normalising_rules(when: str) -> Iterator[Directive]:
     yield rule("http-request normalize-uri path-strip-dotdot full", when=when)
 
 
-def rewrite_entry(rewrite: ConstantPath | StripPrefix) -> str:
-    """The value of the map `rewrites`: `=` and the new path, or `~` and the prefix that goes."""
+def rewrite_entry(rewrite: PathRewrite) -> str:
+    """The value of the map `rewrites`: `=` and the new path, `~` and the prefix that goes, or `*`, a path with `$1` for what
+    the first group took, a blank, and the expression as HAProxy compiles it."""
     match rewrite:
         case ConstantPath(path=path):
             return f"={path}"
         case StripPrefix(prefix=prefix):
             return f"~{prefix}"
-
-
-def dedicated_rules(rewrite: ReplacePath) -> Iterator[Directive]:
-    """What a dedicated backend does to the path.
-
-    Raises:
-        ValueError: pattern or replacement holds a control character.
-    """
-    yield from normalising_rules("{ var(txn.odd) -m bool }")
-    pattern = f"(?i)^(?:{rewrite.pattern.removeprefix('^')}).*"
-    replacement = re.sub(r"\$(\d)", r"\\\1", literal(rewrite.replacement.replace("\\", "\\\\")))
-    yield rule("http-request replace-path", pattern, replacement)
+        case ReplacePath(pattern=pattern, replacement=replacement):
+            return f"*{replacement.replace(' ', '%20')} (?i)^(?:{pattern.removeprefix('^')}).*"
+        case _:
+            assert_never(rewrite)

@@ -11,6 +11,12 @@ def former_sessions_script() -> str:
 
 
 @cache
+def rewrite_script() -> str:
+    """The script that makes paths anew from groups of regular expressions."""
+    return resources.files(__name__).joinpath("rewrite.lua").read_text()
+
+
+@cache
 def session_placement_script() -> str:
     """The script that gives new sessions their pods. It is told the file of the map `servers`."""
     return resources.files(__name__).joinpath("session_placement.lua").read_text()
