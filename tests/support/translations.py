@@ -11,6 +11,8 @@ from remora.core.options import ProxyOptions, changed_keys
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import DnsAnswer, KubernetesObject
 from remora.model import (
+    OPEN,
+    Access,
     Affinity,
     Backend,
     Canary,
@@ -115,8 +117,22 @@ def _route(route: Route) -> dict[str, Any]:
         shown["headers"] = dict(route.response_headers)
     if route.cors:
         shown["cors"] = _cors(route.cors)
+    if route.access != OPEN:
+        shown["access"] = _access(route.access)
     if pages := route.error_pages:
         shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
+    return shown
+
+
+def _access(access: Access) -> dict[str, Any]:
+    shown: dict[str, Any] = {"any is enough": True} if access.satisfies_any else {}
+    if access.deny:
+        shown["denied"] = list(access.deny)
+    if access.allow is not None:
+        shown["allowed"] = list(access.allow)
+    if login := access.login:
+        users = {user: found.partition(" ")[0] if found.startswith("sha1") else found[:8] for user, found in login.users}
+        shown[login.scheme.value] = {"realm": login.realm, **users}
     return shown
 
 

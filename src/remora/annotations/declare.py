@@ -101,6 +101,7 @@ def annotation(
     on_invalid: OnInvalid = OnInvalid.DEFAULT,
     support: Support = Support.FULL,
     differs: str = "",
+    guards: bool = False,
     own: bool = False,
     accepts: tuple[str, ...] = (),
     refuses: tuple[str, ...] = (),

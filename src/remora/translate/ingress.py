@@ -15,6 +15,8 @@ from remora.annotations.values import shown
 from remora.core.names import ANY_HOST, Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap, HTTPIngressPath, Ingress, IngressBackend, IngressTLS
+from remora.model import OPEN, Access
+from remora.translate.access import find_access, passwords_refused
 from remora.translate.backends import BackendRef
 from remora.translate.blocking import without_faulty_patterns
 from remora.translate.classes import is_ours, missing_class
@@ -83,6 +85,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     hosts: dict[Hostname, HostShare] = {}
     problems: tuple[Problem, ...] = ()
     response_headers: tuple[tuple[str, str], ...] = ()
+    clients: Access = OPEN
     aliases: tuple[Hostname, ...] = ()
     further_tls: dict[Hostname, TlsSection] = {}
     """What covers hosts that may be further names of its own with TLS."""
@@ -119,11 +122,16 @@ class IngressUnit(Unit[Prepared], frozen=True):
         if refusal:
             problems.append(response_headers_refused(ingress.ref, refusal))
             parsed = msgspec.structs.replace(parsed, is_closed=True)
+        found = find_access(view, ingress.ref, parsed)
+        problems += found.problems
+        if found.refusal:
+            problems.append(passwords_refused(ingress.ref, found.refusal))
+            parsed = msgspec.structs.replace(parsed, is_closed=True)
         aliases = _aliases(ingress, parsed, problems)
         sections = ((host, _tls_section(ingress, host)) for host in hosts_of(ingress) - hosts.keys())
         further_tls = {host: section for host, section in sections if section}
         created = ingress.metadata.creation_timestamp
-        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems), headers, aliases, further_tls)
+        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems), headers, found.access, aliases, further_tls)
 
 
 def _why_left_out(ingress: Ingress, *, disable_catch_all: bool) -> Problem | None:

@@ -1,14 +1,16 @@
 """What an Ingress refers to and cannot have: Services, their ports, Secrets."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
 from remora.annotations.balancing import Balancing
+from remora.annotations.configmap import Access
 from remora.annotations.registry import Parsed
 from remora.core.names import NamespacedName
 from remora.core.problem import Problem, Severity
-from remora.kube.objects import DnsAnswer, Ingress, Service, ServicePort
+from remora.kube.objects import DnsAnswer, Ingress, KubernetesObject, Service, ServicePort
 from remora.kube.objects.ingress import IngressServiceBackend
 from remora.translate.backends import BackendRef
 from remora.translate.certificates import RefusalUnit
@@ -46,6 +48,21 @@ def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressServiceBackend]]:
         for path_number, path in enumerate(rule.http.paths if rule.http else ()):
             if path.backend.service:
                 yield f"spec.rules[{number}].http.paths[{path_number}].backend.service", path.backend.service
+
+
+K = TypeVar("K", bound=KubernetesObject)
+
+
+def find_referenced(view: View, kind: type[K], name: str, *, parsed: Parsed, namespace: str) -> tuple[K | None, str]:
+    """The object that an annotation names, as `namespace/name` or by its name alone; or None, and why it is not to be had.
+
+    Objects of other namespaces than the Ingress's are not even looked for, unless the controller's ConfigMap allows it.
+    """
+    place = NamespacedName.parse(name) if "/" in name else NamespacedName(namespace, name)
+    if place.namespace != namespace and not parsed.defaults.of(Access).cross_namespace:
+        return None, f"{kind.__name__} {place} is of another namespace; allow-cross-namespace-resources would allow it"
+    found = view.find(kind, place)
+    return (found, "") if found else (None, f"there is no {kind.__name__} {place}")
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):

@@ -6,6 +6,8 @@ from remora.annotations.redirect import Redirect
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import Hostname
 from remora.model import (
+    OPEN,
+    Access,
     CookieFormat,
     ExactPath,
     ForwardTo,
@@ -19,6 +21,7 @@ from remora.model import (
     RouteId,
     Unavailable,
 )
+from remora.translate.access import skips_authentication, without_login
 from remora.translate.affinity import find_affinity, keeps_unready
 from remora.translate.backends import BackendUnit
 from remora.translate.balancing import find_spread
@@ -40,7 +43,14 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
     cors = None if isinstance(action, Unavailable) else find_cors(owner.parsed)
     identity = route_id(owner, host, path_type=rule.path_type, path=rule.written)
     headers = () if isinstance(action, Unavailable) else owner.response_headers
-    return Route(identity, match, action, owner.name, https, cors=cors, response_headers=headers)
+    return Route(identity, match, action, owner.name, https, cors=cors, response_headers=headers, access=_access(action, claim))
+
+
+def _access(action: RouteAction, claim: Claim) -> Access:
+    owner, rule = claim
+    if isinstance(action, Unavailable):
+        return OPEN
+    return without_login(owner.clients) if skips_authentication(owner.parsed, rule.path) else owner.clients
 
 
 def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:

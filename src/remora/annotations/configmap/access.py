@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from remora.annotations.configmap.values import matches, networks
 from remora.annotations.declare import global_setting, idle_setting, planned_setting
+from remora.annotations.values import boolean
 
 _OFF = ("0", "f", "false", "off")
 _ON = ("1", "t", "true", "on")
@@ -47,8 +48,13 @@ class Access:
     word_blocklist: str = planned_setting(
         "annotation-value-word-blocklist", "Words that no annotation may hold; what an annotation says is data here."
     )
-    cross_namespace: str = planned_setting(
-        "allow-cross-namespace-resources", "Lets annotations name Secrets and ConfigMaps of other namespaces.", usual=_OFF
+    cross_namespace: bool = global_setting(
+        "allow-cross-namespace-resources",
+        boolean,
+        default=False,
+        doc="Lets annotations name Secrets and ConfigMaps of other namespaces.",
+        accepts=("true", "false"),
+        refuses=("yes",),
     )
     strict_path_type: str = idle_setting(
         "strict-validate-path-type",

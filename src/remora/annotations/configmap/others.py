@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from remora.annotations.configmap.values import whole
 from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.values import comma_list
 
 _OFF = ("0", "f", "false", "off")
 _ACME = ("/.well-known/acme-challenge",)
@@ -65,4 +66,11 @@ class GlobalAuth:
     cache_duration: str = planned_setting("global-auth-cache-duration", "For how long.", usual=("200 202 401 5m",))
     always_set_cookie: str = planned_setting("global-auth-always-set-cookie", "Cookies of the service.", usual=_OFF)
     snippet: str = planned_setting("global-auth-snippet", "Configuration of nginx for the question.", guards=True)
-    free_locations: str = planned_setting("no-auth-locations", "Paths that skip all authentication.", usual=_ACME)
+    free_locations: tuple[str, ...] = global_setting(
+        "no-auth-locations",
+        comma_list,
+        default=_ACME,
+        doc="Rules whose path begins with one of these ask for no password and no external service.",
+        accepts=("/.well-known/acme-challenge,/health",),
+        refuses=("",),
+    )

@@ -8,11 +8,11 @@ The parties are asked in this order: addresses (`address_rules`), password (`log
 `txn.refusal`         the status that a party wants to refuse with, where one that grants is enough
 
 Where all must agree (`MUST_ALL`), a party refuses at once, by `refusal_rules`. Where any is enough, it is not asked if
-`GRANTED` holds; it sets `txn.granted` or `txn.refusal`, and a 401 takes the place of a 403 but not the other way round. Whatever
-a party answers for its own failure (500, 503), it answers at once in both cases.
+`GRANTED` holds; it sets `txn.granted` or `txn.refusal`, and a 401 takes the place of a 403 but not the other way round.
+Whatever a party answers for its own failure (500, 503), it answers at once in both cases.
 
-Addresses are looked up in one step, whatever their number: a network is every prefix of whole hexadecimal digits that covers it,
-the longest match over `route/family + digits` finds it.
+Addresses are looked up in one step, whatever their number: a network is all prefixes of whole hexadecimal digits that make it
+up, and the longest match over `route/family + digits` finds one.
 """
 
 import ipaddress
@@ -59,7 +59,8 @@ def address_rules(layout: Layout) -> Iterator[Directive]:
 
 def login_rules(layout: Layout) -> Iterator[Directive]:
     """Asks for a name and a password."""
-    yield from ()
+    # Nobody is let in until passwords can be asked for.
+    yield from refusal_rules(layout, 401, when=f"{{ var(txn.access_letters) -m sub {BASIC} {DIGEST} }}")
 
 
 def last_rules(layout: Layout) -> Iterator[Directive]:
