@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass
 
+from remora.annotations.auth_external import (
+    METHODS,
+    NO_URL,
+    USUAL_DURATIONS,
+    AuthUrl,
+    KeptDurations,
+    auth_url,
+    kept_durations,
+    key_template,
+    parameter,
+    passed_headers,
+    sign_in_url,
+    url_template,
+)
 from remora.annotations.configmap.values import whole
 from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
-from remora.annotations.values import comma_list
+from remora.annotations.values import boolean, choice, comma_list
 
 _OFF = ("0", "f", "false", "off")
 _ACME = ("/.well-known/acme-challenge",)
@@ -33,7 +47,15 @@ class UpstreamConnections:
     )
     keepalive_time: str = idle_setting("upstream-keepalive-time", "How old a connection gets.", "HAProxy sets no limit.")
     keepalive_requests: str = idle_setting("upstream-keepalive-requests", "Requests of one.", "HAProxy sets no limit.")
-    retry_non_idempotent: str = planned_setting("retry-non-idempotent", "Tries POST, LOCK and PATCH again too.", usual=_OFF)
+    retry_non_idempotent: bool = global_setting(
+        "retry-non-idempotent",
+        boolean,
+        default=False,
+        doc="Tries POST, LOCK and PATCH again too, though a pod may have done what they ask.",
+        accepts=("true", "false"),
+        refuses=("on",),
+        haproxy=("http-request disable-l7-retry",),
+    )
     grpc_buffer: str = idle_setting("grpc-buffer-size-kb", "A buffer.", _BUFFERS)
     ipv6_dns: str = idle_setting("disable-ipv6-dns", "Looks names up in IPv4 only.", _RESOLVER)
     hash_by: str = idle_setting("upstream-hash-by", "Parsed there without any effect.", _UNREAD)
@@ -55,16 +77,78 @@ class StreamServices:
 
 @dataclass(frozen=True, slots=True)
 class GlobalAuth:
-    """External authentication for all; `global-auth-url` itself closes everything for as long as it is not honoured."""
+    """External authentication for all Ingresses that do not ask for their own."""
 
-    method: str = planned_setting("global-auth-method", "The method of the question.")
-    signin: str = planned_setting("global-auth-signin", "Where to sign in.")
-    signin_parameter: str = planned_setting("global-auth-signin-redirect-param", "How the URL is called there.", usual=("rd",))
-    response_headers: str = planned_setting("global-auth-response-headers", "Headers of the answer for pods.")
-    request_redirect: str = planned_setting("global-auth-request-redirect", "The URL that the service is told.")
-    cache_key: str = planned_setting("global-auth-cache-key", "By what answers are kept.")
-    cache_duration: str = planned_setting("global-auth-cache-duration", "For how long.", usual=("200 202 401 5m",))
-    always_set_cookie: str = planned_setting("global-auth-always-set-cookie", "Cookies of the service.", usual=_OFF)
+    url: AuthUrl = global_setting(  # noqa: RUF009 - frozen
+        "global-auth-url",
+        auth_url,
+        default=NO_URL,
+        guards=True,
+        doc="As `auth-url`, for every route without one of its own.",
+        accepts=("http://auth.tools.svc.cluster.local/check",),
+        refuses=("auth.example.com", "http://$http_x/"),
+        haproxy=("http-request lua", "http-request deny"),
+    )
+    method: str = global_setting(
+        "global-auth-method", choice(*METHODS), default="GET", doc="As `auth-method`.", accepts=("POST",), refuses=("get",)
+    )
+    signin: tuple[str, ...] = global_setting(
+        "global-auth-signin",
+        sign_in_url,
+        default=(),
+        doc="As `auth-signin`.",
+        accepts=("https://auth.example.com/start",),
+        refuses=("javascript:alert(1)",),
+    )
+    signin_parameter: str = global_setting(
+        "global-auth-signin-redirect-param",
+        parameter,
+        default="rd",
+        doc="As `auth-signin-redirect-param`.",
+        accepts=("back",),
+        refuses=("a=b",),
+    )
+    response_headers: tuple[str, ...] = global_setting(
+        "global-auth-response-headers",
+        passed_headers,
+        default=(),
+        guards=True,
+        doc="As `auth-response-headers`.",
+        accepts=("X-User",),
+        refuses=("Content-Length",),
+    )
+    request_redirect: tuple[str, ...] = global_setting(
+        "global-auth-request-redirect",
+        url_template,
+        default=(),
+        doc="As `auth-request-redirect`.",
+        accepts=("https://$host$request_uri",),
+        refuses=("$nothing",),
+    )
+    cache_key: tuple[str, ...] = global_setting(
+        "global-auth-cache-key",
+        key_template,
+        default=(),
+        doc="As `auth-cache-key`.",
+        accepts=("$cookie_session",),
+        refuses=("$nothing",),
+    )
+    cache_duration: KeptDurations = global_setting(  # noqa: RUF009 - frozen
+        "global-auth-cache-duration",
+        kept_durations,
+        default=USUAL_DURATIONS,
+        doc="As `auth-cache-duration`.",
+        accepts=("200 1m",),
+        refuses=("soon",),
+    )
+    always_set_cookie: bool = global_setting(
+        "global-auth-always-set-cookie",
+        boolean,
+        default=False,
+        doc="As `auth-always-set-cookie`.",
+        accepts=("true", "false"),
+        refuses=("yes",),
+    )
     snippet: str = planned_setting("global-auth-snippet", "Configuration of nginx for the question.", guards=True)
     free_locations: tuple[str, ...] = global_setting(
         "no-auth-locations",
