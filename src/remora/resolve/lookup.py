@@ -40,7 +40,7 @@ class Lookup:
             return await _ask(resolver, name, "A") or await _ask(resolver, name, "AAAA") or Absent("it has no address record")
         except dns.resolver.NXDOMAIN:
             return Absent("there is no such name")
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, ValueError) as error:  # ValueError: resolv.conf names what is no server
             return Silent(_words(error))
 
     def _read_hosts(self) -> str:

@@ -65,6 +65,12 @@ async def test_without_any_server_dns_is_silent(tmp_path: Path) -> None:
     assert isinstance(await Lookup(nothing).find("db.example"), Silent)
 
 
+async def test_a_line_of_resolv_conf_that_names_no_server_is_no_end(tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver resolver\n")
+    broken = ResolverSettings(resolv_conf=str(tmp_path / "resolv.conf"), hosts_file=str(tmp_path / "none"))
+    assert isinstance(await Lookup(broken).find("db.example"), Silent)
+
+
 async def test_the_hosts_file_goes_before_dns(server: DnsServer, tmp_path: Path) -> None:
     server.records = {("db.example.", "A"): ("10.0.0.1",)}
     lookup = lookup_of(server, tmp_path, hosts="10.9.9.9 db.example\n")
