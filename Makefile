@@ -24,8 +24,8 @@ demo: $(STAMP)  ## Show a real client held by a real cookie on a real pod, on a 
 up: $(STAMP)  ## Start the local cluster in the foreground
 	@$(BIN)/remora up
 
-test: $(STAMP)  ## Run all tests
-	$(BIN)/pytest -q
+test: $(STAMP)  ## Run all tests, three files at a time: most of them wait for something
+	$(BIN)/pytest -q -n 3 --dist loadfile
 
 check: lint types imports unit  ## Format, lint, types, import contracts, pure tests
 

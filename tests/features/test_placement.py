@@ -130,7 +130,7 @@ async def test_draining_pods_and_those_that_are_gone_get_none(
     policy = limited(1000, placement=placement)
     everybody = [endpoint(name, port) for name, port in ports.items()]
     await executor.apply(configurator.configure(session_model(mode, policy, *everybody)))
-    sessions = [await visit(client) for _ in range(15)]
+    sessions = [await visit(client) for _ in range(60)]
     assert {pod for pod, _ in sessions} == {"a", "b", "c"}
     fewer = session_model(mode, policy, endpoint("a", ports["a"], draining=True), everybody[1])
     await executor.apply(configurator.configure(fewer))

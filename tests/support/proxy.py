@@ -1,25 +1,43 @@
 """A real HAProxy, real pods on loopback, real requests."""
 
 import asyncio
+import contextlib
+import itertools
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 from yarl import URL
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 
+_FIRST_PORT, _PORTS_OF_A_WORKER = 10_000, 4_000
+"""Below the kernel's own choice (ip(7), `ip_local_port_range`), so that no connection takes a port between look and use."""
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    """From its own range, and from a place of its own there, since two runs of the tests may go on at once."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for number in itertools.count(os.getpid() * 61):
+        yield _FIRST_PORT + worker * _PORTS_OF_A_WORKER + number % _PORTS_OF_A_WORKER
+
+
+_next_ports = _ports_of_this_worker()
+
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
+    """Ports that nobody listens on now, and that no other worker of the tests is given."""
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_next_ports)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 class Pods:
@@ -74,10 +92,13 @@ class Client:
         self._base = f"http://127.0.0.1:{settings.http_port}"
 
     async def get(
-        self, host: str, path: str = "/", *, cookie: str = "", method: str = "GET", headers: dict[str, str] | None = None
+        self, host: str, path: str = "/", *, cookie: str = "", method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], str]:
         """Status, headers in lower case, and body."""
-        sent = {"Host": host, **(headers or {})} | ({"Cookie": cookie} if cookie else {})
+        sent = CIMultiDict(headers or {})
+        sent.setdefault("Host", host)
+        if cookie:
+            sent["Cookie"] = cookie
         url = URL(self._base + path, encoded=True)
         async with self._session.request(method, url, headers=sent, allow_redirects=False) as response:
             return response.status, {key.lower(): value for key, value in response.headers.items()}, await response.text()
