@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from multidict import CIMultiDict
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
@@ -55,6 +56,25 @@ async def test_a_session_is_in_the_cookie_of_its_name_alone(
             for _ in range(4):
                 _, cookie = await visit(client, other)
                 assert cookie.startswith("route=")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_session_is_found_in_any_of_several_cookie_headers(
+    mode: AffinityMode, executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    """As some proxies in front send them; HAProxy joins those of HTTP/2 itself."""
+    endpoints = [endpoint(name, await pods.start(name)) for name in "abc"]
+    await executor.apply(Configurator(proxy_settings).configure(sticky_model(mode, *endpoints)))
+    pod, cookie = await visit(client)
+    for sent in ((cookie, "a=1"), ("a=1", cookie, "b=2; c=3"), ("a=1", f"b=2; {cookie}"), ("route=other", cookie)):
+        for _ in range(4):
+            _, headers, body = await client.get("web.example", headers=CIMultiDict(("Cookie", text) for text in sent))
+            assert json.loads(body)["pod"] == pod
+            assert "set-cookie" not in headers
+    _, headers, _ = await client.get(
+        "web.example", headers=CIMultiDict([("Cookie", "a=1"), ("X-Cookie", cookie), ("Cookie", "")])
+    )
+    assert "set-cookie" in headers
 
 
 async def test_persistent_sessions_move_only_when_their_pod_is_gone(

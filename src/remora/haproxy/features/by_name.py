@@ -12,6 +12,13 @@ FOUND = "-m beg ="
 """Matches what was found."""
 
 
+def cookie_rules(when: str = "") -> Iterator[Directive]:
+    """`txn.cookies`: all cookies of a request. HTTP/1 has one header for them, but some proxies in front send several."""
+    yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)", when=when)
+    every = r'req.hdrs,regsub("cookie: ([^\r\n]*)\r\n|[^\n]*\n","\1; ",g)'
+    yield rule("http-request set-var(txn.cookies)", every, when=f"{when} {{ req.fhdr_cnt(cookie) gt 1 }}".lstrip())
+
+
 def preparing_rules(when: str) -> Iterator[Directive]:
     """`txn.headers` and `txn.line_end`, which `header` needs."""
     yield rule("http-request set-var(txn.line_end)", "str(Cg==),b64dec", when=when)

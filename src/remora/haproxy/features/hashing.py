@@ -38,7 +38,7 @@ def request_rules(hashes_map: str) -> Iterator[Directive]:
     # Past this all parts have names; most keys have none.
     has_names = "{ var(txn.facts) -m end + }"
     yield from by_name.preparing_rules(has_names)
-    yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)", when=has_names)
+    yield from by_name.cookie_rules(has_names)
     yield rule("http-request set-var(txn.query)", "query", when=has_names)
     first = 2
     for find in (by_name.header, by_name.cookie, by_name.argument):

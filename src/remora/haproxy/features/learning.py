@@ -8,7 +8,7 @@ What the session is named in is data, as in `by_name`. A name that a client brin
 that answers it, unless the answer is an error. What is learned goes before the cookie of `affinity`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from remora.core.settings import ProxySettings
 from remora.haproxy.features import by_name, peers
@@ -41,14 +41,14 @@ def request_rules(learning_map: str, servers_map: str) -> Iterator[Directive]:
     yield rule("http-request set-var(txn.learning)", f"var(txn.route),map_str({learning_map})")
     yield rule("http-request set-var(txn.learn_name)", "var(txn.learning),field(2,|)", when=_LEARNS)
     finds = {
-        NamedIn.COOKIE: (("cookies", "req.fhdr(cookie)"), _cookie),
-        NamedIn.HEADER: (("headers", "req.hdrs"), by_name.header),
-        NamedIn.QUERY: (("query", "query"), _argument),
-        NamedIn.PATH: (("raw_path", "path"), _parameter),
+        NamedIn.COOKIE: (by_name.cookie_rules, _cookie),
+        NamedIn.HEADER: (_keeps("headers", "req.hdrs"), by_name.header),
+        NamedIn.QUERY: (_keeps("query", "query"), _argument),
+        NamedIn.PATH: (_keeps("raw_path", "path"), _parameter),
     }
     yield rule("http-request set-var(txn.line_end)", "str(Cg==),b64dec", when=_LEARNS)
-    for place, ((variable, sample), find) in finds.items():
-        yield rule(f"http-request set-var(txn.{variable})", sample, when=_is_in(place))
+    for place, (prepare, find) in finds.items():
+        yield from prepare(_is_in(place))
         yield rule("http-request set-var(txn.named)", find(_NAME), when=_is_in(place))
     yield rule("http-request set-var(txn.learned_key)", _key("named"), when=_is_named("named"))
     is_known = f"{{ var(txn.learned_key),in_table({TABLE}) -m bool }}"
@@ -105,6 +105,10 @@ def learning_entry(learning: Learning) -> str:
     if any(character in "|;" or character <= " " for character in learning.name):
         raise ValueError(f"{learning.name!r} cannot be told from what stands beside it")
     return f"{_LETTERS[learning.named_in]}|{learning.name}|{learning.scope}"
+
+
+def _keeps(variable: str, sample: str) -> Callable[[str], Iterator[Directive]]:
+    return lambda when: iter([rule(f"http-request set-var(txn.{variable})", sample, when=when)])
 
 
 def _is_in(place: NamedIn) -> str:

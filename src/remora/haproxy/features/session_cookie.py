@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from remora.haproxy.features import (
     affinity,
     broken_sessions,
+    by_name,
     former_sessions,
     placement,
     session_lifetime,
@@ -79,7 +80,7 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str, pla
 
     `txn.issue` is there if the client must be sent another cookie whichever pod answers.
     """
-    yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
+    yield from by_name.cookie_rules()
     yield rule("http-request set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
     yield rule("http-request set-var(txn.letters)", "var(txn.policy),field(6,|)")
     yield rule("http-request set-var(txn.whole)", affinity.FIND_WHOLE)
