@@ -25,7 +25,9 @@ from remora.model import (
     ErrorContext,
     ErrorPages,
     ExternalAuth,
+    ForwardTo,
     Model,
+    PrefixPath,
     Route,
     Upstream,
     UpstreamTls,
@@ -403,3 +405,49 @@ async def test_a_refusal_has_its_error_page(site: Site, client: Client) -> None:
     for said, code in (("403", "403"), ("404", "500")):
         status, _, text = await client.get("web.example", headers={"x-say": said})
         assert (status, seen(text)["x-code"]) == (200, code)
+
+
+async def test_a_client_signs_in_and_is_let_in(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    """The walk of oauth2-proxy: asked for a page, sent to sign in on the same host, and back with a cookie."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/oauth2/start":
+            cookies = {"Set-Cookie": "_oauth2_proxy=ann; Path=/; HttpOnly"}
+            return web.Response(status=302, headers={"Location": request.query["rd"], **cookies})
+        user = request.cookies.get("_oauth2_proxy")
+        return web.Response(status=202, headers={"X-Auth-Request-User": user}) if user else web.Response(status=401)
+
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        auth = ExternalAuth(
+            backend=AUTH,
+            host="web.example",
+            target=("/oauth2/auth",),
+            response_headers=("x-auth-request-user",),
+            sign_in=("https://", "host", "/oauth2/start?rd=", "told_scheme", "://", "http_host", "", "escaped_request_uri", ""),
+            cache_key=("", "cookie:_oauth2_proxy", ""),
+            cache_durations=((202, 300), (401, 300)),
+        )
+        routes = (route(external_auth=auth), route(PrefixPath("/oauth2"), ForwardTo(AUTH)))
+        backends = [backend(endpoint("a", await pods.start("a"))), backend(endpoint("auth", runner.addresses[0][1]), name=AUTH)]
+        await executor.apply(Configurator(proxy_settings).configure(model([host(*routes)], backends)))
+        status, headers, _ = await client.get("web.example", "/orders?id=1&b=%2F")
+        assert status == 302
+        start = URL(headers["location"], encoded=True)
+        assert (start.scheme, start.host) == ("https", "web.example")
+        status, headers, _ = await client.get("web.example", start.raw_path_qs)
+        back = URL(headers["location"], encoded=True)
+        assert (status, back.raw_path_qs) == (302, "/orders?id=1&b=%2F")
+        cookie = headers["set-cookie"].partition(";")[0]
+        for _ in range(2):
+            status, _, text = await client.get("web.example", back.raw_path_qs, cookie=cookie)
+            assert (status, seen(text)["x-auth-request-user"]) == (200, "ann")
+        assert (await client.get("web.example", "/orders", cookie="other=1"))[0] == 302
+    finally:
+        await runner.cleanup()

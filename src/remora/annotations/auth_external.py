@@ -36,6 +36,9 @@ class AuthUrl:
     def __bool__(self) -> bool:
         return bool(self.host)
 
+    def __str__(self) -> str:
+        return f"port {self.port} of {'$'.join(self.host)}" if self else ""
+
 
 NO_URL = AuthUrl(False, (), 0, ())
 
@@ -47,7 +50,9 @@ class KeptDurations:
     seconds: tuple[tuple[int, int], ...]
 
     def __str__(self) -> str:
-        return ", ".join(f"{status or 'any'} {seconds}s" for status, seconds in self.seconds)
+        times = dict.fromkeys(seconds for _, seconds in self.seconds)
+        groups = ((time, [str(status or "any") for status, seconds in self.seconds if seconds == time]) for time in times)
+        return ", ".join(f"{' '.join(statuses)} {time}s" for time, statuses in groups)
 
 
 USUAL_DURATIONS = KeptDurations(((200, 300), (202, 300), (401, 300)))

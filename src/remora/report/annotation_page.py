@@ -62,7 +62,7 @@ def _default(row: Row) -> str:
     if row.default in ("", None):
         return ""
     value = str(row.default).lower() if isinstance(row.default, bool) else str(getattr(row.default, "value", row.default))
-    return f"`{value}`"
+    return f"`{value}`" if value else ""
 
 
 def _cell(text: str) -> str:

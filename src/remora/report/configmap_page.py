@@ -69,7 +69,8 @@ def _default(row: Row) -> str:
         return f"`{','.join(map(str, value))}`" if value else ""
     if isinstance(value, Risk):
         return f"`{value.name.capitalize()}`"
-    return "" if value in ("", None) else f"`{value.value if isinstance(value, Enum) else value}`"
+    text = "" if value is None else str(value.value if isinstance(value, Enum) else value)
+    return f"`{text}`" if text else ""
 
 
 def _cell(text: str) -> str:
