@@ -21,6 +21,8 @@ EXACT_END = "//!"
 with it; the longest match then prefers Exact to Prefix of the same text."""
 
 _PATTERN_START = "(?i)^"
+_BLANK_OR_ESCAPE = re.compile(r"\\?(?P<blank>\s)|\\.", re.ASCII)
+"""A blank, escaped or not, or another escape, which is passed over so that a blank behind `\\\\` counts as one."""
 
 DEFAULT_ROUTE_KEY = "!"
 """The entry of `routes` for requests that no route takes; no host begins with it."""
@@ -168,7 +170,7 @@ def prefix_key(host: str, path: str) -> str:
 
 def regex_key(host: str, pattern: str) -> str:
     """A PCRE over host + decoded path for a pattern that is anchored at the path's start, without regard to case."""
-    spaceless = re.sub(r"\s", lambda match: f"\\x{ord(match[0]):02x}", pattern)
+    spaceless = _BLANK_OR_ESCAPE.sub(_without_blank, pattern)
     return f"{_PATTERN_START}{re.escape(host or ANY_HOST_KEY)}(?:{spaceless.removeprefix('^')})"
 
 
@@ -183,3 +185,7 @@ def host_of_pattern(pattern: str) -> Hostname:
     escaped = pattern.removeprefix(_PATTERN_START).partition("(?:")[0]
     host = re.sub(r"\\(.)", r"\1", escaped)
     return ANY_HOST if host == ANY_HOST_KEY else Hostname(host)
+def _without_blank(found: re.Match[str]) -> str:
+    return f"\\x{ord(found['blank']):02x}" if found["blank"] else found[0]
+
+

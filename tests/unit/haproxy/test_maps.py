@@ -43,6 +43,7 @@ def test_map_entries_are_read_back_with_blanks_in_their_values() -> None:
 
 
 def test_a_pattern_has_no_blank_and_begins_at_the_path() -> None:
+    assert regex_key("web.example", r"/a\ b\\ c").endswith(r"(?:/a\x20b\\\x20c)")
     key = regex_key("web.example", "^/a b|/c")
     assert " " not in key
     assert re.match(key, "web.example/a b")
