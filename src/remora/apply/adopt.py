@@ -10,6 +10,7 @@ from remora.haproxy.configuration import FIXED, Server, ServerName
 from remora.haproxy.features.canary import route_of_pattern
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.features.peers import VARIABLE
+from remora.haproxy.features.upstream import FILES_BACKEND, PLACEHOLDER
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, ROUTE_TEXTS, Map, RouteRecord, host_of_key, host_of_pattern
@@ -53,6 +54,7 @@ async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
         leaving=leaving,
         hosts=parse_hosts(maps, names),
         certificates={name: LoadedCertificate.parse(text) for name, text in maps[Map.CERTIFICATES]},
+        files=frozenset(name for name, _ in maps[Map.UPSTREAM_FILES]),
     )
 
 
@@ -108,6 +110,9 @@ def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> di
     errors: dict[Hostname, dict[str, RouteRecord]] = {}
     for key, value in maps[Map.ERROR_ROUTES]:
         errors.setdefault(owners.get(key, FIXED), {})[key] = parse_record(value, backends)
+    asked: dict[Hostname, dict[str, RouteRecord]] = {}
+    for key, value in maps[Map.AUTH_ROUTES]:
+        asked.setdefault(owners.get(key, FIXED), {})[key] = parse_record(value, backends)
     texts = _texts_by_host(maps, owners)
     return {
         host: HostPart(
@@ -117,8 +122,9 @@ def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> di
             texts.get(host, {}),
             canaries.get(host, {}),
             errors.get(host, {}),
+            asked.get(host, {}),
         )
-        for host in sorted({*routes, *folded, *regexes, *texts, *canaries, *errors})  # as the virtual hosts of a Model
+        for host in sorted({*routes, *folded, *regexes, *texts, *canaries, *errors, *asked})  # as the virtual hosts of a Model
     }
 
 
@@ -141,6 +147,8 @@ def parse_servers(reply: str, former_keys: Mapping[str, str]) -> tuple[Servers, 
     used: Servers = {}
     leaving: Servers = {}
     for row in sorted(_rows(reply), key=lambda row: row["srv_name"]):
+        if row["be_name"] == FILES_BACKEND or row["srv_name"] == PLACEHOLDER:
+            continue
         state = int(row["srv_admin_state"])
         draining = bool(state & _FORCED_DRAIN) or row["srv_uweight"] == "0"
         name = ServerName(row["srv_name"])

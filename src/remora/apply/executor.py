@@ -247,18 +247,20 @@ class Executor:
         """Removes the keys of certificates that are not wanted any more."""
         kept = {self._layout.certificate(name) for name in ("default", *wanted.certificates)}
         remove_others(Path(self._layout.certificates), kept)
+        remove_others(Path(self._layout.upstream_files), {self._layout.upstream_file(name) for name in wanted.files})
 
     async def _judge(self, wanted: Configuration) -> None:
         """Asks HAProxy about directives of backends' own that it has not seen yet: what it does not take costs that backend
         alone, not the reload."""
-        known = self._refused | (self._running.dedicated if self._running else frozenset())
+        known = self._refused | (self._running.slots.keys() if self._running else frozenset())
         for name, backend in wanted.backends.items():
-            if backend.dedicated and name not in known and not await self._is_accepted(wanted, name):
+            if (backend.dedicated or backend.unsure) and name not in known and not await self._is_accepted(wanted, name):
                 self._refused.add(name)
 
     async def _is_accepted(self, wanted: Configuration, name: str) -> bool:
         check = Path(self._layout.directory) / "check.cfg"
-        self._write(without(wanted, wanted.backends))  # the program does not load without its maps and certificates
+        # The program does not load without its maps and certificates.
+        self._write(msgspec.structs.replace(without(wanted, wanted.backends), files=wanted.files))
         write_atomically(check, render_check(wanted, name, self._layout))
         try:
             await self._process.check([Path(self._layout.program), Path(self._layout.peers), check])

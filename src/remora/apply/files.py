@@ -31,6 +31,6 @@ def write_all(files: Mapping[str, bytes]) -> None:
 
 def remove_others(directory: Path, kept: Collection[str]) -> None:
     """Removes the files of a directory whose paths are not among the kept ones."""
-    for path in directory.iterdir():
+    for path in directory.iterdir() if directory.exists() else ():
         if str(path) not in kept:
             path.unlink(missing_ok=True)

@@ -13,14 +13,16 @@ from remora.core.names import ANY_HOST, Hostname
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings, proxy_settings
 from remora.haproxy.certificates import entries_of
+from remora.haproxy.features import upstream
 from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.features.peers import PeersPart, configure_peers
-from remora.haproxy.grammar import Directive
+from remora.haproxy.grammar import Directive, Section
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, fixed_part, targets
-from remora.haproxy.pool import Algorithm, BackendClass
+from remora.haproxy.layout import Layout
+from remora.haproxy.pool import Algorithm, BackendClass, dedicated_slot
 from remora.haproxy.program import program_digest, render_program
 from remora.haproxy.target import Target
-from remora.model import Backend, Certificate, EndpointState, Model, VirtualHost
+from remora.model import PLAIN_UPSTREAM, Backend, Certificate, EndpointState, Model, UpstreamFile, VirtualHost
 
 ServerName = NewType("ServerName", str)
 """A server's name in HAProxy is its endpoint's session key."""
@@ -45,12 +47,20 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class ProxyBackend(msgspec.Struct, frozen=True):
-    """A backend with its servers, in order of their names. `dedicated` are its own directives; with any, it is in no pool."""
+    """A backend with its servers, in order of their names. `dedicated` are its own directives; with any, it is in no pool.
+
+    `words` stand on the line of each server, and `application` is a section that it needs. HAProxy is asked for its opinion of
+    one that is `unsure`. `files` are the names of those that `words` refer to.
+    """
 
     name: str
     kind: BackendClass
     servers: tuple[Server, ...]
     dedicated: tuple[Directive, ...] = ()
+    words: tuple[str, ...] = ()
+    application: Section | None = None
+    files: tuple[str, ...] = ()
+    unsure: bool = False
 
 
 FIXED = Hostname("!")
@@ -71,6 +81,8 @@ class Configuration(msgspec.Struct, frozen=True):
     options: ProxyOptions = ProxyOptions()
     """Those that the program was made with."""
     peers: PeersPart = PeersPart()
+    files: Mapping[str, UpstreamFile] = {}
+    """What servers need to be spoken to, by name."""
 
 
 class Configurator:
@@ -94,6 +106,7 @@ class Configurator:
         self._parts: Mapping[Hostname, HostPart] = {}
         self._backends: dict[str, ProxyBackend] = {}
         self._certificates: Mapping[str, Certificate] = {}
+        self._files: Mapping[str, UpstreamFile] = {}
 
     def configure(self, model: Model) -> Configuration:
         """The Configuration that does what the Model says."""
@@ -112,6 +125,8 @@ class Configurator:
         self._sources = sources
         if model.certificates is not self._model.certificates:
             self._certificates = {entry.name: entry for whole in model.certificates for entry in entries_of(whole)}
+        if model.upstream_files is not self._model.upstream_files:
+            self._files = {file.name: file for file in model.upstream_files}
         self._model = model
         return Configuration(
             program=self._program,
@@ -121,6 +136,7 @@ class Configurator:
             certificates=self._certificates,
             options=model.options,
             peers=self._peers,
+            files=self._files,
         )
 
     def _configure_hosts(self, model: Model) -> None:
@@ -141,7 +157,18 @@ class Configurator:
         if known is not None and self._sources.get(target.name) is source:
             return known
         servers = _servers(source, with_former_keys=target.kind.algorithm is Algorithm.PERSISTENT) if source else ()
-        return ProxyBackend(target.name, target.kind, servers, target.dedicated)
+        if source is None or source.upstream == PLAIN_UPSTREAM:
+            return ProxyBackend(target.name, target.kind, servers, target.dedicated)
+        return ProxyBackend(
+            target.name,
+            target.kind,
+            servers,
+            (*target.dedicated, *upstream.backend_lines(source.upstream, dedicated_slot(target.name))),
+            upstream.server_words(source.upstream, Layout(self._settings.state_directory)),
+            upstream.application(source.upstream, dedicated_slot(target.name)),
+            source.upstream.tls.files if source.upstream.tls else (),
+            bool(target.dedicated) or upstream.is_unsure(source.upstream),
+        )
 
 
 def configure(model: Model, settings: ProxySettings) -> Configuration:
@@ -154,7 +181,9 @@ def without(configuration: Configuration, refused: Iterable[str]) -> Configurati
     emptied = dict(configuration.backends)
     for name in refused:
         emptied[name] = ProxyBackend(name, emptied[name].kind, ())
-    return msgspec.structs.replace(configuration, backends=emptied)
+    named = {name for backend in emptied.values() for name in backend.files}
+    files = {name: file for name, file in configuration.files.items() if name in named}
+    return msgspec.structs.replace(configuration, backends=emptied, files=files)
 
 
 def _default_changed(model: Model, before: Model) -> bool:

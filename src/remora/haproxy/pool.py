@@ -73,3 +73,8 @@ def pool_size(used: int) -> int:
 def is_low(used: int, declared: int) -> bool:
     """Whether the pool should be doubled while there is time to do it in the background."""
     return used > declared * 3 // 4
+
+
+def dedicated_slot(name: str) -> Slot:
+    """The slot of a dedicated backend is itself; HAProxy allows letters, digits, `-`, `_`, `.` and `:` in a name."""
+    return Slot(name.replace("@", "."))

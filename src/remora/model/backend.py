@@ -6,10 +6,12 @@ from typing import NewType
 import msgspec
 
 from remora.core.names import NamespacedName
+from remora.model.upstream import PLAIN_UPSTREAM, Upstream
 
 BackendName = NewType("BackendName", str)
 """What a backend is called everywhere: `namespace-service-port`, the port as the Ingress writes it (as ingress-nginx does,
-because the name is hashed into its cookies), then `@` and the balancing when one service port is balanced in several ways."""
+because the name is hashed into its cookies), then `@` and the balancing when one service port is balanced in several ways, and
+`@` and how its endpoints are spoken to unless that is plain HTTP."""
 
 
 class EndpointState(Enum):
@@ -173,3 +175,5 @@ class Backend(msgspec.Struct, frozen=True, gc=False):
     former_name: str = ""
     origin: NamespacedName = NamespacedName("", "")
     external_name: str = ""
+    upstream: Upstream = PLAIN_UPSTREAM
+    """How the endpoints are spoken to; a part of the name."""

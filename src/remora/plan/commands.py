@@ -7,6 +7,7 @@ from remora.haproxy.command import PREPARED_VERSION, Command
 from remora.haproxy.configuration import WEIGHT, Server
 from remora.haproxy.grammar import address_and_port
 from remora.haproxy.pool import Slot
+from remora.model import FileKind, UpstreamFile
 
 PAYLOAD_ENTRIES = 200
 """Entries of one `add map`; a command with its payload must fit into `tune.bufsize`, 16 kB, as well."""
@@ -60,10 +61,10 @@ def commit_map(path: str) -> Command:
     return Command(f"commit map {PREPARED_VERSION}{path}")
 
 
-def add_server(slot: Slot, server: Server) -> Iterator[Command]:
-    """A new server, ready for requests."""
+def add_server(slot: Slot, server: Server, further: Iterable[str] = ()) -> Iterator[Command]:
+    """A new server, ready for requests; `further` are the words about how it is spoken to."""
     words = f"{slot}/{server.name} {address_and_port(server.address, server.port)} id {server.id} weight {WEIGHT}"
-    yield Command(f"add server {words}", done="New server registered\\.")
+    yield Command(" ".join((f"add server {words}", *map(escape, further))), done="New server registered\\.")
     yield set_server_state(slot, server.name, "drain" if server.draining else "ready")
 
 
@@ -110,6 +111,17 @@ def load_certificate(path: str, pem: bytes, *, is_new: bool) -> Iterator[Command
     text = "\n".join(line for line in pem.decode("ascii").splitlines() if line.strip())
     yield Command(f"set ssl cert {path}", text, done="Transaction (created|updated) for certificate .*!")
     yield Command(f"commit ssl cert {path}", done="Committing .*Success!")
+
+
+def load_upstream_file(path: str, file: UpstreamFile) -> Iterator[Command]:
+    """Something in PEM that servers may name from then on."""
+    if file.kind is FileKind.CERTIFICATE:
+        yield from load_certificate(path, file.pem, is_new=True)
+        return
+    text = "\n".join(line for line in file.pem.decode("ascii").splitlines() if line.strip())
+    yield Command(f"new ssl ca-file {path}", done="New CA file created '.*'!")
+    yield Command(f"set ssl ca-file {path}", text, done="transaction (created|updated) for CA .*!")
+    yield Command(f"commit ssl ca-file {path}", done="Committing .*Success!")
 
 
 def list_certificate(crt_list: str, path: str, hosts: Iterable[str]) -> Command:

@@ -50,7 +50,7 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     if running.peers != wanted.peers.digest:
         return Reload(("peers changed",))
     assignment = assign(running, wanted.backends)
-    reasons = (*assignment.missing, *_oversized_certificates(running, wanted))
+    reasons = (*assignment.missing, *_oversized_certificates(running, wanted), *_oversized_files(running, wanted))
     if reasons:
         return Reload(reasons)
     after = _running_after(wanted, assignment, running)
@@ -103,6 +103,7 @@ def _running_after(wanted: Configuration, assignment: Assignment, before: Runnin
         leaving=leaving_after(before, servers, assignment.slots),
         hosts=wanted.hosts,
         certificates={name: loaded(certificate) for name, certificate in wanted.certificates.items()},
+        files=before.files | wanted.files.keys(),
         options=wanted.options,
     )
 
@@ -113,9 +114,22 @@ def _oversized_certificates(running: Running, wanted: Configuration) -> Iterator
             yield f"certificate {name} is too large for the runtime socket"
 
 
+def _oversized_files(running: Running, wanted: Configuration) -> Iterator[str]:
+    for name, file in wanted.files.items():
+        if name not in running.files and len(file.pem) > commands.PAYLOAD_BYTES:
+            yield f"{name} is too large for the runtime socket"
+
+
+def _files_in(running: Running, wanted: Configuration, layout: Layout) -> Iterator[Command]:
+    for name, file in wanted.files.items():
+        if name not in running.files:
+            yield from commands.load_upstream_file(layout.upstream_file(name), file)
+
+
 def _update(running: Running, after: Running, *, wanted: Configuration, layout: Layout) -> Iterator[Command]:
     yield from _certificates_in(running.certificates, after.certificates, wanted=wanted, layout=layout)
-    yield from servers_in(running, after, layout)
+    yield from _files_in(running, wanted, layout)
+    yield from servers_in(running, after, layout, backends=wanted.backends)
     yield from entries_in(running, after, layout)
     yield from entries_out(running, after, layout)
     yield from servers_out(running, after, layout)

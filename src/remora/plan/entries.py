@@ -16,7 +16,7 @@ from remora.plan.running import Running
 
 Entries = Mapping[str, str]
 
-TEXTS = (Map.CANARY_ROUTES, Map.ERROR_ROUTES, *ROUTE_TEXTS)
+TEXTS = (Map.CANARY_ROUTES, Map.ERROR_ROUTES, Map.AUTH_ROUTES, *ROUTE_TEXTS)
 """What a route's policies say; before the route is there, and until after it is gone."""
 
 ROUTES = (Map.ROUTES, Map.FOLDED_ROUTES, Map.HOSTS)
@@ -29,6 +29,8 @@ def all_entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
             yield from _slots(running).items()
         case Map.CERTIFICATES:
             yield from _certificates(running).items()
+        case Map.UPSTREAM_FILES:
+            yield from _files(running).items()
         case Map.REGEX_ROUTES:
             yield from _regexes(running)
         case _:
@@ -87,7 +89,7 @@ def _gone(running: Running, after: Running) -> Iterator[Hostname]:
 
 def _names_any(part: HostPart, backends: set[str]) -> bool:
     regexes = (record for _, record in part.regex_routes)
-    by_route = (*part.canary_routes.values(), *part.error_routes.values())
+    by_route = (*part.canary_routes.values(), *part.error_routes.values(), *part.auth_routes.values())
     records = [*part.routes.values(), *part.folded_routes.values(), *regexes, *by_route]
     return any(record.over_tls in backends or record.over_http in backends for record in records)
 
@@ -102,6 +104,8 @@ def _part_entries(running: Running, part: HostPart, name: Map) -> Entries:
             return {key: encode_record(record, running.slots) for key, record in part.canary_routes.items()}
         case Map.ERROR_ROUTES:
             return {key: encode_record(record, running.slots) for key, record in part.error_routes.items()}
+        case Map.AUTH_ROUTES:
+            return {key: encode_record(record, running.slots) for key, record in part.auth_routes.items()}
         case _:
             return part.texts.get(name, {})
 
@@ -125,6 +129,8 @@ def _bookkeeping(running: Running, after: Running) -> Iterator[tuple[Map, Entrie
         yield Map.SLOTS, _slots(running), _slots(after)
     if running.certificates != after.certificates:
         yield Map.CERTIFICATES, _certificates(running), _certificates(after)
+    if running.files != after.files:
+        yield Map.UPSTREAM_FILES, _files(running), _files(after)
 
 
 def _slots(running: Running) -> Entries:
@@ -133,3 +139,7 @@ def _slots(running: Running) -> Entries:
 
 def _certificates(running: Running) -> Entries:
     return {name: certificate.text for name, certificate in running.certificates.items()}
+
+
+def _files(running: Running) -> Entries:
+    return dict.fromkeys(sorted(running.files), "1")

@@ -2,24 +2,28 @@
 
 from collections.abc import Iterable, Iterator
 
-from remora.haproxy.configuration import WEIGHT, Configuration, Server
+from remora.haproxy.configuration import WEIGHT, Configuration, ProxyBackend, Server, ServerName
 from remora.haproxy.features import hashing, learning, placement
 from remora.haproxy.features.affinity import choosing_rules
+from remora.haproxy.features.upstream import files_section
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import (
     error_pages_script,
+    external_auth_script,
     former_sessions_script,
+    mirror_script,
+    pod_answers_script,
     rewrite_script,
     session_placement_script,
+    snippets_script,
     subset_script,
 )
 from remora.haproxy.maps import Map
-from remora.haproxy.pool import BackendClass, Slot
+from remora.haproxy.pool import BackendClass, Slot, dedicated_slot
 from remora.plan.entries import all_entries
 from remora.plan.running import Running
 from remora.plan.servers import server_entries
-from remora.plan.slots import dedicated_slot
 
 
 def render_files(wanted: Configuration, running: Running, layout: Layout) -> dict[str, bytes]:
@@ -33,20 +37,28 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.former_sessions_script: former_sessions_script(),
         layout.error_pages_script: error_pages_script(),
         layout.session_placement_script: session_placement_script(),
+        layout.external_auth_script: external_auth_script(),
+        layout.snippets_script: snippets_script(),
         layout.subset_script: subset_script(),
         layout.rewrite_script: rewrite_script(),
+        layout.pod_answers_script: pod_answers_script(),
+        layout.mirror_script: mirror_script(),
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(running, layout)),
         **maps,
     }
     identity = {layout.peers_identity: wanted.peers.identity} if wanted.peers.identity else {}
-    return {path: text.encode() for path, text in texts.items()} | certificates | identity
+    upstream_files = {layout.upstream_file(name): file.pem for name, file in wanted.files.items()}
+    return {path: text.encode() for path, text in texts.items()} | certificates | identity | upstream_files
 
 
 def render_check(wanted: Configuration, name: str, layout: Layout) -> bytes:
     """A file with just one dedicated backend, to ask HAProxy what it thinks of it."""
     backend = wanted.backends[name]
     slot = dedicated_slot(name)
-    return render_sections([_backend_section(slot, backend.kind, layout, (), backend.dedicated)]).encode()
+    sample = Server(ServerName("sample"), "127.0.0.1", 1, 1)
+    lines = (*backend.dedicated, _server_line(sample, backend.words))
+    parts = (backend.application, _backend_section(slot, backend.kind, layout, (), lines))
+    return render_sections([part for part in parts if part]).encode()
 
 
 def _entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
@@ -66,30 +78,40 @@ def _crt_list(running: Running, layout: Layout) -> Iterator[str]:
 
 
 def _backend_sections(wanted: Configuration, running: Running, layout: Layout) -> Iterator[Section]:
-    servers = {slot: running.servers[name] for name, slot in running.slots.items()}
+    servers = {slot: wanted.backends[name] for name, slot in running.slots.items()}
+    yield files_section(wanted.files.values(), layout)
     for kind, size in running.pool.items():
         for number in range(1, size + 1):
             slot = kind.slot(number)
-            yield _backend_section(slot, kind, layout, servers.get(slot, ()))
+            served = servers.get(slot)
+            yield _backend_section(slot, kind, layout, _server_lines(served) if served else ())
     for name, backend in wanted.backends.items():
         if backend.dedicated:
-            yield _backend_section(dedicated_slot(name), backend.kind, layout, backend.servers, backend.dedicated)
+            if backend.application:
+                yield backend.application
+            slot = dedicated_slot(name)
+            yield _backend_section(slot, backend.kind, layout, _server_lines(backend), backend.dedicated)
 
 
 def _backend_section(
     slot: Slot,
     kind: BackendClass,
     layout: Layout,
-    servers: Iterable[Server],
+    servers: Iterable[Directive],
     dedicated: tuple[Directive, ...] = (),
 ) -> Section:
     learned = (*learning.choosing_rules(), *placement.choosing_rules()) if kind.sessions else ()
     chosen = (*choosing_rules(kind.algorithm, layout.map(Map.SERVERS)), *hashing.choosing_rules(kind.algorithm))
-    lines = [*learned, *chosen, *dedicated, *map(_server_line, servers)]
+    lines = [*learned, *chosen, *dedicated, *servers]
     return section("backend", slot, "from", kind.name, lines=lines)
 
 
-def _server_line(server: Server) -> Directive:
+def _server_lines(backend: ProxyBackend) -> Iterator[Directive]:
+    return (_server_line(server, backend.words) for server in backend.servers)
+
+
+def _server_line(server: Server, words: tuple[str, ...]) -> Directive:
     # Weight 0 is how a file says "keeps its sessions, gets no new ones".
     weight = 0 if server.draining else WEIGHT
-    return directive("server", server.name, address_and_port(server.address, server.port), "id", server.id, "weight", weight)
+    address = address_and_port(server.address, server.port)
+    return directive("server", server.name, address, "id", server.id, "weight", weight, *words)

@@ -48,4 +48,6 @@ class Running(msgspec.Struct, frozen=True):
     leaving: Mapping[Slot, tuple[Server, ...]] = {}
     hosts: Mapping[Hostname, HostPart] = {}
     certificates: Mapping[str, LoadedCertificate] = {}
+    files: frozenset[str] = frozenset()
+    """What is loaded for connections to pods, by name; until the next worker also what is not needed any more."""
     options: ProxyOptions | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from remora.haproxy.command import Command
-from remora.haproxy.configuration import Server
+from remora.haproxy.configuration import ProxyBackend, Server
 from remora.haproxy.features.affinity import ACTIVE, DRAINING
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -20,8 +20,11 @@ def server_entries(slot: Slot, servers: tuple[Server, ...]) -> dict[str, str]:
     return states | {f"{slot}/{server.former_key}": server.name for server in servers if server.former_key}
 
 
-def servers_in(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
-    """New servers, and those that are taken back."""
+def servers_in(
+    running: Running, after: Running, layout: Layout, *, backends: Mapping[str, ProxyBackend]
+) -> Iterator[Command]:
+    """New servers, and those that are taken back. `backends` tell how new ones are spoken to."""
+    names = {slot: name for name, slot in after.slots.items()}
     path = layout.map(Map.SERVERS)
     for slot, before, wanted in _changes(running, after):
         yield from commands.change_entries(path, server_entries(slot, before), server_entries(slot, wanted))
@@ -35,7 +38,7 @@ def servers_in(running: Running, after: Running, layout: Layout) -> Iterator[Com
             if server.name in leaving:
                 yield from commands.take_back(slot, server)
             elif known is None:
-                yield from commands.add_server(slot, server)
+                yield from commands.add_server(slot, server, backends[names[slot]].words)
             elif known.draining and not server.draining:
                 yield from commands.take_back(slot, server)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from remora.haproxy.configuration import ProxyBackend
-from remora.haproxy.pool import CLASSES, BackendClass, Slot, is_low, pool_size
+from remora.haproxy.pool import CLASSES, BackendClass, Slot, dedicated_slot, is_low, pool_size
 from remora.plan.running import Running
 
 
@@ -15,11 +15,6 @@ class Assignment(msgspec.Struct, frozen=True):
     slots: Mapping[str, Slot]
     missing: tuple[str, ...] = ()
     low: tuple[str, ...] = ()
-
-
-def dedicated_slot(name: str) -> Slot:
-    """The slot of a dedicated backend is itself; HAProxy allows letters, digits, `-`, `_`, `.` and `:` in a name."""
-    return Slot(name.replace("@", "."))
 
 
 def assign(running: Running, wanted: Mapping[str, ProxyBackend]) -> Assignment:

@@ -12,6 +12,7 @@ from remora.core.names import Hostname
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Server, configure
 from remora.model import (
+    PLAIN_UPSTREAM,
     Backend,
     BackendName,
     EndpointState,
@@ -34,6 +35,7 @@ from remora.report.lifetimes import Judge
 from remora.report.losers import Loser, losers
 from remora.report.search import Found, Taker, find_route
 from remora.report.sessions import cookie_value, place
+from remora.report.snippet_words import step_words
 from remora.report.words import match_words, struct_words
 from remora.translate import Translation
 from remora.watch.snapshot import Snapshot
@@ -125,7 +127,7 @@ def _along_route(
     has_key: bool,
     judge: Judge | None,
 ) -> Explanation:
-    taken, canary = _with_canary(translation.model, route, request)
+    taken, canary = _with_canary(translation.model, host, route, request)
     line = RouteLine(route.id, host.host or "*", match_words(route.match), f"{taken.origin}")
     problems = tuple(str(one) for one in translation.problems if one.object.name == taken.origin)
     said = msgspec.structs.replace(said, route=line, canary=canary, policies=tuple(policies(taken)), problems=problems)
@@ -140,6 +142,7 @@ def _along_route(
             why = "its service has no endpoints, custom-http-errors lists 503, and there is no default backend"
             return _answered(said, f"a plain 404: {why}")
         case ForwardTo() as action:
+            action = _by_scheme(action, request.scheme)
             return _through_backend(
                 said, translation.model, action, request, has_key=has_key, judge=judge, host=host, route=taken
             )
@@ -147,14 +150,14 @@ def _along_route(
             return _answered(said, struct_words(taken.action))
 
 
-def _with_canary(model: Model, route: Route, request: Request) -> tuple[Route, str]:
+def _with_canary(model: Model, host: VirtualHost, route: Route, request: Request) -> tuple[Route, str]:
     """The route that counts, its canary's if the request goes there, and what decided."""
     canary, other = route.canary, route.canary_route
     if canary is None or other is None:
         return route, ""
     backend = _find_backend(model, canary.action.backend)
-    is_served = any(one.state is EndpointState.ACTIVE for one in backend.endpoints) if backend else False
-    decision = decide(route, canary, headers=request.headers, cookies=request.cookies, has_endpoints=is_served)
+    servers = _servers(backend, canary.action, host, other) if backend else ()
+    decision = decide(route, canary, headers=request.headers, cookies=request.cookies, servers=servers)
     name = f"Ingress {canary.origin}"
     match decision.side:
         case Side.CANARY:
@@ -192,7 +195,7 @@ def _through_backend(
     return msgspec.structs.replace(
         said,
         answer=_pod_answer(pods, reason),
-        backend=f"{backend.name} ({_count_words(backend, len(pods))})",
+        backend=f"{backend.name} ({_count_words(backend, len(pods))}{_spoken(backend)})",
         cookie=cookie if affinity and _value(action, request) is not None else f"no {affinity.cookie_name}" if affinity else "",
         session=f"{affinity.mode.value}: {reason}" if affinity else reason,
         pods=pods,
@@ -210,9 +213,26 @@ def _count_words(backend: Backend, count: int) -> str:
     return "one pod" if count == 1 else f"{count} pods"
 
 
+def _by_scheme(action: ForwardTo, scheme: str) -> ForwardTo:
+    """The action as it is for requests of the scheme."""
+    if action.over_http is None:
+        return action
+    return msgspec.structs.replace(action, backend=action.over_http if scheme == "http" else action.backend, over_http=None)
+
+
+def _spoken(backend: Backend) -> str:
+    """How its pods are spoken to; "" for the usual way."""
+    tls = backend.upstream.tls
+    verified = f", verified as {tls.name or 'of the authority'}" if tls and tls.verifies else ", not verified" if tls else ""
+    words = f"{backend.upstream.protocol.value}{' over TLS' * (tls is not None)}{verified}"
+    return f", by {words}" if backend.upstream != PLAIN_UPSTREAM else ""
+
+
 def _servers(backend: Backend, action: ForwardTo, host: VirtualHost | None, route: Route | None) -> tuple[Server, ...]:
     """The backend's servers as HAProxy has them for this route."""
-    routes = (msgspec.structs.replace(route, action=action, canary=None, error_pages=None),) if route and host else ()
+    action = msgspec.structs.replace(action, over_http=None)
+    alone = {"action": action, "canary": None, "error_pages": None, "external_auth": None}
+    routes = (msgspec.structs.replace(route, **alone),) if route and host else ()
     hosts = (VirtualHost(host.host, routes),) if host else ()
     small = Model(hosts, (backend,), default_backend=None if host else backend.name)
     made = configure(small, ProxySettings(state_directory="/"))
@@ -272,7 +292,7 @@ def _host_words(found: Found) -> str:
     return f"{found.host} (by the rules for {name or 'any host'})"
 
 
-_TOLD_ELSEWHERE = ("id", "match", "action", "origin", "canary", "https_redirect")
+_TOLD_ELSEWHERE = ("id", "match", "action", "origin", "canary", "https_redirect", "snippet")
 
 
 def policies(route: Route) -> Iterator[str]:
@@ -280,6 +300,8 @@ def policies(route: Route) -> Iterator[str]:
     if route.https_redirect:
         yield f"http is sent to https: {struct_words(route.https_redirect)}"
     yield from _settings(route, _TOLD_ELSEWHERE)
+    for step in route.snippet:
+        yield from (f"snippet: {line}" for line in step_words(step))
     if isinstance(route.action, ForwardTo):
         yield from _settings(route.action, ("backend",))
 

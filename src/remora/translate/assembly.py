@@ -10,7 +10,8 @@ from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
-from remora.model import Backend, BackendName, Certificate, Model, Peering, VirtualHost
+from remora.model import Backend, BackendName, Certificate, FileKind, Model, Peering, UpstreamFile, VirtualHost
+from remora.translate.auth_backends import AuthBackendUnit
 from remora.translate.backends import BackendUnit
 from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit
 from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
@@ -20,6 +21,7 @@ from remora.translate.options import Options, OptionsUnit
 from remora.translate.peers import PeersUnit
 from remora.translate.pods import PodMark, PodUnit
 from remora.translate.units import GONE, Gone
+from remora.translate.upstream import Trust, TrustUnit
 from remora.translate.view import Unit
 
 DEFAULT_CERTIFICATE = "default"
@@ -76,11 +78,12 @@ class Assembly:
     def __init__(self) -> None:
         self._virtual_hosts: SortedTable[Hostname, VirtualHost] = SortedTable()
         self._backends: SortedTable[BackendName, Backend] = SortedTable()
-        self._lookups: dict[BackendUnit, str] = {}
+        self._lookups: dict[BackendUnit | AuthBackendUnit, str] = {}
         self._certificates: SortedTable[str, Certificate] = SortedTable()
         self._key_pairs: dict[NamespacedName, KeyPair] = {}
         self._secret_of_host: dict[Hostname, NamespacedName] = {}
         self._hosts_of_secret: dict[NamespacedName, SortedTable[Hostname, Hostname]] = {}
+        self._upstream_files: SortedTable[tuple[str, str], UpstreamFile] = SortedTable()
         self._problems: SortedTable[tuple[str, str, str], tuple[Problem, ...]] = SortedTable()
         self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
         self._default_backend: BackendName | None = None
@@ -104,11 +107,15 @@ class Assembly:
         """The model; the same object until something in it changes."""
         parts = (self._virtual_hosts.values, self._backends.values, self._certificates.values, self._default_backend)
         old = self._model
+        files = self._upstream_files.values
         known = (old.virtual_hosts, old.backends, old.certificates, old.default_backend)
         names, options, peering = self._response_header_names, self._options, self._peering
         is_same = old.response_header_names == names and old.options is options and old.peering == peering
+        is_same = is_same and old.upstream_files is files
         if not (is_same and all(map(_is, parts, known))):
-            self._model = Model(*parts, response_header_names=names, options=options, peering=peering)
+            self._model = Model(
+                *parts, response_header_names=names, options=options, peering=peering, upstream_files=files
+            )
         return self._model
 
     @property
@@ -134,7 +141,7 @@ class Assembly:
                 self._take_ingress(name, outcome)
             case HostUnit(host=host):
                 self._take_host(host, outcome)
-            case BackendUnit():
+            case BackendUnit() | AuthBackendUnit():
                 self._take_backend(unit, outcome)
             case KeyPairUnit(secret=secret):
                 self._take_key_pair(secret, outcome)
@@ -146,6 +153,8 @@ class Assembly:
                 self._take_options(outcome)
             case DefaultCertificateUnit():
                 self._take_default_certificate(outcome)
+            case TrustUnit(secret=secret):
+                self._take_trust(secret, outcome)
             case PeersUnit():
                 self._peering = outcome
             case DefaultBackendUnit():
@@ -163,7 +172,7 @@ class Assembly:
         self._set_problems(("2", host, ""), () if outcome is GONE else outcome.problems)
         self._set_secret(host, None if outcome is GONE else outcome.certificate)
 
-    def _take_backend(self, unit: BackendUnit, outcome: Backend | Gone) -> None:
+    def _take_backend(self, unit: BackendUnit | AuthBackendUnit, outcome: Backend | Gone) -> None:
         self._backends.set(unit.name, None if outcome is GONE else outcome)
         self._lookups.pop(unit, None)
         if outcome is not GONE and outcome.external_name:
@@ -178,6 +187,11 @@ class Assembly:
         else:
             self._key_pairs[secret] = outcome
         self._stale_secrets.add(secret)
+
+    def _take_trust(self, secret: NamespacedName, outcome: Trust | Gone) -> None:
+        found = outcome if outcome is not GONE else Trust()
+        for kind, file in ((FileKind.AUTHORITY, found.authority), (FileKind.CERTIFICATE, found.certificate)):
+            self._upstream_files.set((kind.value, str(secret)), file)
 
     def _take_defaults(self, outcome: Defaults) -> None:
         self._set_problems(("0", "", "defaults"), outcome.problems)

@@ -10,7 +10,7 @@ import msgspec
 from remora.core.names import NamespacedName
 from remora.kube.objects import DnsAnswer, EndpointSlice, Service, ServiceBackendPort
 from remora.kube.objects.ingress import IngressServiceBackend
-from remora.model import Backend, BackendName, Balancing, Endpoint
+from remora.model import PLAIN_UPSTREAM, Backend, BackendName, Balancing, Endpoint, Upstream
 from remora.translate.endpoints import PodsOfService, endpoints, find_service_port
 from remora.translate.external_names import external_endpoints, external_name, find_external_port, find_name_fault, is_external
 from remora.translate.pods import read_mark
@@ -44,10 +44,15 @@ _KEEPS_UNREADY = "@unready"
 
 
 def backend_name(
-    ref: BackendRef, balancing: Balancing, *, keeps_unready: bool = False, via_service: bool = False
+    ref: BackendRef,
+    balancing: Balancing,
+    *,
+    keeps_unready: bool = False,
+    via_service: bool = False,
+    upstream: Upstream = PLAIN_UPSTREAM,
 ) -> BackendName:
     """The name of a service port that is balanced in a certain way, with or without the pods that are not ready, or
-    reached at its Service; no two have the same.
+    reached at its Service, and spoken to in a certain way; no two have the same.
 
     Where a dash in the namespace or in the port's name lets another service port have the same text (service `b-c` in
     namespace `a`, service `c` in `a-b`), a digest tells them apart.
@@ -56,7 +61,8 @@ def backend_name(
     if "-" in ref.service.namespace or "-" in ref.port.name:
         parts = "\0".join((ref.service.namespace, ref.service.name, str(ref.port)))
         text += f"@{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
-    return BackendName(text + _AT_SERVICE * via_service + _SUFFIXES[balancing] + _KEEPS_UNREADY * keeps_unready)
+    balanced = _SUFFIXES[balancing] + _KEEPS_UNREADY * keeps_unready
+    return BackendName(text + _AT_SERVICE * via_service + balanced + upstream.suffix)
 
 
 def backend_key(ref: BackendRef) -> str:
@@ -70,21 +76,24 @@ class BackendUnit(Unit[Backend], frozen=True):
     """The endpoints of one service port. Without the Service, or without the port, there are none.
 
     With `keeps_unready` those that are not ready are among them, for the sessions that they have. Ingresses that disagree on
-    that use two backends. `via_service` asks for the Service's own address as the one endpoint, where it has one.
+    that, or on how pods are spoken to, use two backends. `via_service` asks for the Service's own address as the one
+    endpoint, where it has one.
     """
 
     ref: BackendRef
     balancing: Balancing = Balancing.ROUND_ROBIN
     keeps_unready: bool = False
     via_service: bool = False
+    upstream: Upstream = PLAIN_UPSTREAM
 
     @property
     def name(self) -> BackendName:
-        return backend_name(self.ref, self.balancing, keeps_unready=self.keeps_unready, via_service=self.via_service)
+        unready, service = self.keeps_unready, self.via_service
+        return backend_name(self.ref, self.balancing, keeps_unready=unready, via_service=service, upstream=self.upstream)
 
     def run(self, view: View) -> Backend:
         service = view.find(Service, self.ref.service)
-        bare = Backend(self.name, self.balancing, origin=self.ref.service)
+        bare = Backend(self.name, self.balancing, origin=self.ref.service, upstream=self.upstream)
         if service is None:
             return bare
         if is_external(service):

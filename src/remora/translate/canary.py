@@ -15,13 +15,14 @@ from remora.core.names import Hostname
 from remora.core.problem import Problem, Severity
 from remora.model import ForwardTo, HeaderCondition, HeaderTest, PathMatch, Route
 from remora.translate.affinity import keeps_unready
-from remora.translate.backends import BackendUnit, backend_key
+from remora.translate.backends import backend_key
 from remora.translate.balancing import find_spread
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.learning import learning_scope
 from remora.translate.paths import match_of
 from remora.translate.patterns import find_pattern_fault
-from remora.translate.routes import Claim, route_id
+from remora.translate.routes import Claim, pod_backends, route_id
+from remora.translate.upstream import PodLink
 from remora.translate.view import View
 
 _SMALLEST_TOTAL = 100
@@ -52,7 +53,8 @@ def with_canaries(view: View, mains: Mains, canaries: Iterable[Prepared], proble
                 if fault:
                     problems.append(_not_attached((owner, rule), mains.host, fault))
                 elif isinstance(main := routes[match].action, ForwardTo):
-                    canary = _canary(view, (owner, rule), host=mains.host, main=main, header=header)
+                    link = mains.claims[match][0].link
+                    canary = _canary(view, (owner, rule), host=mains.host, main=main, header=header, link=link)
                     routes[match] = msgspec.structs.replace(routes[match], canary=canary)
     return routes
 
@@ -84,8 +86,13 @@ def _not_attached(claim: Claim, host: Hostname, fault: str) -> Problem:
     return Problem(owner.ref, rule.field, "CanaryNotAttached", message, "the canary gets no requests here", Severity.ERROR)
 
 
-def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header: HeaderCondition | None) -> model.Canary:
-    """The canary of a route, which does to requests what the route does and keeps its sessions as the route does."""
+def _canary(
+    view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header: HeaderCondition | None, link: PodLink
+) -> model.Canary:
+    """The canary of a route, which does to requests what the route does and keeps its sessions as the route does.
+
+    Its pods are spoken to as those of the route, whatever its own Ingress says, as in ingress-nginx.
+    """
     owner, rule = claim
     affinity = main.affinity
     if affinity and owner.parsed.of(Affinity).canary_behavior == "legacy":
@@ -93,15 +100,17 @@ def _canary(view: View, claim: Claim, *, host: Hostname, main: ForwardTo, header
     if affinity:
         affinity = msgspec.structs.replace(affinity, backend_key=backend_key(rule.backend))
     spread = find_spread(owner.parsed, affinity)
-    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity), spread.via_service)
-    view.need(backend)
+    backends = pod_backends(rule.backend, spread, link, keeps_unready=keeps_unready(owner.parsed, affinity))
+    for backend in backends:
+        view.need(backend)
     learning = main.learning
     if learning:
         learning = msgspec.structs.replace(learning, scope=learning_scope(rule.backend))
     group = owner.parsed.of(Canary)
     action = msgspec.structs.replace(
         main,
-        backend=backend.name,
+        backend=backends[0].name,
+        over_http=backends[1].name if len(backends) > 1 else None,
         affinity=affinity,
         balancing=spread.balancing,
         hash_by=spread.hash_by,

@@ -41,7 +41,8 @@ def with_error_pages(view: View, claim: Claim, route: Route) -> Route:
     context = _context(owner, rule.backend)
     pages = _pages(group, context, own or view.ask(DefaultBackendUnit()).name)
     unready = keeps_unready(owner.parsed, action.affinity)
-    if view.ask(ServedUnit(BackendUnit(rule.backend, action.balancing, unready))):
+    upstream = owner.link.upstream(over_tls=True)
+    if view.ask(ServedUnit(BackendUnit(rule.backend, action.balancing, unready, upstream=upstream))):
         return msgspec.structs.replace(route, error_pages=pages)
     if own:
         return msgspec.structs.replace(route, action=ForwardTo(own, stand_in=StandIn(context)), error_pages=pages)

@@ -135,4 +135,11 @@ class TlsSettings:
         accepts=("true",),
         refuses=("on",),
     )
-    ssl_location_only: str = planned_setting("proxy-ssl-location-only", "proxy-ssl-* for one path alone.", usual=_OFF)
+    proxy_location_only: bool = global_setting(
+        "proxy-ssl-location-only",
+        boolean,
+        default=False,
+        doc="`true` keeps `proxy-ssl-*` to their own Ingress; else those of the first Ingress of a host count for all of it.",
+        accepts=("true", "false"),
+        refuses=("on",),
+    )
