@@ -10,7 +10,7 @@ import msgspec
 from remora.apply.executor import Executor
 from remora.core.names import NamespacedName
 from remora.core.settings import ProxySettings
-from remora.haproxy.configuration import Configurator, Server
+from remora.haproxy.configuration import Configurator, Server, ServerName
 from remora.model import (
     AffinityMode,
     BackendName,
@@ -197,6 +197,7 @@ async def test_a_canary_gets_what_the_real_haproxy_gives_it(
         backend(endpoint("canary", await pods.start("canary")), name=BackendName("other")),
     ]
     await executor.apply(Configurator(proxy_settings).configure(model([host(*made.values())], backends)))
+    served = Server(ServerName("canary"), "127.0.0.1", 80, 1)
     for _ in range(200):
         path = draw.choice(list(made))
         value = draw.choice([None, "always", "never", "yes", "v1", "", "Always"])
@@ -205,6 +206,6 @@ async def test_a_canary_gets_what_the_real_haproxy_gives_it(
         word = draw.choice(["", "", "try=always", "TRY=never", "try=else", "xtry=always"])
         cookies = "; ".join(filter(None, (session, word)))
         sent = {name.lower(): text for name, text in headers.items()}
-        said = decide(made[path], canaries[path], headers=sent, cookies=cookies, has_endpoints=True)
+        said = decide(made[path], canaries[path], headers=sent, cookies=cookies, servers=(served,))
         _, _, body = await client.get("web.example", path, cookie=cookies, headers=headers)
         assert json.loads(body)["pod"] == said.side.value, (path, headers, cookies, said)

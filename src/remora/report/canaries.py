@@ -2,11 +2,12 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import msgspec
 
+from remora.haproxy.configuration import Server
 from remora.model import Affinity, Canary, ForwardTo, HeaderTest, Route
 from remora.report.sessions import cookie_value
 
@@ -26,15 +27,17 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str
 
 
-def decide(route: Route, canary: Canary, *, headers: Mapping[str, str], cookies: str, has_endpoints: bool) -> Decision:
-    """The side of a request. Names of headers are in lower case; `has_endpoints` tells of the canary's backend."""
+def decide(route: Route, canary: Canary, *, headers: Mapping[str, str], cookies: str, servers: Sequence[Server]) -> Decision:
+    """The side of a request. Names of headers are in lower case; `servers` are those of the canary's backend."""
     main, other = _affinity(route.action), canary.action.affinity
-    key = _session_key(main, cookies)
+    session, key = _session(main, cookies)
     if key and main and key == main.backend_key:
         return Decision(Side.MAIN, "its session is not the canary's")
-    if not has_endpoints:
-        return Decision(Side.MAIN, "the canary has no endpoints")
-    if key and other and key == other.backend_key:
+    is_canarys = bool(key and other and key == other.backend_key)
+    is_there = session != "" and any(session in (server.name, server.former_key) for server in servers)
+    if all(server.draining for server in servers) and not (is_canarys and is_there):
+        return Decision(Side.MAIN, "the canary has no endpoints for it")
+    if is_canarys:
         return Decision(Side.CANARY, "its session is the canary's")
     return _by_header(canary, headers) or _by_cookie(canary, cookies) or _by_weight(canary)
 
@@ -43,9 +46,11 @@ def _affinity(action: object) -> Affinity | None:
     return action.affinity if isinstance(action, ForwardTo) else None
 
 
-def _session_key(affinity: Affinity | None, cookies: str) -> str:
+def _session(affinity: Affinity | None, cookies: str) -> tuple[str, str]:
+    """What names the server, and the backend's key."""
     value = cookie_value(affinity.cookie_name, cookies) if affinity else None
-    return (value or "").partition("|")[2].partition("|")[0]
+    session, _, rest = (value or "").partition("|")
+    return session.rpartition("~")[2], rest.partition("|")[0]
 
 
 def _by_header(canary: Canary, headers: Mapping[str, str]) -> Decision | None:

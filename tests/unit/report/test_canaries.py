@@ -4,17 +4,21 @@ import msgspec
 import pytest
 
 from remora.core.names import NamespacedName
+from remora.haproxy.configuration import Server, ServerName
 from remora.model import BackendName, Canary, ForwardTo, HeaderCondition, HeaderTest, RouteId
 from remora.report.canaries import Side, decide
 from tests.support.models import NAME, route, sticky
 
 OTHER = ForwardTo(BackendName("canary"), msgspec.structs.replace(sticky(), backend_key="other"))
 MAIN = route(action=ForwardTo(NAME, sticky()))
+SERVER = Server(ServerName("pod"), "127.0.0.1", 80, 1, former_key="former")
 CANARY = Canary(RouteId("c"), NamespacedName("shop", "canary"), OTHER)
 
 
-def side(canary: Canary, *, headers: dict[str, str] | None = None, cookies: str = "", has_endpoints: bool = True) -> Side:
-    return decide(MAIN, canary, headers=headers or {}, cookies=cookies, has_endpoints=has_endpoints).side
+def side(
+    canary: Canary, *, headers: dict[str, str] | None = None, cookies: str = "", servers: tuple[Server, ...] = (SERVER,)
+) -> Side:
+    return decide(MAIN, canary, headers=headers or {}, cookies=cookies, servers=servers).side
 
 
 @pytest.mark.parametrize(
@@ -41,5 +45,14 @@ def test_a_session_goes_before_everything_and_a_canary_without_pods_gets_nothing
     assert side(canary, cookies="TRY=never") is Side.MAIN
     assert side(canary, cookies="try=never; route=x|other") is Side.CANARY
     assert side(canary, cookies=f"route=x|{sticky().backend_key}; try=always") is Side.MAIN
-    assert side(canary, cookies="try=always", has_endpoints=False) is Side.MAIN
+    assert side(canary, cookies="try=always", servers=()) is Side.MAIN
     assert side(CANARY) is Side.MAIN
+
+
+def test_a_canary_that_only_drains_keeps_its_sessions() -> None:
+    draining = (msgspec.structs.replace(SERVER, draining=True),)
+    canary = msgspec.structs.replace(CANARY, weight=100)
+    for session in ("pod", "id~pod", "former"):
+        assert side(canary, cookies=f"route={session}|other", servers=draining) is Side.CANARY
+    assert side(canary, cookies="route=gone|other", servers=draining) is Side.MAIN
+    assert side(canary, servers=draining) is Side.MAIN
