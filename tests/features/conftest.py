@@ -10,6 +10,7 @@ import pytest
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from tests.support.proxy import Client, Pods, free_ports, running_executor
+from tests.support.rawpods import RawPod
 
 
 @pytest.fixture
@@ -43,3 +44,11 @@ async def executor(proxy_settings: ProxySettings) -> AsyncIterator[Executor]:
 async def client(proxy_settings: ProxySettings) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Client(session, proxy_settings)
+
+
+@pytest.fixture
+async def raw_pod() -> AsyncIterator[RawPod]:
+    pod = RawPod()
+    await pod.start()
+    yield pod
+    pod.stop()

@@ -1,7 +1,7 @@
 """Translations as short YAML, for people to review; and the reading of the objects of a case."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -170,7 +170,23 @@ def _done_to_requests(action: ForwardTo) -> dict[str, Any]:
         shown["cookie"] = _affinity(action.affinity)
     if action.hash_by:
         shown["hash"] = _hash(action.hash_by)
-    return shown
+    return shown | dict(_proxying(action))
+
+
+def _proxying(action: ForwardTo) -> Iterator[tuple[str, Any]]:
+    if action.read_timeout is not None:
+        yield "silence", action.read_timeout
+    if retries := action.retries:
+        again = None if retries.conditions is None else " ".join(one.value for one in retries.conditions) or "never"
+        said = {"again": again, "tries": retries.tries, "idempotent only": retries.idempotent_only}
+        yield "retries", {key: value for key, value in said.items() if value is not None}
+    if action.closes_connection:
+        yield "connection", "closed"
+    if names := action.answer_names:
+        pairs = {"cookie domain": names.cookie_domain, "cookie path": names.cookie_path, "redirect": names.redirect}
+        yield "answers", {key: f"{pair.before} -> {pair.after}" for key, pair in pairs.items() if pair}
+    if mirror := action.mirror:
+        yield "mirror", f"{mirror.url} as {mirror.host}{' without body' * (not mirror.with_body)}"
 
 
 def _https(redirect: HttpsRedirect) -> int | str:

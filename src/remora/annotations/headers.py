@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from remora.annotations.declare import OnInvalid, Risk, Support, annotation, global_setting, planned
-from remora.annotations.values import ValueRefused, basic, comma_list, shown, trimmed
+from remora.annotations.declare import OnInvalid, Risk, Support, annotation, global_setting
+from remora.annotations.values import ValueRefused, basic, choice, comma_list, shown, trimmed
 
 CLIENT_HOSTS = ("host", "http_host", "best_http_host")
 OBJECT_NAMES = ("namespace", "ingress_name", "service_name", "service_port")
@@ -70,4 +70,15 @@ class Headers:
         default=(),
         doc="The headers that `custom-headers` may set, case-sensitively. A change is a reload.",
     )
-    connection: str = planned("connection-proxy-header", "The Connection header sent to the pod.")
+    connection: str = annotation(
+        "connection-proxy-header",
+        choice("close", "keep-alive"),
+        default="keep-alive",
+        support=Support.PARTIAL,
+        differs="`close` gives each request a connection of its own; WebSockets go on as usual. `keep-alive` is what HAProxy "
+        "does anyway, without the header.",
+        doc="The Connection header sent to the pod.",
+        accepts=("close", "keep-alive"),
+        refuses=("upgrade", "a b", "close\nX: 1"),
+        haproxy=("http-request set-header",),
+    )

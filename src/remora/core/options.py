@@ -61,6 +61,12 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     block_user_agents: tuple[str, ...] = ()
     block_referers: tuple[str, ...] = ()
     upstream_keepalive_connections: int = 320
+    proxy_connect_timeout: int | None = None
+    proxy_read_timeout: int | None = None
+    proxy_next_upstream: tuple[str, ...] = ("error", "timeout")
+    proxy_next_upstream_timeout: int = 0
+    proxy_next_upstream_tries: int = 3
+    retry_non_idempotent: bool = False
     use_gzip: bool = False
     enable_brotli: bool = False
     gzip_level: int = 1

@@ -6,14 +6,21 @@ lists of addresses, authentication, mirroring. Only guarded classes run these ru
 
 from collections.abc import Callable, Iterable, Iterator
 
-from remora.haproxy.features import access
+from remora.haproxy.features import access, mirror
 from remora.haproxy.grammar import Directive
 from remora.haproxy.layout import Layout
+from remora.haproxy.maps import Map
+
+
+def _mirror(layout: Layout) -> Iterable[Directive]:
+    return mirror.request_rules(layout.map(Map.MIRRORS))
+
 
 REQUEST_PHASES: tuple[Callable[[Layout], Iterable[Directive]], ...] = (
     access.address_rules,
     access.login_rules,
     access.last_rules,
+    _mirror,
 )
 
 

@@ -14,9 +14,12 @@ from remora.haproxy.features import (
     error_pages,
     hashing,
     learning,
+    mirror,
     placement,
+    proxying,
     redirect,
     response_headers,
+    retries,
     rewrite,
     session_cookie,
     upstream_headers,
@@ -95,6 +98,8 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.UPSTREAM_HEADERS: {
             route.id: entry for route, action in forwards if (entry := upstream_headers.upstream_entry(action))
         },
+        Map.PROXYING: {route.id: entry for route, action in forwards if (entry := proxying.proxying_entry(action))},
+        Map.MIRRORS: {route.id: mirror.mirror_entry(action.mirror) for route, action in forwards if action.mirror},
         Map.CORS: {route.id: cors.cors_entry(route.cors) for route in host.all_routes if route.cors},
         Map.CORS_ORIGINS: {key: "1" for route in host.all_routes for key in cors.origin_keys(route.id, route.cors)},
         Map.RESPONSE_HEADERS: dict(
@@ -234,7 +239,8 @@ def _has_policy(route: Route) -> bool:
 
 def _is_guarded(route: Route) -> bool:
     """Whether something keeps requests out or holds them back."""
-    return access.is_wanted(route)
+    is_mirrored = isinstance(route.action, ForwardTo) and route.action.mirror is not None
+    return access.is_wanted(route) or is_mirrored
 
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
@@ -251,11 +257,11 @@ def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
     sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
-    changes_request |= error_pages.is_wanted(route)
+    changes_request |= error_pages.is_wanted(route) or proxying.is_wanted(action)
     guarded = _is_guarded(route)
     rich = changes_request or agent or sessions or guarded or _has_policy(route)
     kind = BackendClass(_algorithm(action), rich, sessions, guarded)
-    return Target(action.backend, kind)
+    return Target(action.backend, kind, tuple(retries.dedicated_rules(action.retries)))
 
 
 def _algorithm(action: ForwardTo) -> Algorithm:

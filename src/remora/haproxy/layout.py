@@ -31,6 +31,14 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/rewrite.lua"
 
     @property
+    def pod_answers_script(self) -> str:
+        return f"{self.directory}/pod_answers.lua"
+
+    @property
+    def mirror_script(self) -> str:
+        return f"{self.directory}/mirror.lua"
+
+    @property
     def session_placement_script(self) -> str:
         return f"{self.directory}/session_placement.lua"
 

@@ -65,6 +65,10 @@ class Map(Enum):
     """`route id/origin`: which origins are allowed, for a route with a list of them."""
     RESPONSE_HEADERS = "response-headers"
     """`route id/name` to the value of a header that is set on answers; the id alone stands there too."""
+    PROXYING = "proxying"
+    """Route id to how its requests are sent to pods; see `features.proxying`."""
+    MIRRORS = "mirrors"
+    """Route id to who gets copies of its requests; see `features.mirror`."""
     ERROR_PAGES = "error-pages"
     """Route id to who answers for errors, `route id/status` for each that is meant; see `features.error_pages`."""
     ERROR_ROUTES = "error-routes"
@@ -91,6 +95,8 @@ ROUTE_TEXTS = (
     Map.CORS_ORIGINS,
     Map.CORS,
     Map.RESPONSE_HEADERS,
+    Map.PROXYING,
+    Map.MIRRORS,
     Map.LEARNING,
     Map.PLACEMENTS,
     Map.HASHES,

@@ -26,8 +26,10 @@ from remora.haproxy.features import (
     global_headers,
     hashing,
     learning,
+    proxying,
     redirect,
     response_headers,
+    retries,
     rewrite,
     session_cookie,
     session_lifetime,
@@ -39,6 +41,8 @@ from remora.haproxy.layout import Layout
 from remora.haproxy.lua import (
     error_pages_script,
     former_sessions_script,
+    mirror_script,
+    pod_answers_script,
     rewrite_script,
     session_placement_script,
     subset_script,
@@ -76,7 +80,15 @@ def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) 
 def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[str, str]:
     body = render_sections(_sections(settings, header_names))
     process = render_sections([_global_section(settings, digest="")])
-    scripts = (error_pages_script, former_sessions_script, rewrite_script, session_placement_script, subset_script)
+    scripts = (
+        error_pages_script,
+        former_sessions_script,
+        mirror_script,
+        pod_answers_script,
+        rewrite_script,
+        session_placement_script,
+        subset_script,
+    )
     digest = _digest(process + body + "".join(script() for script in scripts))
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
@@ -126,6 +138,8 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
         rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
         rule("lua-load", layout.subset_script),
+        rule("lua-load", layout.mirror_script),
+        rule("lua-load-per-thread", layout.pod_answers_script),
         rule("lua-load-per-thread", layout.rewrite_script),  # it keeps nothing that threads share, so none waits for another
         rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
         *process_rules.global_rules(settings),
@@ -142,10 +156,7 @@ def _defaults_section(settings: ProxySettings) -> Section:
             *process_rules.timeout_rules(settings),
             # Without it a reload closes idle connections on which a request is under way (64 of 617,690 failed).
             rule("option idle-close-on-response"),
-            # Three tries as in ingress-nginx, each on another server: a pod that refuses costs nobody a request.
-            rule("retries 2"),
-            rule("option redispatch 1"),
-            rule("retry-on conn-failure empty-response response-timeout"),
+            *retries.default_rules(settings),
         ],
     )
 
@@ -330,6 +341,7 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
         if kind.sessions:
             lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))
             lines += learning.response_rules(settings.learned_table_expire)
+        lines += proxying.request_rules(options, layout.map(Map.PROXYING))
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
@@ -340,9 +352,10 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
         lines += affinity.request_rules(kind, maps["servers_map"])
         lines += affinity.response_rules(kind.algorithm, **maps)
     if kind.rich:
+        lines += proxying.response_rules()
         lines += error_pages.response_rules(layout.map(Map.ERROR_PAGES))
-    # POST and its like may have had their effect before the connection broke, so only a refused connection is tried again.
-    lines.append(rule("http-request disable-l7-retry", when="{ method POST PATCH LOCK }"))
+    else:
+        lines += retries.request_rules(options)
     return section("defaults", kind.name, "from", "base", lines=lines)
 
 

@@ -26,6 +26,7 @@ from remora.model.error_pages import ErrorContext, ErrorPages, StandIn
 from remora.model.learning import Learning, NamedIn
 from remora.model.peering import Peer, Peering
 from remora.model.policies import ClientHost, Cors, UpstreamHost
+from remora.model.proxying import AnswerNames, Mirror, Replacement, Retries, RetryOn, whole_retries
 from remora.model.routing import (
     Canary,
     ConstantPath,
@@ -57,6 +58,7 @@ __all__ = [
     "Access",
     "Affinity",
     "AffinityMode",
+    "AnswerNames",
     "Backend",
     "BackendName",
     "Balancing",
@@ -80,6 +82,7 @@ __all__ = [
     "Learning",
     "LocationBase",
     "Login",
+    "Mirror",
     "Model",
     "NamedIn",
     "NotFound",
@@ -93,7 +96,10 @@ __all__ = [
     "RedirectToHost",
     "RegexPath",
     "ReplacePath",
+    "Replacement",
     "RequestFact",
+    "Retries",
+    "RetryOn",
     "Route",
     "RouteAction",
     "RouteId",
@@ -105,4 +111,5 @@ __all__ = [
     "Unavailable",
     "UpstreamHost",
     "VirtualHost",
+    "whole_retries",
 ]

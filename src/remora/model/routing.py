@@ -14,6 +14,7 @@ from remora.model.error_pages import ErrorPages, StandIn
 from remora.model.learning import Learning
 from remora.model.peering import Peering
 from remora.model.policies import Cors, UpstreamHost
+from remora.model.proxying import AnswerNames, Mirror, Retries
 
 RouteId = NewType("RouteId", str)
 """A route's name in metrics, logs and policies: 16 lower-case hex digits derived from Ingress, host, path and path type, so
@@ -80,6 +81,13 @@ class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     hash_by: HashBy | None = None
     learning: Learning | None = None
     stand_in: StandIn | None = None
+    read_timeout: int | None = None
+    """Seconds that a pod may be silent, or a connection that left HTTP; None as for all routes."""
+    retries: Retries | None = None
+    closes_connection: bool = False
+    """Whether each request has a connection to its pod of its own."""
+    answer_names: AnswerNames | None = None
+    mirror: Mirror | None = None
 
 
 class LocationBase(Enum):

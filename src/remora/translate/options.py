@@ -7,6 +7,7 @@ import msgspec
 from remora.annotations.configmap import GROUPS, GlobalHeaders
 from remora.annotations.declare import rows_of
 from remora.annotations.registry import Defaults
+from remora.annotations.timeouts import Timeouts
 from remora.core.names import ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
@@ -49,7 +50,7 @@ def proxy_options(defaults: Defaults) -> ProxyOptions:
 
 
 def _said(defaults: Defaults) -> Iterator[tuple[str, object]]:
-    for group in GROUPS:
+    for group in (*GROUPS, Timeouts):
         values: object = defaults.of(group)
         for field, row in rows_of(group).items():
             name = row.global_key.replace("-", "_")

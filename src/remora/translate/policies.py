@@ -13,6 +13,7 @@ from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap
 from remora.model import ClientHost, UpstreamHost
 from remora.translate.backends import BackendRef
+from remora.translate.proxying import proxying_problems
 from remora.translate.sessions import session_problems
 from remora.translate.view import View
 
@@ -93,6 +94,7 @@ def response_headers_refused(ref: ObjectRef, why: str) -> Problem:
 def policy_problems(ref: ObjectRef, parsed: Parsed) -> Iterator[Problem]:
     """What is wrong in annotations that are well-formed each by itself."""
     yield from session_problems(ref, parsed)
+    yield from proxying_problems(ref, parsed)
     group = parsed.of(Cors)
     if group.enabled and not group.allow_origin:
         message = "no origin in cors-allow-origin has a scheme; write https://example.com"

@@ -29,6 +29,7 @@ from remora.translate.ingress import PathRule, Prepared
 from remora.translate.learning import find_learning
 from remora.translate.paths import find_rewrite
 from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
+from remora.translate.proxying import with_proxying
 from remora.translate.view import View
 
 Claim = tuple[Prepared, PathRule]
@@ -98,7 +99,8 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
     view.need(backend)
     host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
     prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""
-    return ForwardTo(backend.name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by, learning)
+    action = ForwardTo(backend.name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by, learning)
+    return with_proxying(action, owner.parsed)
 
 
 def _base(redirect: Redirect, status: int) -> LocationBase:

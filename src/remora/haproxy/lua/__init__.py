@@ -32,3 +32,15 @@ def subset_script() -> str:
 def error_pages_script() -> str:
     """The script that answers with the page of a default backend."""
     return resources.files(__name__).joinpath("error_pages.lua").read_text()
+
+
+@cache
+def pod_answers_script() -> str:
+    """The script that changes names in pods' cookies and redirects."""
+    return resources.files(__name__).joinpath("pod_answers.lua").read_text()
+
+
+@cache
+def mirror_script() -> str:
+    """The script that sends copies of requests."""
+    return resources.files(__name__).joinpath("mirror.lua").read_text()
