@@ -34,6 +34,7 @@ from remora.model import (
 from remora.translate import Translation
 from remora.watch.snapshot import KINDS, Snapshot
 
+from remora.report.snippet_words import step_words
 SESSION_KEY = b"golden"
 
 SURROUNDINGS = """
@@ -121,6 +122,8 @@ def _route(route: Route) -> dict[str, Any]:
         shown["access"] = _access(route.access)
     if pages := route.error_pages:
         shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
+    if route.snippet:
+        shown["snippet"] = [line for step in route.snippet for line in step_words(step)]
     return shown
 
 

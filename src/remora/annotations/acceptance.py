@@ -17,6 +17,6 @@ class Acceptance:
     highest_risk: Risk = global_setting(  # noqa: RUF009 - a field, as in every group
         "annotations-risk-level",
         risk_level,
-        default=Risk.HIGH,
-        doc="The highest risk of an annotation; one above it closes every route of its Ingress.",
+        default=Risk.CRITICAL,
+        doc="The highest risk of an annotation; one above it closes every route of its Ingress. There the default is High.",
     )

@@ -35,7 +35,7 @@ from remora.annotations.redirect import Redirect
 from remora.annotations.responses import Responses
 from remora.annotations.rewrite import Rewrite
 from remora.annotations.sessions import Sessions
-from remora.annotations.snippets import Snippets
+from remora.annotations.snippets import Snippets, SnippetSettings
 from remora.annotations.timeouts import Timeouts
 from remora.annotations.tls import Tls
 from remora.annotations.values import ValueRefused
@@ -47,7 +47,7 @@ G = TypeVar("G")
 GROUPS: tuple[type, ...] = (
     Acceptance, Affinity, AddressLists, Aliases, AuthBasic, AuthExternal, BackendProtocol, BackendTls, Balancing, Body, Canary,
     ClientTls, Cors, ErrorPages, Firewall, Headers, Mirror, Observing, RateLimit, Redirect, Responses, Rewrite, Sessions,
-    Snippets, Timeouts, Tls, *CONFIGMAP_GROUPS,
+    Snippets, SnippetSettings, Timeouts, Tls, *CONFIGMAP_GROUPS,
 )  # fmt: skip
 
 MISTAKEN = {

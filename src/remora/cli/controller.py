@@ -133,6 +133,7 @@ def routing_of(given: "Given") -> dict[str, Any]:
         "watch_ingress_without_class": "watch-ingress-without-class",
         "disable_catch_all": "disable-catch-all",
         "session_cookie_format": "session-cookie-format",
+        "snippet_policy": "snippet-policy",
         "default_backend_service": "default-backend-service",
         "default_ssl_certificate": "default-ssl-certificate",
         "configmap": "configmap",

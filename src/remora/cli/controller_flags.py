@@ -102,6 +102,12 @@ FLAGS: tuple[Flag, ...] = (
         one_of("remora", "ingress-nginx"),
         "Whose session cookies are issued: remora or ingress-nginx; those of both are understood.",
     ),
+    _flag(
+        "snippet-policy",
+        "translate",
+        one_of("translate", "ignore", "refuse"),
+        "What becomes of snippets: translate what is understood, ignore those that keep nobody out, or refuse them all.",
+    ),
     _flag("peers-service", None, _namespaced_name, "namespace/name of the headless Service of all replicas."),
     _flag("peers-port", 10244, _port, "Port on which replicas share what they learn of sessions."),
     _flag("session-learn-timeout", 43_200.0, parse_seconds, "How long a session that was learned is known without a request."),

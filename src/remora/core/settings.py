@@ -33,6 +33,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     disable_catch_all: bool = False
     session_cookie_format: str = "remora"
     """Whose session cookies are issued where no annotation says another: `remora` or `ingress-nginx`."""
+    snippet_policy: str = "translate"
+    """What becomes of snippets of Ingresses: `translate`, `ignore` or `refuse`."""
     default_backend_service: NamespacedName | None = None
     default_ssl_certificate: NamespacedName | None = None
     configmap: NamespacedName | None = None

@@ -56,6 +56,7 @@ from remora.model import (
 )
 
 _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{)")
+from remora.snippets.written import common_entries, snippet_entry
 _LITERAL = re.compile(r"[A-Za-z0-9/_~-]*")
 _BELOW = "(/|$)(.*)"
 """How people write "this path and all below it" as a regular expression."""
@@ -108,6 +109,10 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
         Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
         Map.PLACEMENTS: {
+        Map.SNIPPETS: {route.id: written for route in host.all_routes if (written := snippet_entry(route.snippet))},
+        Map.SNIPPET_HEADERS: dict(
+            entry for route in host.all_routes for entry in common_entries(route.id, route.snippet)
+        ),
             route.id: placement.placement_entry(action.affinity.sessions)
             for route, action in forwards
             if action.affinity and placement.is_wanted(action.affinity.sessions)
@@ -234,7 +239,7 @@ def _record(route: Route) -> RouteRecord:
 
 def _has_policy(route: Route) -> bool:
     """Whether the route needs the policy rules whatever is done with its requests."""
-    return route.cors is not None or bool(route.response_headers)
+    return route.cors is not None or bool(route.response_headers or route.snippet)
 
 
 def _is_guarded(route: Route) -> bool:

@@ -43,6 +43,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/session_placement.lua"
 
     @property
+    def snippets_script(self) -> str:
+        return f"{self.directory}/snippets.lua"
+
+    @property
     def subset_script(self) -> str:
         return f"{self.directory}/subset.lua"
 

@@ -69,6 +69,10 @@ class Map(Enum):
     """Route id to how its requests are sent to pods; see `features.proxying`."""
     MIRRORS = "mirrors"
     """Route id to who gets copies of its requests; see `features.mirror`."""
+    SNIPPETS = "snippets"
+    """Route id to the steps that its snippets ask for; see `features.snippets`."""
+    SNIPPET_HEADERS = "snippet-headers"
+    """`route id/name` to the value of a header that a snippet sets on all answers."""
     ERROR_PAGES = "error-pages"
     """Route id to who answers for errors, `route id/status` for each that is meant; see `features.error_pages`."""
     ERROR_ROUTES = "error-routes"
@@ -101,6 +105,8 @@ ROUTE_TEXTS = (
     Map.PLACEMENTS,
     Map.HASHES,
     Map.ERROR_PAGES,
+    Map.SNIPPET_HEADERS,
+    Map.SNIPPETS,
     Map.CANARY_PATTERNS,
     Map.CANARIES,
     Map.DENIED_ADDRESSES,

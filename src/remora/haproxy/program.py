@@ -35,6 +35,7 @@ from remora.haproxy.features import (
     session_lifetime,
     session_tracking,
     upstream_headers,
+    snippets,
 )
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
 from remora.haproxy.layout import Layout
@@ -47,6 +48,7 @@ from remora.haproxy.lua import (
     session_placement_script,
     subset_script,
 )
+    snippets_script,
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
 
@@ -90,6 +92,7 @@ def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[s
         subset_script,
     )
     digest = _digest(process + body + "".join(script() for script in scripts))
+        snippets_script,
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
 
@@ -148,6 +151,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
 
 
 def _defaults_section(settings: ProxySettings) -> Section:
+        rule("lua-load-per-thread", layout.snippets_script),
     return section(
         "defaults",
         "base",
@@ -334,6 +338,8 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
     lines += forwarded.host_rules(options)
     lines += global_headers.request_rules(options.proxy_set_headers)
     if kind.rich:
+    yield from snippets.request_rules(layout.map(Map.SNIPPETS))
+    yield from snippets.common_rules(layout.map(Map.SNIPPET_HEADERS))
         lines += policies
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
         if kind.guarded:
@@ -360,6 +366,7 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
 
 
 def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
+        lines += snippets.header_rules()
     match algorithm:
         case Algorithm.SPREAD | Algorithm.PERSISTENT:
             yield rule("balance roundrobin")
@@ -369,6 +376,7 @@ def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
         case Algorithm.LEAST:
             yield rule("balance leastconn")
 
+        lines += snippets.response_rules()
 
 def _fixed_backends() -> Iterator[Section]:
     text = ("content-type", "text/plain; charset=utf-8", "string")

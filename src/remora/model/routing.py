@@ -15,6 +15,7 @@ from remora.model.learning import Learning
 from remora.model.peering import Peering
 from remora.model.policies import Cors, UpstreamHost
 from remora.model.proxying import AnswerNames, Mirror, Retries
+from remora.model.snippets import Step
 
 RouteId = NewType("RouteId", str)
 """A route's name in metrics, logs and policies: 16 lower-case hex digits derived from Ingress, host, path and path type, so
@@ -196,6 +197,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def canary_route(self) -> "Route | None":
+    snippet: tuple[Step, ...] = ()
         """What is done with the requests that go to the canary: all that is done with the others, save for the backend."""
         canary = self.canary
         if canary is None:

@@ -27,9 +27,15 @@ from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.findings import BY_SUPPORT, Finding, Note, Report, Verdict
 from remora.report.manifests import Fault, Manifest
 from remora.report.settings import check_settings, is_controllers
+from remora.report.snippet_words import directive_words
+from remora.snippets.read import Context, read_snippet
 from remora.translate import Translator
 from remora.translate.classes import CLASS_ANNOTATION
+from remora.translate.snippets import CLOSED
 from remora.watch.snapshot import Snapshot
+
+_SNIPPETS = {"configuration-snippet": Context.LOCATION, "server-snippet": Context.SERVER}
+_NOT_RUN = ("SnippetRefused", "SnippetIgnored", "AnnotationTooRisky")
 
 _STAND_IN = "remora-check"
 """The class that Ingresses from files are given, whatever theirs is: what counts is what Remora would do with them."""
@@ -181,11 +187,19 @@ def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: 
     if not counts:
         reason = f"{row.name} stands here under another name or prefix too, and that one counts"
         return msgspec.structs.replace(_with(finding, Verdict.WITHOUT_EFFECT, reason), closes=False)
+    if (context := _SNIPPETS.get(row.name)) and not any(one.code in _NOT_RUN for one in problems):
+        finding = msgspec.structs.replace(finding, closes=finding.closes or any(map(_closes, problems)))
+        verdict = Verdict.REFUSED if finding.closes else BY_SUPPORT[row.support]
+        return _with(finding, verdict, directive_words(read_snippet(finding.value, context)) or _reason(problems))
     if problems:
         return _with(finding, Verdict.NOT_YET if row.support is Support.NOT_YET else Verdict.REFUSED, _reason(problems))
     if row.support is Support.NOT_YET:
         return _with(finding, Verdict.HONOURED, "it asks for nothing")
     return _with(finding, BY_SUPPORT[row.support], row.differs)
+
+
+def _closes(problem: Problem) -> bool:
+    return problem.code in ("SnippetNotUnderstood", "SnippetTooLong") and problem.consequence == CLOSED
 
 
 def _with(finding: Finding, verdict: Verdict, reason: str) -> Finding:

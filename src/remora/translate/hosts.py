@@ -22,6 +22,8 @@ from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
 from remora.translate.paths import asks_for_regex, match_of
 from remora.translate.patterns import find_pattern_fault
 from remora.translate.routes import Claim, app_root_route, route_of
+from remora.translate.snippets import find_server_snippet, route_with_snippets
+from remora.translate.upstream import with_link_of_host
 from remora.translate.view import Unit, View
 
 
@@ -76,7 +78,18 @@ def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> Names
     return None
 
 
+def _with_link_of_host(owners: list[Prepared]) -> list[Prepared]:
+    """The Ingresses with what the first of them says of TLS towards pods, where they say nothing."""
+    of_host = next((owner.link.tls for owner in owners if owner.link.tls), None)
+    if of_host is None:
+        return owners
+    return [
+        msgspec.structs.replace(owner, link=with_link_of_host(owner.parsed, owner.link, of_host)) for owner in owners
+    ]
+
+
 def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
+    owners = _with_link_of_host(owners)
     canaries = [owner for owner in owners if is_canary(owner)]
     owners = [owner for owner in owners if not is_canary(owner)]
     shares = [(owner, owner.hosts[host]) for owner in owners]
@@ -101,6 +114,12 @@ def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: lis
     routes = {match: route_of(view, claim, host=host, match=match, has_tls=has_tls) for match, claim in won.items()}
     routes = with_canaries(view, Mains(host, won, routes, is_regex), canaries, problems)
     routes = {match: with_error_pages(view, won[match], route) for match, route in routes.items()}
+    server = find_server_snippet([(owner.ref, owner.parsed) for owner in owners], problems)
+    policy = view.settings.snippet_policy
+    routes = {
+        match: route_with_snippets(route, won[match][0].parsed, won[match][1].backend, server=server, policy=policy)
+        for match, route in routes.items()
+    }
     roots = (app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root)
     return _with_app_root(routes, next(roots, None), is_regex=is_regex)
 

@@ -21,8 +21,11 @@ from remora.translate.backends import BackendRef
 from remora.translate.blocking import without_faulty_patterns
 from remora.translate.classes import is_ours, missing_class
 from remora.translate.default_backend import default_backend_problems
+from remora.translate.external_auth import AuthWish, auth_problems, auth_refused, find_auth_wish, without_global
 from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
 from remora.translate.references import reference_problems
+from remora.translate.snippets import FoundSnippets, find_snippets, global_settings, with_snippets
+from remora.translate.upstream import PodLink, find_pod_link, link_problems, link_refused
 from remora.translate.view import Unit, View
 from remora.watch.snapshot import alias_hosts, hosts_of, normal_host
 
@@ -44,7 +47,8 @@ class DefaultsUnit(Unit[Defaults], frozen=True):
         config_map = view.find(ConfigMap, name) if name else None
         if config_map is None:
             return Defaults()
-        return without_faulty_patterns(parse_defaults(config_map.data or {}, object=config_map.ref), config_map.ref)
+        defaults = without_faulty_patterns(parse_defaults(config_map.data or {}, object=config_map.ref), config_map.ref)
+        return with_snippets(defaults, config_map.ref)
 
 
 class PathRule(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +93,9 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     aliases: tuple[Hostname, ...] = ()
     further_tls: dict[Hostname, TlsSection] = {}
     """What covers hosts that may be further names of its own with TLS."""
+    link: PodLink = PodLink()
+    """How its pods are spoken to."""
+    auth_wish: AuthWish | None = None
 
     @property
     def name(self) -> NamespacedName:
@@ -110,11 +117,12 @@ class IngressUnit(Unit[Prepared], frozen=True):
             return Prepared(ingress.ref, problems=(problem,) if problem else ())
         defaults = view.ask(DefaultsUnit())
         prefixes = view.settings.annotations_prefixes
-        parsed = parse_all(ingress.metadata.annotations, object=ingress.ref, prefixes=prefixes, defaults=defaults)
+        parsed, snippets = _read(ingress, prefixes, defaults, policy=view.settings.snippet_policy)
+        parsed = without_global(parsed)
         left_out = _why_left_out(ingress, disable_catch_all=view.settings.disable_catch_all)
         if left_out:
             return Prepared(ingress.ref, problems=(left_out,))
-        problems = [*parsed.problems, *policy_problems(ingress.ref, parsed)]
+        problems = [*parsed.problems, *snippets.problems, *policy_problems(ingress.ref, parsed)]
         hosts = _hosts(ingress, problems)
         problems += reference_problems(view, ingress, parsed)
         problems += default_backend_problems(view, ingress.ref, parsed)
@@ -127,11 +135,54 @@ class IngressUnit(Unit[Prepared], frozen=True):
         if found.refusal:
             problems.append(passwords_refused(ingress.ref, found.refusal))
             parsed = msgspec.structs.replace(parsed, is_closed=True)
+        link, (annotation, why) = find_pod_link(view, parsed, ingress=ingress.key)
+        if why:
+            problems.append(link_refused(ingress.ref, annotation, why))
+            parsed = msgspec.structs.replace(parsed, is_closed=True)
+        problems += link_problems(ingress.ref, link)
+        auth = find_auth_wish(view, ingress.ref, parsed)
+        if auth.refusal:
+            problems.append(auth_refused(ingress.ref, auth.refusal))
+            parsed = msgspec.structs.replace(parsed, is_closed=True)
+        if auth.wish:
+            problems += auth_problems(view, ingress.ref, auth.wish, hosts)
         aliases = _aliases(ingress, parsed, problems)
         sections = ((host, _tls_section(ingress, host)) for host in hosts_of(ingress) - hosts.keys())
         further_tls = {host: section for host, section in sections if section}
         created = ingress.metadata.creation_timestamp
-        return Prepared(ingress.ref, created, True, parsed, hosts, tuple(problems), headers, found.access, aliases, further_tls)
+        return Prepared(
+            ingress.ref,
+            created,
+            True,
+            parsed,
+            hosts,
+            tuple(problems),
+            headers,
+            found.access,
+            aliases,
+            further_tls,
+            link,
+            auth_wish=auth.wish,
+        )
+
+
+def _read(
+    ingress: Ingress, prefixes: tuple[str, ...], defaults: Defaults, *, policy: str
+) -> tuple[Parsed, FoundSnippets]:
+    """The annotations, and those that snippets stand for: the Ingress's own go before all, the ConfigMap's say what no
+    annotation does."""
+    written = ingress.metadata.annotations
+    parsed = parse_all(written, object=ingress.ref, prefixes=prefixes, defaults=defaults)
+    snippets = find_snippets(parsed, ingress.ref, written, policy=policy)
+    outer, own = (
+        {f"{prefixes[0]}/{name}": text for name, text in settings.items()}
+        for settings in (global_settings(defaults), dict(snippets.settings))
+    )
+    if outer or own:
+        parsed = parse_all({**outer, **written, **own}, object=ingress.ref, prefixes=prefixes, defaults=defaults)
+    if snippets.is_closed:
+        parsed = msgspec.structs.replace(parsed, is_closed=True)
+    return parsed, snippets
 
 
 def _why_left_out(ingress: Ingress, *, disable_catch_all: bool) -> Problem | None:

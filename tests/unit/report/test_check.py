@@ -41,7 +41,7 @@ def test_every_annotation_has_a_verdict() -> None:
     report = checked(
         manifest(
             f"{{{PREFIX}affinity: cookie, ingress.kubernetes.io/affinity: cookie, {PREFIX}afinity-mode: x,"
-            f" {PREFIX}server-snippet: 'return 404;', {PREFIX}rewrite-target: /a b, {PREFIX}enable-modsecurity: 'false',"
+            f" {PREFIX}server-snippet: 'auth_jwt on;', {PREFIX}rewrite-target: /a b, {PREFIX}enable-modsecurity: 'false',"
             f" {PREFIX}session-cookie-hash: md5, other.io/x: y}}"
         )
     )
@@ -49,7 +49,7 @@ def test_every_annotation_has_a_verdict() -> None:
         "affinity": Verdict.HONOURED,
         "ingress.kubernetes.io/affinity": Verdict.WITHOUT_EFFECT,
         "afinity-mode": Verdict.UNKNOWN,
-        "server-snippet": Verdict.NOT_YET,
+        "server-snippet": Verdict.REFUSED,
         "rewrite-target": Verdict.REFUSED,
         "enable-modsecurity": Verdict.HONOURED,
         "session-cookie-hash": Verdict.WITHOUT_EFFECT,

@@ -44,7 +44,6 @@ class Access:
         refuses=("a\x7fb", "~*"),
         haproxy=("http-request deny",),
     )
-    allow_snippets: str = planned_setting("allow-snippet-annotations", "Lets Ingresses have snippets.", usual=_OFF)
     word_blocklist: str = planned_setting(
         "annotation-value-word-blocklist", "Words that no annotation may hold; what an annotation says is data here."
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import nginx_time, whole
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import ValueRefused, shown, trimmed
 
 _INTERNAL = "It is about the inside of nginx."
@@ -70,8 +70,5 @@ class Process:
     lua_dicts: str = idle_setting("lua-shared-dicts", "Sizes of Lua's shared memory.", _INTERNAL)
     status_ipv4: str = idle_setting("nginx-status-ipv4-whitelist", "Who may read nginx's status.", "There is no such page.")
     status_ipv6: str = idle_setting("nginx-status-ipv6-whitelist", "Who may read nginx's status.", "There is no such page.")
-    main_snippet: str = planned_setting("main-snippet", "Configuration of nginx for everything.")
-    http_snippet: str = planned_setting("http-snippet", "Configuration of nginx for all hosts.", guards=True)
-    server_snippet: str = planned_setting("server-snippet", "Configuration of nginx for each host.", guards=True)
-    location_snippet: str = planned_setting("location-snippet", "Configuration of nginx for each path.", guards=True)
-    stream_snippet: str = planned_setting("stream-snippet", "Configuration of nginx for TCP.")
+    main_snippet: str = idle_setting("main-snippet", "Configuration of nginx for everything.", _INTERNAL)
+    stream_snippet: str = idle_setting("stream-snippet", "Configuration of nginx for TCP.", "There is no nginx here.")

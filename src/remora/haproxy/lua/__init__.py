@@ -29,6 +29,12 @@ def subset_script() -> str:
 
 
 @cache
+def snippets_script() -> str:
+    """The script that walks the steps of snippets."""
+    return resources.files(__name__).joinpath("snippets.lua").read_text()
+
+
+@cache
 def error_pages_script() -> str:
     """The script that answers with the page of a default backend."""
     return resources.files(__name__).joinpath("error_pages.lua").read_text()
