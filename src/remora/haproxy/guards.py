@@ -6,7 +6,7 @@ lists of addresses, authentication, mirroring. Only guarded classes run these ru
 
 from collections.abc import Callable, Iterable, Iterator
 
-from remora.haproxy.features import access, mirror
+from remora.haproxy.features import access, external_auth, mirror
 from remora.haproxy.grammar import Directive
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -17,11 +17,18 @@ def _mirror(layout: Layout) -> Iterable[Directive]:
 
 
 REQUEST_PHASES: tuple[Callable[[Layout], Iterable[Directive]], ...] = (
+    external_auth.finding_rules,  # whoever refuses with 401 wants to know where to sign in
     access.address_rules,
     access.login_rules,
+    external_auth.request_rules,
     access.last_rules,
     _mirror,
 )
+
+
+def response_rules() -> Iterator[Directive]:
+    """What guards add to answers."""
+    yield from external_auth.response_rules()
 
 
 def request_rules(layout: Layout) -> Iterator[Directive]:

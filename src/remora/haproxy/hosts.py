@@ -12,6 +12,7 @@ from remora.haproxy.features import (
     canary,
     cors,
     error_pages,
+    external_auth,
     hashing,
     learning,
     mirror,
@@ -43,6 +44,7 @@ from remora.model import (
     Balancing,
     ErrorPages,
     ExactPath,
+    ExternalAuth,
     ForwardTo,
     HttpsRedirect,
     NotFound,
@@ -54,9 +56,9 @@ from remora.model import (
     Unavailable,
     VirtualHost,
 )
+from remora.snippets.written import common_entries, snippet_entry
 
 _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{)")
-from remora.snippets.written import common_entries, snippet_entry
 _LITERAL = re.compile(r"[A-Za-z0-9/_~-]*")
 _BELOW = "(/|$)(.*)"
 """How people write "this path and all below it" as a regular expression."""
@@ -67,7 +69,7 @@ class HostPart(msgspec.Struct, frozen=True):
 
     `texts` holds the maps whose values are plain text; `regex_routes` has an order; `canary_routes` has the records of
     canaries by the id of the route that they are canaries of, `error_routes` those of default backends by the id of the route
-    for whose errors they have pages.
+    for whose errors they have pages, `auth_routes` those of the services that are asked whether its requests may pass.
     """
 
     routes: Mapping[str, RouteRecord] = {}
@@ -76,6 +78,7 @@ class HostPart(msgspec.Struct, frozen=True):
     texts: Mapping[Map, Mapping[str, str]] = {}
     canary_routes: Mapping[str, RouteRecord] = {}
     error_routes: Mapping[str, RouteRecord] = {}
+    auth_routes: Mapping[str, RouteRecord] = {}
 
 
 NOTHING = HostPart()
@@ -106,13 +109,13 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.RESPONSE_HEADERS: dict(
             entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
         ),
-        Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
-        Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
-        Map.PLACEMENTS: {
         Map.SNIPPETS: {route.id: written for route in host.all_routes if (written := snippet_entry(route.snippet))},
         Map.SNIPPET_HEADERS: dict(
             entry for route in host.all_routes for entry in common_entries(route.id, route.snippet)
         ),
+        Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
+        Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
+        Map.PLACEMENTS: {
             route.id: placement.placement_entry(action.affinity.sessions)
             for route, action in forwards
             if action.affinity and placement.is_wanted(action.affinity.sessions)
@@ -126,6 +129,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.DENIED_ADDRESSES: {
             key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.deny)
         },
+        Map.EXTERNAL_AUTH: {route.id: external_auth.auth_entry(auth) for route, auth in _asking(host)},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
     return HostPart(
@@ -135,6 +139,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         texts={name: entries for name, entries in texts.items() if entries},
         canary_routes={route.id: _record(other) for route in host.routes if (other := route.canary_route)},
         error_routes={route.id: RouteRecord(name, name, route.id) for route, name in _error_routes(host)},
+        auth_routes={route.id: RouteRecord(name, name, route.id) for route, name in _auth_routes(host)},
     )
 
 
@@ -145,7 +150,24 @@ def _regex_kind(patterns: Sequence[tuple[str, RouteRecord]]) -> HostKind:
 def targets(host: VirtualHost) -> frozenset[Target]:
     """The backends that the host's routes need."""
     wanted = {_target(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)}
+    wanted |= {plain for route in host.all_routes if (plain := _plain_target(route))}
+    wanted |= {_auth_target(auth) for _, auth in _asking(host)}
     return frozenset(wanted | {_error_target(pages) for route in host.all_routes if (pages := error_pages.find_fetched(route))})
+
+
+def _asking(host: VirtualHost) -> Iterator[tuple[Route, ExternalAuth]]:
+    """The routes that ask another service whether a request may pass, and what."""
+    for route in host.all_routes:
+        if isinstance(route.action, ForwardTo) and route.external_auth:
+            yield route, route.external_auth
+
+
+def _auth_target(auth: ExternalAuth) -> Target:
+    return Target(auth.backend, BackendClass(Algorithm.SPREAD))
+
+
+def _auth_routes(host: VirtualHost) -> Iterator[tuple[Route, str]]:
+    return ((route, _auth_target(auth).name) for route, auth in _asking(host))
 
 
 def _error_routes(host: VirtualHost) -> Iterator[tuple[Route, str]]:
@@ -233,7 +255,10 @@ def _record(route: Route) -> RouteRecord:
         case _:
             assert_never(route.action)
     to_https = route.https_redirect
-    over_http = redirect.to_https_backend(to_https.status, rich=_looks_up_https(route, to_https)) if to_https else name
+    plain = _plain_target(route)
+    over_http = plain.name if plain else name
+    if to_https:
+        over_http = redirect.to_https_backend(to_https.status, rich=_looks_up_https(route, to_https))
     return RouteRecord(name, over_http, route.id, cookie_name, reads_agent, has_canary=route.canary is not None)
 
 
@@ -245,7 +270,7 @@ def _has_policy(route: Route) -> bool:
 def _is_guarded(route: Route) -> bool:
     """Whether something keeps requests out or holds them back."""
     is_mirrored = isinstance(route.action, ForwardTo) and route.action.mirror is not None
-    return access.is_wanted(route) or is_mirrored
+    return access.is_wanted(route) or external_auth.is_wanted(route) or is_mirrored
 
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
@@ -267,6 +292,14 @@ def _target(route: Route, action: ForwardTo) -> Target:
     rich = changes_request or agent or sessions or guarded or _has_policy(route)
     kind = BackendClass(_algorithm(action), rich, sessions, guarded)
     return Target(action.backend, kind, tuple(retries.dedicated_rules(action.retries)))
+
+
+def _plain_target(route: Route) -> Target | None:
+    """The backend for requests that came by HTTP, where it is another and not all of them are sent to HTTPS."""
+    action = route.action
+    if not isinstance(action, ForwardTo) or action.over_http is None or route.https_redirect:
+        return None
+    return msgspec.structs.replace(_target(route, action), backend=action.over_http)
 
 
 def _algorithm(action: ForwardTo) -> Algorithm:

@@ -59,6 +59,14 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/pages.sock"
 
     @property
+    def external_auth_script(self) -> str:
+        return f"{self.directory}/external_auth.lua"
+
+    @property
+    def external_auth_socket(self) -> str:
+        return f"{self.directory}/auth.sock"
+
+    @property
     def peers(self) -> str:
         return f"{self.directory}/peers.cfg"
 
@@ -77,6 +85,15 @@ class Layout(msgspec.Struct, frozen=True):
     def map(self, name: Map) -> str:
         """The file of a map, which is also its name on the runtime socket."""
         return f"{self.directory}/maps/{name.value}.map"
+
+    @property
+    def upstream_files(self) -> str:
+        """The directory of what pods are verified by and shown."""
+        return f"{self.directory}/upstream"
+
+    def upstream_file(self, name: str) -> str:
+        """The PEM file of that name (see `model.upstream`)."""
+        return f"{self.upstream_files}/{name}.pem"
 
     @property
     def certificates(self) -> str:

@@ -83,12 +83,18 @@ class Map(Enum):
     """`route id/family + digits`: the networks that a route allows."""
     DENIED_ADDRESSES = "denied-addresses"
     """The same for those that it denies."""
+    EXTERNAL_AUTH = "external-auth"
+    """Route id to what another service is asked; see `features.external_auth`."""
+    AUTH_ROUTES = "auth-routes"
+    """Route id to the RouteRecord of that service."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
     """Slot to backend name. Never looked up: it tells a controller that finds HAProxy running what serves what."""
     CERTIFICATES = "certificates"
     """Certificate name to the digest of its content. Never looked up; as SLOTS."""
+    UPSTREAM_FILES = "upstream-files"
+    """The names of the files that HAProxy has loaded for connections to pods. Never looked up; as SLOTS."""
 
 
 ROUTE_TEXTS = (
@@ -99,19 +105,20 @@ ROUTE_TEXTS = (
     Map.CORS_ORIGINS,
     Map.CORS,
     Map.RESPONSE_HEADERS,
+    Map.SNIPPET_HEADERS,
+    Map.SNIPPETS,
     Map.PROXYING,
     Map.MIRRORS,
     Map.LEARNING,
     Map.PLACEMENTS,
     Map.HASHES,
     Map.ERROR_PAGES,
-    Map.SNIPPET_HEADERS,
-    Map.SNIPPETS,
     Map.CANARY_PATTERNS,
     Map.CANARIES,
     Map.DENIED_ADDRESSES,
     Map.ALLOWED_ADDRESSES,
     Map.ACCESS,
+    Map.EXTERNAL_AUTH,
 )
 """What policies of routes say, as plain text; their keys begin with the route's id, a slash behind it if there is more (but
 for CANARY_PATTERNS, which are expressions). In the order in which they are written."""
@@ -186,6 +193,10 @@ def regex_key(host: str, pattern: str) -> str:
     return f"{_PATTERN_START}{re.escape(host or ANY_HOST_KEY)}(?:{spaceless.removeprefix('^')})"
 
 
+def _without_blank(found: re.Match[str]) -> str:
+    return f"\\x{ord(found['blank']):02x}" if found["blank"] else found[0]
+
+
 def host_of_key(key: str) -> Hostname:
     """The host that a key of `routes` or `folded-routes` begins with."""
     host = key.partition("/")[0]
@@ -197,7 +208,3 @@ def host_of_pattern(pattern: str) -> Hostname:
     escaped = pattern.removeprefix(_PATTERN_START).partition("(?:")[0]
     host = re.sub(r"\\(.)", r"\1", escaped)
     return ANY_HOST if host == ANY_HOST_KEY else Hostname(host)
-def _without_blank(found: re.Match[str]) -> str:
-    return f"\\x{ord(found['blank']):02x}" if found["blank"] else found[0]
-
-

@@ -22,6 +22,7 @@ from remora.haproxy.features import (
     cors,
     counting,
     error_pages,
+    external_auth,
     forwarded,
     global_headers,
     hashing,
@@ -34,21 +35,22 @@ from remora.haproxy.features import (
     session_cookie,
     session_lifetime,
     session_tracking,
-    upstream_headers,
     snippets,
+    upstream_headers,
 )
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import (
     error_pages_script,
+    external_auth_script,
     former_sessions_script,
     mirror_script,
     pod_answers_script,
     rewrite_script,
     session_placement_script,
+    snippets_script,
     subset_script,
 )
-    snippets_script,
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
 
@@ -84,15 +86,16 @@ def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[s
     process = render_sections([_global_section(settings, digest="")])
     scripts = (
         error_pages_script,
+        external_auth_script,
         former_sessions_script,
         mirror_script,
         pod_answers_script,
         rewrite_script,
         session_placement_script,
+        snippets_script,
         subset_script,
     )
     digest = _digest(process + body + "".join(script() for script in scripts))
-        snippets_script,
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
 
@@ -120,6 +123,12 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
         nowhere=NOT_FOUND_BACKEND,
         answers=tuple(answers.response_rules(settings.options, scheme="http")),
     )
+    yield from external_auth.sections(
+        defaults="base",
+        socket=layout.external_auth_socket,
+        routes_map=layout.map(Map.AUTH_ROUTES),
+        nowhere=NOT_FOUND_BACKEND,
+    )
     yield from redirect.sections(
         defaults="base",
         redirects_map=layout.map(Map.REDIRECTS),
@@ -138,9 +147,11 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         *session_lifetime.global_rules(settings),
         rule("lua-load", layout.former_sessions_script),
         rule("lua-load", layout.error_pages_script, layout.error_pages_socket),
+        rule("lua-load", layout.external_auth_script, layout.external_auth_socket),
         rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
         rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
         rule("lua-load", layout.subset_script),
+        rule("lua-load-per-thread", layout.snippets_script),
         rule("lua-load", layout.mirror_script),
         rule("lua-load-per-thread", layout.pod_answers_script),
         rule("lua-load-per-thread", layout.rewrite_script),  # it keeps nothing that threads share, so none waits for another
@@ -151,7 +162,6 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
 
 
 def _defaults_section(settings: ProxySettings) -> Section:
-        rule("lua-load-per-thread", layout.snippets_script),
     return section(
         "defaults",
         "base",
@@ -292,7 +302,12 @@ def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directi
 
 
 def _choose_canary(_listener: Listener, layout: Layout) -> Iterator[Directive]:
-    maps = {"canaries_map": Map.CANARIES, "records_map": Map.CANARY_ROUTES, "patterns_map": Map.CANARY_PATTERNS}
+    maps = {
+        "canaries_map": Map.CANARIES,
+        "records_map": Map.CANARY_ROUTES,
+        "patterns_map": Map.CANARY_PATTERNS,
+        "servers_map": Map.SERVERS,
+    }
     yield from canary.request_rules(**{parameter: layout.map(name) for parameter, name in maps.items()})
     yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
     yield from counting.request_rules()
@@ -323,6 +338,8 @@ FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] =
 
 def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directive]:
     """What is done for a route with policies, whatever its backend; the answers' rules come before all that end them."""
+    yield from snippets.request_rules(layout.map(Map.SNIPPETS))
+    yield from snippets.common_rules(layout.map(Map.SNIPPET_HEADERS))
     yield from cors.request_rules(layout.map(Map.CORS), layout.map(Map.CORS_ORIGINS))
     yield from cors.response_rules()
     yield from response_headers.rules(header_names, layout.map(Map.RESPONSE_HEADERS))
@@ -338,18 +355,18 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
     lines += forwarded.host_rules(options)
     lines += global_headers.request_rules(options.proxy_set_headers)
     if kind.rich:
-    yield from snippets.request_rules(layout.map(Map.SNIPPETS))
-    yield from snippets.common_rules(layout.map(Map.SNIPPET_HEADERS))
         lines += policies
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
         if kind.guarded:
             lines += guards.request_rules(layout)
+            lines += guards.response_rules()
         if kind.sessions:
             lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))
             lines += learning.response_rules(settings.learned_table_expire)
         lines += proxying.request_rules(options, layout.map(Map.PROXYING))
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
+        lines += snippets.header_rules()
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
     if kind.sessions and kind.algorithm in STICKY:
         lines += session_cookie.request_rules(kind, **maps, placements_map=layout.map(Map.PLACEMENTS))
@@ -359,6 +376,7 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
         lines += affinity.response_rules(kind.algorithm, **maps)
     if kind.rich:
         lines += proxying.response_rules()
+        lines += snippets.response_rules()
         lines += error_pages.response_rules(layout.map(Map.ERROR_PAGES))
     else:
         lines += retries.request_rules(options)
@@ -366,7 +384,6 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
 
 
 def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
-        lines += snippets.header_rules()
     match algorithm:
         case Algorithm.SPREAD | Algorithm.PERSISTENT:
             yield rule("balance roundrobin")
@@ -376,7 +393,6 @@ def _balancing(algorithm: Algorithm) -> Iterator[Directive]:
         case Algorithm.LEAST:
             yield rule("balance leastconn")
 
-        lines += snippets.response_rules()
 
 def _fixed_backends() -> Iterator[Section]:
     text = ("content-type", "text/plain; charset=utf-8", "string")
@@ -393,6 +409,6 @@ def _bookkeeping_section(layout: Layout) -> Section:
     """A backend that no request reaches: HAProxy only holds the maps that some rule names."""
     lines = [
         rule("http-request set-var(txn.never)", f"var(txn.route),map_str({layout.map(name)})")
-        for name in (Map.SLOTS, Map.CERTIFICATES, Map.RESPONSE_HEADERS)
+        for name in (Map.SLOTS, Map.CERTIFICATES, Map.UPSTREAM_FILES, Map.RESPONSE_HEADERS)
     ]
     return section("backend", "bookkeeping", "from", "base", lines=lines)

@@ -23,6 +23,7 @@ from remora.model.backend import (
 )
 from remora.model.certificate import Certificate
 from remora.model.error_pages import ErrorContext, ErrorPages, StandIn
+from remora.model.external_auth import ExternalAuth, Template
 from remora.model.learning import Learning, NamedIn
 from remora.model.peering import Peer, Peering
 from remora.model.policies import ClientHost, Cors, UpstreamHost
@@ -52,9 +53,21 @@ from remora.model.routing import (
     Unavailable,
     VirtualHost,
 )
+from remora.model.upstream import (
+    FASTCGI_VARIABLES,
+    PLAIN_UPSTREAM,
+    FastCgi,
+    FileKind,
+    Protocol,
+    Upstream,
+    UpstreamFile,
+    UpstreamTls,
+)
 
 __all__ = [
+    "FASTCGI_VARIABLES",
     "OPEN",
+    "PLAIN_UPSTREAM",
     "Access",
     "Affinity",
     "AffinityMode",
@@ -74,6 +87,9 @@ __all__ = [
     "ErrorContext",
     "ErrorPages",
     "ExactPath",
+    "ExternalAuth",
+    "FastCgi",
+    "FileKind",
     "ForwardTo",
     "HashBy",
     "HeaderCondition",
@@ -92,6 +108,7 @@ __all__ = [
     "Peering",
     "Placement",
     "PrefixPath",
+    "Protocol",
     "RedirectTo",
     "RedirectToHost",
     "RegexPath",
@@ -108,8 +125,12 @@ __all__ = [
     "SessionPolicy",
     "StandIn",
     "StripPrefix",
+    "Template",
     "Unavailable",
+    "Upstream",
+    "UpstreamFile",
     "UpstreamHost",
+    "UpstreamTls",
     "VirtualHost",
     "whole_retries",
 ]

@@ -11,11 +11,13 @@ from remora.model.access import OPEN, Access
 from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
 from remora.model.error_pages import ErrorPages, StandIn
+from remora.model.external_auth import ExternalAuth
 from remora.model.learning import Learning
 from remora.model.peering import Peering
 from remora.model.policies import Cors, UpstreamHost
-from remora.model.proxying import AnswerNames, Mirror, Retries
 from remora.model.snippets import Step
+from remora.model.proxying import AnswerNames, Mirror, Retries
+from remora.model.upstream import UpstreamFile
 
 RouteId = NewType("RouteId", str)
 """A route's name in metrics, logs and policies: 16 lower-case hex digits derived from Ingress, host, path and path type, so
@@ -89,6 +91,8 @@ class ForwardTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Whether each request has a connection to its pod of its own."""
     answer_names: AnswerNames | None = None
     mirror: Mirror | None = None
+    over_http: BackendName | None = None
+    """The backend for requests that came by plain HTTP, where it is another: the same endpoints, spoken to in another way."""
 
 
 class LocationBase(Enum):
@@ -193,11 +197,12 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     cors: Cors | None = None
     response_headers: tuple[tuple[str, str], ...] = ()
     error_pages: ErrorPages | None = None
+    snippet: tuple[Step, ...] = ()
     access: Access = OPEN
+    external_auth: ExternalAuth | None = None
 
     @property
     def canary_route(self) -> "Route | None":
-    snippet: tuple[Step, ...] = ()
         """What is done with the requests that go to the canary: all that is done with the others, save for the backend."""
         canary = self.canary
         if canary is None:
@@ -233,3 +238,5 @@ class Model(msgspec.Struct, frozen=True, gc=False):
     options: ProxyOptions = ProxyOptions()
     peering: Peering | None = None
     """The replicas that share what they learn; None for one that keeps it to itself."""
+    upstream_files: tuple[UpstreamFile, ...] = ()
+    """What backends name in their `upstream`, ordered by name."""

@@ -2,6 +2,8 @@
 
 import hashlib
 
+import msgspec
+
 from remora.annotations.redirect import Redirect
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import Hostname
@@ -10,6 +12,7 @@ from remora.model import (
     Access,
     CookieFormat,
     ExactPath,
+    ExternalAuth,
     ForwardTo,
     HttpsRedirect,
     LocationBase,
@@ -23,13 +26,15 @@ from remora.model import (
 )
 from remora.translate.access import skips_authentication, without_login
 from remora.translate.affinity import find_affinity, keeps_unready
-from remora.translate.backends import BackendUnit
-from remora.translate.balancing import find_spread
+from remora.translate.backends import BackendRef, BackendUnit
+from remora.translate.balancing import Spread, find_spread
+from remora.translate.external_auth import CLOSED, find_external_auth
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.learning import find_learning
 from remora.translate.paths import find_rewrite
 from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
 from remora.translate.proxying import with_proxying
+from remora.translate.upstream import PodLink
 from remora.translate.view import View
 
 Claim = tuple[Prepared, PathRule]
@@ -44,7 +49,20 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
     cors = None if isinstance(action, Unavailable) else find_cors(owner.parsed)
     identity = route_id(owner, host, path_type=rule.path_type, path=rule.written)
     headers = () if isinstance(action, Unavailable) else owner.response_headers
-    return Route(identity, match, action, owner.name, https, cors=cors, response_headers=headers, access=_access(action, claim))
+    auth = _external_auth(view, claim, host=host) if isinstance(action, ForwardTo) else None
+    if auth is CLOSED:
+        return Route(identity, match, Unavailable(), owner.name)
+    return Route(
+        identity,
+        match,
+        action,
+        owner.name,
+        https,
+        cors=cors,
+        response_headers=headers,
+        access=_access(action, claim),
+        external_auth=auth,
+    )
 
 
 def _access(action: RouteAction, claim: Claim) -> Access:
@@ -52,6 +70,14 @@ def _access(action: RouteAction, claim: Claim) -> Access:
     if isinstance(action, Unavailable):
         return OPEN
     return without_login(owner.clients) if skips_authentication(owner.parsed, rule.path) else owner.clients
+
+
+def _external_auth(view: View, claim: Claim, *, host: Hostname) -> ExternalAuth | None:
+    owner, rule = claim
+    wish = owner.auth_wish
+    if wish is None or skips_authentication(owner.parsed, rule.path):
+        return None
+    return find_external_auth(view, wish, ingress=owner.name, host=host, backend=rule.backend)
 
 
 def app_root_route(owner: Prepared, *, host: Hostname, is_regex: bool) -> Route:
@@ -95,12 +121,20 @@ def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:
         learning = find_learning(owner.parsed, rule.backend)
         rewrite = find_rewrite(rule.path, owner.parsed.of(Rewrite).target, is_regex=is_regex)
     spread = find_spread(owner.parsed, affinity)
-    backend = BackendUnit(rule.backend, spread.balancing, keeps_unready(owner.parsed, affinity), spread.via_service)
-    view.need(backend)
+    backends = pod_backends(rule.backend, spread, owner.link, keeps_unready=keeps_unready(owner.parsed, affinity))
+    for backend in backends:
+        view.need(backend)
     host = find_upstream_host(owner.parsed, rule.backend, ingress=owner.name)
     prefix = find_forwarded_prefix(owner.parsed, path=rule.path) if not rule.is_default else ""
-    action = ForwardTo(backend.name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by, learning)
-    return with_proxying(action, owner.parsed)
+    action = ForwardTo(backends[0].name, affinity, rewrite, host, prefix, spread.balancing, spread.hash_by, learning)
+    action = with_proxying(action, owner.parsed)
+    return msgspec.structs.replace(action, over_http=backends[1].name) if len(backends) > 1 else action
+
+
+def pod_backends(ref: BackendRef, spread: Spread, link: PodLink, *, keeps_unready: bool) -> tuple[BackendUnit, ...]:
+    """A service port as requests by HTTPS reach it and, if that is another backend, as those by HTTP do."""
+    upstreams = dict.fromkeys(link.upstream(over_tls=over_tls) for over_tls in (True, False))
+    return tuple(BackendUnit(ref, spread.balancing, keeps_unready, spread.via_service, one) for one in upstreams)
 
 
 def _base(redirect: Redirect, status: int) -> LocationBase:

@@ -18,7 +18,7 @@ up, and the longest match over `route/family + digits` finds one.
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from remora.haproxy.features import error_pages
+from remora.haproxy.features import error_pages, sign_in
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -71,6 +71,8 @@ def last_rules(layout: Layout) -> Iterator[Directive]:
 
 def refusal_rules(layout: Layout, status: int, *, when: str) -> Iterator[Directive]:
     """The one way to refuse with 401 or 403; a route's own page goes before the usual one."""
+    if status == 401:
+        yield from sign_in.rules_before_challenge(when=when)
     yield from error_pages.rules_before_denial(status, layout.map(Map.ERROR_PAGES), when=when)
     yield rule(f"http-request deny deny_status {status}", when=when)
 

@@ -5,6 +5,12 @@ from importlib import resources
 
 
 @cache
+def external_auth_script() -> str:
+    """The script that asks another service whether a request may pass. It is told the socket through which it asks."""
+    return resources.files(__name__).joinpath("external_auth.lua").read_text()
+
+
+@cache
 def former_sessions_script() -> str:
     """The script that finds the pod of a cookie of ingress-nginx's balanced mode."""
     return resources.files(__name__).joinpath("former_sessions.lua").read_text()
@@ -23,15 +29,15 @@ def session_placement_script() -> str:
 
 
 @cache
-def subset_script() -> str:
-    """The script that chooses among the few servers of a key."""
-    return resources.files(__name__).joinpath("subset.lua").read_text()
-
-
-@cache
 def snippets_script() -> str:
     """The script that walks the steps of snippets."""
     return resources.files(__name__).joinpath("snippets.lua").read_text()
+
+
+@cache
+def subset_script() -> str:
+    """The script that chooses among the few servers of a key."""
+    return resources.files(__name__).joinpath("subset.lua").read_text()
 
 
 @cache
