@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from remora.apply.executor import Executor
@@ -153,6 +154,34 @@ async def test_a_session_stays_on_its_side_whatever_header_and_weight_say(
     assert await side(client, cookie=cookies[CANARY], X_Canary="never") == CANARY
     await executor.apply(configurator.configure(canaried(canary(other, weight=100), {MAIN: ports[MAIN]}, to=main)))
     assert await side(client, cookie=cookies[CANARY]) == MAIN
+
+
+@pytest.mark.parametrize("mode", AffinityMode)
+async def test_a_canary_whose_pods_all_drain_keeps_its_sessions_and_gets_no_new_ones(
+    mode: AffinityMode, executor: Executor, proxy_settings: ProxySettings, client: Client, ports: dict[str, int]
+) -> None:
+    configurator = Configurator(proxy_settings)
+    main, other = sticky_to(MAIN, "a1", mode), sticky_to(CANARY, "b2", mode)
+    wanted = canaried(canary(other, weight=100), ports, to=main)
+    await executor.apply(configurator.configure(wanted))
+    _, headers, _ = await client.get("web.example")
+    cookie = headers["set-cookie"].partition(";")[0]
+    draining = [
+        msgspec.structs.replace(one, endpoints=(endpoint(CANARY, ports[CANARY], draining=True),)) if one.name == CANARY else one
+        for one in wanted.backends
+    ]
+    await executor.apply(configurator.configure(model(wanted.virtual_hosts, draining)))
+    assert [await side(client, cookie=cookie) for _ in range(4)] == [CANARY] * 4
+    assert await side(client) == MAIN
+    assert await side(client, cookie=f"route={'0' * 20}|b2") == MAIN
+
+
+async def test_the_cookie_of_another_route_of_the_service_says_nothing_about_the_side(
+    executor: Executor, proxy_settings: ProxySettings, client: Client, ports: dict[str, int]
+) -> None:
+    wanted = canary(sticky_to(CANARY, "b2"), weight=100)
+    await executor.apply(Configurator(proxy_settings).configure(canaried(wanted, ports, to=sticky_to(MAIN, "a1"))))
+    assert await side(client, cookie="admin=x|a1") == CANARY
 
 
 async def test_a_canary_without_affinity_sets_no_cookie_and_lets_go(

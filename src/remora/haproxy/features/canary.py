@@ -7,17 +7,12 @@ from the map `canaries` and decide in ingress-nginx's order; the canary's record
 import re
 from collections.abc import Iterator
 
-from remora.haproxy.features import by_name
+from remora.haproxy.features import affinity, by_name
 from remora.haproxy.grammar import Directive, rule
 from remora.model import Canary, ForwardTo, HeaderTest, Route, RouteAction
 
 _LETTERS = {HeaderTest.WORD: "w", HeaderTest.VALUE: "v", HeaderTest.PATTERN: "p", HeaderTest.PRESENCE: "n"}
 """How the map `canaries` says what a header is tested for."""
-
-_FIND_SESSION = (
-    r'var(txn.record),field(4,|),concat(;,txn.cookies),regsub("^([^;]+);(?:.*[; \t])?\1=([^; \t]*).*$","\2"),field(2,|)'
-)
-"""The backend key in the last cookie of the session cookie's name."""
 
 _HAS_HEADER = f"{{ var(txn.header) {by_name.FOUND} }}"
 
@@ -27,12 +22,12 @@ _OPEN = "!{ var(txn.side) -m found }"
 _PATTERN_START = re.compile(r"\\A([0-9a-f]+)\\n")
 
 
-def request_rules(*, canaries_map: str, records_map: str, patterns_map: str) -> Iterator[Directive]:
+def request_rules(*, canaries_map: str, records_map: str, patterns_map: str, servers_map: str) -> Iterator[Directive]:
     """Decides `txn.side` for requests whose route has a canary, and puts its record in place."""
     yield rule("http-request set-var(txn.canary)", f"var(txn.route),map_str({canaries_map})")
     yield rule("http-request set-var(txn.canary_record)", f"var(txn.route),map_str({records_map})")
-    yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
-    yield from _side_of_session()
+    yield from by_name.cookie_rules()
+    yield from _side_of_session(servers_map)
     yield from _side_of_header(patterns_map)
     yield rule(
         "http-request set-var(txn.word)",
@@ -46,15 +41,21 @@ def request_rules(*, canaries_map: str, records_map: str, patterns_map: str) -> 
     yield rule("http-request set-var(txn.record)", "var(txn.canary_record)", when="{ var(txn.side) -m str canary }")
 
 
-def _side_of_session() -> Iterator[Directive]:
-    """A client of either side stays there, unless the canary has nobody to serve it."""
-    yield rule("http-request set-var(txn.side_key)", _FIND_SESSION)
+def _side_of_session(servers_map: str) -> Iterator[Directive]:
+    """A client of either side stays there, unless the canary has nobody to serve it. One that only drains serves its own."""
+    yield rule("http-request set-var(txn.whole)", affinity.FIND_WHOLE)
+    is_cookie = "!{ var(txn.whole) -m sub ; }"
+    yield rule("http-request set-var(txn.side_key)", "var(txn.whole),field(2,|)", when=is_cookie)
+    yield rule("http-request set-var(txn.side_server)", "var(txn.whole),field(1,|),field(-1,~)", when=is_cookie)
     for number, side in ((1, "main"), (2, "canary")):
         yield rule(f"http-request set-var(txn.{side}_key)", f"var(txn.canary),field({number},|)")
     has_session = "{ var(txn.side_key) -m len gt 0 }"
     yield _decide("main", f"{has_session} {{ var(txn.side_key),strcmp(txn.main_key) eq 0 }}")
+    is_canarys = f"{has_session} {{ var(txn.side_key),strcmp(txn.canary_key) eq 0 }}"
+    is_there = f"{{ var(txn.canary_record),field(1,|),concat(/,txn.side_server),map_str({servers_map}) -m found }}"
+    yield _decide("canary", f"{is_canarys} {is_there}")
     yield _decide("main", "!{ var(txn.canary_record),field(1,|),nbsrv gt 0 }")
-    yield _decide("canary", f"{has_session} {{ var(txn.side_key),strcmp(txn.canary_key) eq 0 }}")
+    yield _decide("canary", is_canarys)
 
 
 def _side_of_header(patterns_map: str) -> Iterator[Directive]:
