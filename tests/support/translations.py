@@ -162,7 +162,7 @@ def _access(access: Access) -> dict[str, Any]:
     if access.allow is not None:
         shown["allowed"] = list(access.allow)
     if login := access.login:
-        users = {user: found.partition(" ")[0] if found.startswith("sha1") else found[:8] for user, found in login.users}
+        users = {user: found.partition(":")[0] if found.startswith("sha1") else found[:8] for user, found in login.users}
         shown[login.scheme.value] = {"realm": login.realm, **users}
     return shown
 

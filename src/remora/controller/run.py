@@ -18,11 +18,13 @@ from remora.controller.placement import PlacementCounts
 from remora.controller.session_key import fetch_session_key
 from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
+from remora.controller.slow_hashes import answering
 from remora.controller.state import locked, short_directory
 from remora.core.errors import HAProxyUnreachable, RemoraError
 from remora.core.settings import proxy_settings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.features.session_lifetime import derive_key
+from remora.haproxy.layout import Layout
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection, connect
 from remora.kube.reflector import Reflector
@@ -97,6 +99,8 @@ class Controller:
                     health_path=health.path,
                 )
             )
+            layout = Layout(self._settings.proxy.state_directory)
+            await stack.enter_async_context(answering(Path(layout.passwords_socket)))
             await self._executor.start()
             self._health.has_adopted = self._executor.is_serving
             if self._health.has_adopted:

@@ -16,6 +16,7 @@ from remora.haproxy.features import (
     hashing,
     learning,
     mirror,
+    passwords,
     placement,
     proxying,
     redirect,
@@ -110,9 +111,7 @@ def configure_host(host: VirtualHost) -> HostPart:
             entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
         ),
         Map.SNIPPETS: {route.id: written for route in host.all_routes if (written := snippet_entry(route.snippet))},
-        Map.SNIPPET_HEADERS: dict(
-            entry for route in host.all_routes for entry in common_entries(route.id, route.snippet)
-        ),
+        Map.SNIPPET_HEADERS: dict(entry for route in host.all_routes for entry in common_entries(route.id, route.snippet)),
         Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
         Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
         Map.PLACEMENTS: {
@@ -123,6 +122,9 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
         Map.ACCESS: {route.id: access.access_entry(route.access) for route in host.all_routes if access.is_wanted(route)},
+        Map.PASSWORDS: dict(
+            entry for route in host.all_routes for entry in passwords.user_entries(route.id, route.access.login)
+        ),
         Map.ALLOWED_ADDRESSES: {
             key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.allow or ())
         },

@@ -47,6 +47,15 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/snippets.lua"
 
     @property
+    def passwords_script(self) -> str:
+        return f"{self.directory}/passwords.lua"
+
+    @property
+    def passwords_socket(self) -> str:
+        """Where the controller tries slow hashes."""
+        return f"{self.directory}/passwords.sock"
+
+    @property
     def subset_script(self) -> str:
         return f"{self.directory}/subset.lua"
 

@@ -87,6 +87,8 @@ class Map(Enum):
     """Route id to what another service is asked; see `features.external_auth`."""
     AUTH_ROUTES = "auth-routes"
     """Route id to the RouteRecord of that service."""
+    PASSWORDS = "passwords"
+    """`route id/name in hex` to the hash of a password; see `features.passwords`."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     SLOTS = "slots"
@@ -115,6 +117,7 @@ ROUTE_TEXTS = (
     Map.ERROR_PAGES,
     Map.CANARY_PATTERNS,
     Map.CANARIES,
+    Map.PASSWORDS,
     Map.DENIED_ADDRESSES,
     Map.ALLOWED_ADDRESSES,
     Map.ACCESS,

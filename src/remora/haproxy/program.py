@@ -27,6 +27,7 @@ from remora.haproxy.features import (
     global_headers,
     hashing,
     learning,
+    passwords,
     proxying,
     redirect,
     response_headers,
@@ -45,6 +46,7 @@ from remora.haproxy.lua import (
     external_auth_script,
     former_sessions_script,
     mirror_script,
+    passwords_script,
     pod_answers_script,
     rewrite_script,
     session_placement_script,
@@ -89,6 +91,7 @@ def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[s
         external_auth_script,
         former_sessions_script,
         mirror_script,
+        passwords_script,
         pod_answers_script,
         rewrite_script,
         session_placement_script,
@@ -110,6 +113,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     yield section("backend", session_tracking.TABLE, "from", "base", lines=[session_tracking.table_rule(settings)])
     yield section("backend", learning.TABLE, "from", "base", lines=[learning.table_rule(settings)])
+    yield section("backend", passwords.TABLE, "from", "base", lines=[passwords.table_rule()])
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
@@ -145,6 +149,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("stats timeout 10m"),
         rule("set-var proc.program", f"str({digest})"),
         *session_lifetime.global_rules(settings),
+        *passwords.global_rules(settings),
         rule("lua-load", layout.former_sessions_script),
         rule("lua-load", layout.error_pages_script, layout.error_pages_socket),
         rule("lua-load", layout.external_auth_script, layout.external_auth_socket),

@@ -13,6 +13,7 @@ from remora.haproxy.lua import (
     external_auth_script,
     former_sessions_script,
     mirror_script,
+    passwords_script,
     pod_answers_script,
     rewrite_script,
     session_placement_script,
@@ -43,6 +44,7 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.rewrite_script: rewrite_script(),
         layout.pod_answers_script: pod_answers_script(),
         layout.mirror_script: mirror_script(),
+        layout.passwords_script: passwords_script(),
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(running, layout)),
         **maps,
     }

@@ -1,6 +1,6 @@
 """From a Secret to names and what their passwords must fit (behaviour reference, part B, section 1).
 
-Every hash that htpasswd makes is brought into one of three forms: `sha1 DIGEST SALT` in hex, `$apr1$…` and `$1$…`, or what
+Every hash that htpasswd makes is brought into one of three forms: `sha1:DIGEST:SALT` in hex, `$apr1$…` and `$1$…`, or what
 only crypt(3) knows. `{PLAIN}` becomes the first with a salt of ours, so that no password stands in HAProxy's memory. What is
 no hash, or would cost seconds to try, lets nobody in.
 """
@@ -106,7 +106,7 @@ def _basic_hash(text: str, *, salt: bytes) -> str:
 
 
 def _sha1(digest: bytes, salt: bytes) -> str:
-    return f"sha1 {digest.hex()} {salt.hex()}"
+    return f"sha1:{digest.hex()}:{salt.hex()}"
 
 
 def _decoded(text: str) -> bytes:

@@ -18,7 +18,7 @@ up, and the longest match over `route/family + digits` finds one.
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from remora.haproxy.features import error_pages, sign_in
+from remora.haproxy.features import error_pages, passwords, sign_in
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -33,6 +33,9 @@ GRANTED = "{ var(txn.granted) -m bool }"
 
 _MAPPED = "00000000000000000000FFFF"
 """How the hexadecimal digits of an IPv4 address in an IPv6 one begin (RFC 4291 section 2.5.5.2)."""
+
+_RETRY_AFTER = 10
+_IS_OUR_401 = f"{{ status 401 }} !{GRANTED}"
 
 
 def address_rules(layout: Layout) -> Iterator[Directive]:
@@ -58,15 +61,26 @@ def address_rules(layout: Layout) -> Iterator[Directive]:
 
 
 def login_rules(layout: Layout) -> Iterator[Directive]:
-    """Asks for a name and a password."""
-    # Nobody is let in until passwords can be asked for.
-    yield from refusal_rules(layout, 401, when=f"{{ var(txn.access_letters) -m sub {BASIC} {DIGEST} }}")
+    """Asks for a name and a password, unless access is granted already."""
+    basic, digest = (f"{{ var(txn.access_letters) -m sub {letter} }} !{GRANTED}" for letter in (BASIC, DIGEST))
+    yield from passwords.request_rules(layout, basic=basic, digest=digest)
+    for status in (429, 503):
+        failed = f"{{ var(txn.login_failure) -m int {status} }}"
+        yield from error_pages.rules_before_denial(status, layout.map(Map.ERROR_PAGES), when=failed)
+        yield rule(f"http-request deny deny_status {status} hdr Retry-After {_RETRY_AFTER}", when=failed)
+    is_stranger = f"{{ var(txn.challenge) -m found }} !{passwords.AUTHENTICATED}"
+    yield rule("http-request set-var(txn.granted) bool(true)", when=f"{IS_ANY} {passwords.AUTHENTICATED}")
+    yield rule("http-request set-var(txn.refusal) int(401)", when=f"{IS_ANY} {is_stranger}")
+    # Of a pod it can only be if somebody else let the request in.
+    yield rule("http-after-response add-header WWW-Authenticate", "%[var(txn.challenge)]", when=f"{is_stranger} {_IS_OUR_401}")
+    yield from refusal_rules(layout, 401, when=f"{MUST_ALL} {is_stranger}")
 
 
 def last_rules(layout: Layout) -> Iterator[Directive]:
     """Refuses what no party granted where one is enough; the last rules of all about access."""
     for status in (401, 403):
         yield from refusal_rules(layout, status, when=f"{{ var(txn.refusal) -m int {status} }} {IS_ANY} !{GRANTED}")
+    yield rule("http-request del-header Authorization", when=f"{{ var(txn.access_letters) -m sub {BASIC} {DIGEST} }}")
 
 
 def refusal_rules(layout: Layout, status: int, *, when: str) -> Iterator[Directive]:
@@ -83,7 +97,7 @@ def is_wanted(route: Route) -> bool:
 
 
 def access_entry(access: Access) -> str:
-    """The value of the map `access`: the letters, the realm, and the version of the users; by `|`."""
+    """The value of the map `access`: the letters and the realm, by `|`."""
     has = {
         ANY: access.satisfies_any,
         DENIES: bool(access.deny),
@@ -92,7 +106,7 @@ def access_entry(access: Access) -> str:
         DIGEST: bool(access.login and access.login.scheme is Scheme.DIGEST),
     }
     letters = "".join(letter for letter, is_there in has.items() if is_there)
-    return f"{letters or '-'}|{access.login.realm if access.login else ''}|"
+    return f"{letters or '-'}|{access.login.realm if access.login else ''}"
 
 
 def address_keys(route: str, networks: Iterable[str]) -> Iterator[str]:

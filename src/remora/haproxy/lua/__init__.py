@@ -17,6 +17,12 @@ def former_sessions_script() -> str:
 
 
 @cache
+def passwords_script() -> str:
+    """The script that tries passwords. It is told the map of users, the controller's socket, and a key if there is one."""
+    return resources.files(__name__).joinpath("passwords.lua").read_text()
+
+
+@cache
 def rewrite_script() -> str:
     """The script that makes paths anew from groups of regular expressions."""
     return resources.files(__name__).joinpath("rewrite.lua").read_text()
