@@ -3,8 +3,11 @@
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +301,76 @@ async def test_a_pods_own_401_has_no_challenge_of_ours(
     sent = basic("sha", PASSWORD) | {"x-status": "401", "x-answer-WWW-Authenticate": "Bearer"}
     status, headers, _ = await client.get("web.example", "/", headers=sent)
     assert (status, headers["www-authenticate"]) == (401, "Bearer")
+
+
+DIGEST = Access(login=Login(Scheme.DIGEST, "The shop", (("ann", hashlib.md5(b"ann:The shop:secret word").hexdigest()),)))
+
+
+def fields(challenge: str) -> dict[str, str]:
+    return {name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|(\w+))', challenge)}
+
+
+def md5(*parts: str) -> str:
+    return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+
+def answer(
+    challenge: str, password: str = PASSWORD, *, user: str = "ann", uri: str = "/a?b=c", **changed: str
+) -> dict[str, str]:
+    """What a client sends (RFC 7616 section 3.4)."""
+    said = fields(challenge)
+    sent = {
+        "username": user,
+        "realm": said["realm"],
+        "nonce": said["nonce"],
+        "uri": uri,
+        "cnonce": "x",
+        "nc": "00000001",
+        "qop": "auth",
+    }
+    sent |= changed
+    secret = md5(user, sent["realm"], password)
+    response = md5(secret, sent["nonce"], sent["nc"], sent["cnonce"], sent["qop"], md5("GET", uri))
+    return {
+        "Authorization": "Digest " + ", ".join(f'{name}="{value}"' for name, value in {**sent, "response": response}.items())
+    }
+
+
+async def test_digest_lets_in_who_knows_the_password_and_nobody_else(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    await serve(executor, proxy_settings, pods, access=DIGEST)
+    status, headers, _ = await client.get("web.example", "/a?b=c")
+    challenge = headers["www-authenticate"]
+    assert status == 401
+    assert fields(challenge) | {"nonce": ""} == {"realm": "The shop", "qop": "auth", "algorithm": "MD5", "nonce": ""}
+
+    async def got(sent: dict[str, str], path: str = "/a?b=c") -> int:
+        return (await client.get("web.example", path, headers=sent))[0]
+
+    right = answer(challenge)
+    assert await got(right) == 200
+    assert "authorization" not in json.loads((await client.get("web.example", "/a?b=c", headers=right))[2])["headers"]
+    assert await got(right, "/a?b=d") == 401
+    assert await got(answer(challenge, "secret")) == 401
+    assert await got(answer(challenge, user="bob")) == 401
+    assert await got(answer(challenge, realm="Another")) == 401
+    assert await got(answer(challenge, qop="auth-int")) == 401
+    assert await got(answer(challenge, nonce=fields(challenge)["nonce"][:-1] + "x")) == 401
+    assert await got(answer(challenge, algorithm="SHA-256")) == 401
+    assert await got({"Authorization": right["Authorization"] + ', realm="The shop"'}) == 401
+    assert await got({"Authorization": right["Authorization"][:-1]}) == 401
+    assert await got(basic("ann", PASSWORD)) == 401
+
+
+async def test_an_old_nonce_is_called_stale_so_that_nobody_is_asked_again(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    await serve(executor, proxy_settings, pods, access=DIGEST)
+    time = f"{int(datetime.now(UTC).timestamp()) - 400:08x}"
+    key = base64.b64decode(derive_key(b"key of the cluster"))
+    signature = hmac.digest(key, f"digest {route().id} {time}".encode(), "sha256").hex()[:32]
+    old = f'Digest realm="The shop", nonce="{time}{signature}"'
+    for password, is_stale in ((PASSWORD, True), ("wrong", False)):
+        status, headers, _ = await client.get("web.example", "/a?b=c", headers=answer(old, password))
+        assert (status, "stale=true" in headers["www-authenticate"]) == (401, is_stale)

@@ -29,6 +29,7 @@ from remora.model import (
     Unavailable,
     VirtualHost,
 )
+from remora.report.access_words import access_words
 from remora.report.canaries import Side, decide
 from remora.report.learned import place_learned, session_name
 from remora.report.lifetimes import Judge
@@ -292,13 +293,14 @@ def _host_words(found: Found) -> str:
     return f"{found.host} (by the rules for {name or 'any host'})"
 
 
-_TOLD_ELSEWHERE = ("id", "match", "action", "origin", "canary", "https_redirect", "snippet")
+_TOLD_ELSEWHERE = ("id", "match", "action", "origin", "canary", "https_redirect", "snippet", "access")
 
 
 def policies(route: Route) -> Iterator[str]:
     """What is done to a route's requests beside sending them somewhere."""
     if route.https_redirect:
         yield f"http is sent to https: {struct_words(route.https_redirect)}"
+    yield from access_words(route.access)
     yield from _settings(route, _TOLD_ELSEWHERE)
     for step in route.snippet:
         yield from (f"snippet: {line}" for line in step_words(step))

@@ -111,8 +111,8 @@ def access_entry(access: Access) -> str:
 
 def address_keys(route: str, networks: Iterable[str]) -> Iterator[str]:
     """The keys of a route's list in its map."""
+    parsed = [ipaddress.ip_network(one) for one in networks]
     for version in (4, 6):
-        parsed = (ipaddress.ip_network(one) for one in networks)
         found = [one for one in parsed if one.version == version]
         for network in ipaddress.collapse_addresses(found):  # type: ignore[type-var]
             digits = -(-network.prefixlen // 4)
