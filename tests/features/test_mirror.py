@@ -1,7 +1,9 @@
 """Copies of requests, on the real HAProxy."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,6 +13,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.model import Access, ForwardTo, Mirror, Model, PrefixPath
 from remora.plan.outcome import OutcomeKind
+from tests.support.certificates import self_signed
 from tests.support.models import NAME, backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods, free_ports
 from tests.support.rawpods import RawPod
@@ -132,3 +135,19 @@ async def test_who_is_refused_has_no_copy(
     (head,) = await copies(mirror_pod)
     assert statuses == [403, 200]
     assert head.startswith("GET /open ")
+
+
+async def test_a_mirror_may_speak_tls_with_a_certificate_that_nobody_knows(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "mirror.pem").write_bytes(self_signed("mirror.example"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "mirror.pem")
+    pod = RawPod()
+    await pod.start(context)
+    wanted = mirrored(f"https://127.0.0.1:{pod.port}$request_uri", await pods.start("a"))
+    await executor.apply(Configurator(proxy_settings).configure(wanted))
+    assert (await client.get("web.example", "/secret"))[0] == 200
+    (head,) = await copies(pod)
+    pod.stop()
+    assert head.startswith("GET /secret ")

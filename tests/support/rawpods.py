@@ -1,6 +1,7 @@
 """A pod on bare sockets, for what a well-behaved HTTP server would not do."""
 
 import asyncio
+import ssl
 
 
 class RawPod:
@@ -17,8 +18,8 @@ class RawPod:
         self.port = 0
         self._server: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:

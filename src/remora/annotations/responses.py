@@ -10,6 +10,7 @@ from remora.annotations.values import ValueRefused, shown, trimmed
 OFF = "off"
 REDIRECT_VARIABLES = ("host", "http_host", "scheme")
 
+
 def pair_of(characters: str, what: str) -> Callable[[str], tuple[str, ...]]:
     """Two words of the characters; none at all for `off`."""
 

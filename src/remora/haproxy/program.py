@@ -154,6 +154,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("lua-load", layout.error_pages_script, layout.error_pages_socket),
         rule("lua-load", layout.external_auth_script, layout.external_auth_socket),
         rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
+        rule("httpclient.ssl.verify none"),  # of mirrors alone, as in ingress-nginx
         rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
         rule("lua-load", layout.subset_script),
         rule("lua-load-per-thread", layout.snippets_script),

@@ -59,8 +59,10 @@ def _name(row: Row) -> str:
 
 
 def _default(row: Row) -> str:
-    if row.default in ("", None):
+    if row.default in ("", None, ()):
         return ""
+    if isinstance(row.default, tuple):
+        return f"`{' '.join(map(str, row.default))}`"
     value = str(row.default).lower() if isinstance(row.default, bool) else str(getattr(row.default, "value", row.default))
     return f"`{value}`" if value else ""
 

@@ -34,5 +34,5 @@ def struct_words(value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, tuple | list | frozenset):
-        return " ".join(struct_words(one) for one in value)
+        return " ".join(struct_words(one) for one in value) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

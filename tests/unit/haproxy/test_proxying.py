@@ -94,3 +94,14 @@ def test_no_text_ends_a_field(text: str) -> None:
         proxying_entry(ForwardTo(NAME, answer_names=AnswerNames(cookie_domain=Replacement(text, "b"))))
     with pytest.raises(ValueError, match="cannot stand"):
         mirror_entry(Mirror("http://copy.example/", text))
+
+
+def test_plain_classes_have_none_of_it_and_only_guarded_ones_mirror() -> None:
+    text = render_program(ProxySettings(state_directory="/state"))
+    plain = [part for part in text.split("\n\n") if part.startswith("defaults ") and "-plain " in part.splitlines()[0]]
+    assert len(plain) == 5
+    assert not [part for part in plain for word in ("txn.proxying", "txn.names", "txn.mirror") if word in part]
+    assert all("http-request disable-l7-retry if { method POST PATCH LOCK }" in part for part in plain)
+    mirroring = [part.split()[1] for part in text.split("\n\n") if "lua.mirror" in part]
+    assert mirroring
+    assert all("-guarded" in name for name in mirroring)
