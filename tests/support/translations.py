@@ -89,6 +89,8 @@ def translation_text(translation: Translation) -> str:
         "hosts": {host.host or "*": [_route(route) for route in host.routes] for host in model.virtual_hosts},
         "backends": {backend.name: _backend(backend) for backend in model.backends},
         "upstreams": {one.name: words for one in model.backends if (words := _upstream(one.upstream))},
+        "passed through": {one.host: one.passthrough for one in model.virtual_hosts if one.passthrough},
+        "tcp": {one.port: f"{one.backend}{', after a PROXY header' * one.accepts_proxy}" for one in model.tcp_services},
         "default backend": model.default_backend,
         "certificates": {one.name: list(one.hosts) for one in model.certificates},
         "options": {key: _plain(getattr(model.options, key.replace("-", "_"))) for key in _changed(model.options)},
@@ -130,6 +132,7 @@ def _route(route: Route) -> dict[str, Any]:
         shown["access"] = _access(route.access)
     if route.external_auth:
         shown["asks"] = _external_auth(route.external_auth)
+    shown |= _limits(route)
     if pages := route.error_pages:
         shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
     return shown
@@ -153,6 +156,19 @@ def _external_auth(auth: ExternalAuth) -> dict[str, Any]:
 
 def _template(template: tuple[str, ...]) -> str:
     return "".join(f"<{piece}>" if number % 2 else piece for number, piece in enumerate(template))
+
+
+def _stated(struct: msgspec.Struct) -> Iterator[tuple[str, Any]]:
+    """The fields that are not as usual."""
+    for field in msgspec.structs.fields(struct):
+        if (value := getattr(struct, field.name)) != field.default:
+            yield field.name.replace("_", " "), _plain(value)
+
+
+def _limits(route: Route) -> dict[str, Any]:
+    limits = {key: value for key, value in _stated(route.limits) if key != "counter"} if route.limits else {}
+    shown = {"limits": limits, "body limit": route.body_limit}
+    return {key: value for key, value in shown.items() if value not in (None, {})}
 
 
 def _access(access: Access) -> dict[str, Any]:

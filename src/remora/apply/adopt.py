@@ -10,6 +10,8 @@ from remora.haproxy.configuration import FIXED, Server, ServerName
 from remora.haproxy.features.canary import route_of_pattern
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.features.peers import VARIABLE
+from remora.haproxy.features.streams import HTTPS_BACKEND, parse_ports
+from remora.haproxy.features.streams import VARIABLE as PORTS
 from remora.haproxy.features.upstream import FILES_BACKEND, PLACEHOLDER
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
@@ -54,6 +56,8 @@ async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
         leaving=leaving,
         hosts=parse_hosts(maps, names),
         certificates={name: LoadedCertificate.parse(text) for name, text in maps[Map.CERTIFICATES]},
+        streams={key: names[Slot(slot)] for key, slot in maps[Map.STREAMS]},
+        ports=parse_ports(parse_digest(await socket.read(f"get var {PORTS}"))),
         files=frozenset(name for name, _ in maps[Map.UPSTREAM_FILES]),
     )
 
@@ -134,9 +138,11 @@ def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) 
         has_routes = ANY_HOST in owners.values() if key == ANY_HOST_KEY else True
         host = FIXED if not has_routes else ANY_HOST if key == ANY_HOST_KEY else Hostname(key)
         texts.setdefault(host, {}).setdefault(Map.HOSTS, {})[key] = value
+    for key, value in maps[Map.CLIENT_AUTHORITIES]:
+        texts.setdefault(Hostname(key), {}).setdefault(Map.CLIENT_AUTHORITIES, {})[key] = value
     for name in ROUTE_TEXTS:
         for key, value in maps[name]:
-            route = route_of_pattern(key) if name is Map.CANARY_PATTERNS else key.partition("/")[0]
+            route = route_of_pattern(key) if name in (Map.CANARY_PATTERNS, Map.CLIENT_SUBJECTS) else key.partition("/")[0]
             # An entry whose route is gone belongs to nobody, and goes with the first update.
             texts.setdefault(owners.get(route, FIXED), {}).setdefault(name, {})[key] = value
     return texts
@@ -147,7 +153,7 @@ def parse_servers(reply: str, former_keys: Mapping[str, str]) -> tuple[Servers, 
     used: Servers = {}
     leaving: Servers = {}
     for row in sorted(_rows(reply), key=lambda row: row["srv_name"]):
-        if row["be_name"] == FILES_BACKEND or row["srv_name"] == PLACEHOLDER:
+        if row["be_name"] in (FILES_BACKEND, HTTPS_BACKEND) or row["srv_name"] == PLACEHOLDER:
             continue
         state = int(row["srv_admin_state"])
         draining = bool(state & _FORCED_DRAIN) or row["srv_uweight"] == "0"

@@ -19,12 +19,14 @@ from remora.apply.connections import SHOW_ALL, ConnectionReader, show_servers, s
 from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.files import remove_others, write_all, write_atomically
+from remora.apply.ports import can_listen
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
 from remora.apply.session_table import SHOW_SESSIONS, SessionTableReader
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 from remora.core.settings import ProxySettings
-from remora.haproxy.configuration import Configuration, without
+from remora.haproxy.configuration import Configuration, without, without_ports
+from remora.haproxy.features.streams import port_key
 from remora.haproxy.layout import Layout
 from remora.plan.commands import BEGIN_COUNT, finish_count
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
@@ -181,10 +183,13 @@ class Executor:
         begun = time.monotonic()
         try:
             await self._judge(wanted)
+            busy = self._busy_ports(wanted)
+            wanted = without_ports(wanted, busy) if busy else wanted
             refused = tuple(name for name in wanted.backends if name in self._refused)
             outcome = await self._carry_out(without(wanted, refused) if refused else wanted)
         except HAProxyError as error:
             return Outcome(self._generation, OutcomeKind.FAILED, error=str(error), seconds=time.monotonic() - begun)
+        refused += tuple(map(port_key, busy))
         return msgspec.structs.replace(outcome, refused=refused, seconds=time.monotonic() - begun)
 
     async def _carry_out(self, wanted: Configuration) -> Outcome:
@@ -248,6 +253,12 @@ class Executor:
         kept = {self._layout.certificate(name) for name in ("default", *wanted.certificates)}
         remove_others(Path(self._layout.certificates), kept)
         remove_others(Path(self._layout.upstream_files), {self._layout.upstream_file(name) for name in wanted.files})
+
+    def _busy_ports(self, wanted: Configuration) -> tuple[int, ...]:
+        """New ports that somebody else listens on: HAProxy would not load with one, and nothing could change any more."""
+        open_before = self._running.ports if self._running else ()
+        addresses = wanted.settings.bind_addresses if wanted.settings else ()
+        return tuple(port.number for port in wanted.ports if port not in open_before and not can_listen(addresses, port.number))
 
     async def _judge(self, wanted: Configuration) -> None:
         """Asks HAProxy about directives of backends' own that it has not seen yet: what it does not take costs that backend

@@ -80,6 +80,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             http_port=given["http-port"],
             https_port=given["https-port"],
             threads=given["threads"],
+            ssl_passthrough=given["enable-ssl-passthrough"],
             learned_table_expire=max(1, round(given["session-learn-timeout"])),
             **_peers_of(given, environ),
         ),
@@ -102,6 +103,10 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             zone=given["topology-zone"],
         ),
     )
+
+
+_PORTS_OF_INGRESS_NGINX = (80, 443, 442, 8181, 10254, 10245, 10246, 10247)
+"""What TCP services cannot have there, so that nobody relies on having them here."""
 
 
 def _instance(environ: Mapping[str, str]) -> str:
@@ -139,8 +144,13 @@ def routing_of(given: "Given") -> dict[str, Any]:
         "configmap": "configmap",
         "disable_svc_external_name": "disable-svc-external-name",
         "peers_service": "peers-service",
+        "tcp_services": "tcp-services-configmap",
+        "udp_services": "udp-services-configmap",
+        "ssl_passthrough": "enable-ssl-passthrough",
     }
     values = {field: given[name] for field, name in names.items()}
+    ports = (given[name] for name in ("http-port", "https-port", "healthz-port", "peers-port"))
+    values["reserved_ports"] = tuple(sorted({*ports, *_PORTS_OF_INGRESS_NGINX}))
     if given["enable-topology-aware-routing"]:
         values |= {"zone": given["topology-zone"], "node": given["node-name"]}
     if "annotations-prefix" in given.names:

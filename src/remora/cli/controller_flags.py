@@ -75,6 +75,9 @@ FLAGS: tuple[Flag, ...] = (
     _flag(
         "annotations-prefix", "nginx.ingress.kubernetes.io", _text, "Prefix of annotations, read before ingress.kubernetes.io."
     ),
+    _flag("enable-ssl-passthrough", False, None, "Honour ssl-passthrough: TLS goes to pods as it is."),
+    _flag("tcp-services-configmap", None, _namespaced_name, "namespace/name of the ConfigMap with the ports of TCP services."),
+    _flag("udp-services-configmap", None, _namespaced_name, "The same for UDP, which is not forwarded: an Event says so."),
     _flag("disable-catch-all", False, None, "Ignore Ingresses with spec.defaultBackend."),
     _flag("default-backend-service", None, _namespaced_name, "namespace/name of the Service that answers what no route takes."),
     _flag(
@@ -123,7 +126,6 @@ FLAGS: tuple[Flag, ...] = (
     _flag("v", 0, whole_number(0, 10), "Verbosity of the log; 2 and more is for debugging."),
     _flag("version", False, None, "Print the version and exit."),
     *_silent(
-        "enable-ssl-passthrough",
         "enable-ssl-chain-completion",
         "update-status-on-shutdown",
         "report-node-internal-ip-address",
@@ -149,8 +151,6 @@ FLAGS: tuple[Flag, ...] = (
         "certificate-authority",
         "default-server-port",
         "ssl-passthrough-proxy-port",
-        "tcp-services-configmap",
-        "udp-services-configmap",
         "election-id",
         "election-ttl",
         "validating-webhook",

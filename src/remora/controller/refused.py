@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from remora.core.names import ObjectRef
 from remora.core.problem import Problem, Severity
+from remora.haproxy.features.streams import port_key
 from remora.haproxy.hosts import targets
 from remora.model import Model, VirtualHost
 
@@ -14,6 +15,13 @@ def refused_problems(model: Model, refused: Iterable[str]) -> tuple[Problem, ...
     if not names:
         return ()
     problems: dict[Problem, None] = {}
+    for service in model.tcp_services:
+        if port_key(service.port) in names:
+            ref = ObjectRef("ConfigMap", service.origin)
+            message = f"port {service.port} cannot be listened on: it is in use, or not allowed"
+            consequence = "the port is not opened"
+            field = f"data[{service.port}]"
+            problems[Problem(ref, field, "PortRefused", message, consequence, Severity.ERROR)] = None
     for host in model.virtual_hosts:
         for route in host.routes:
             if any(target.name in names for target in targets(VirtualHost(host.host, (route,)))):

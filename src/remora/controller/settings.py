@@ -58,6 +58,8 @@ def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:
     routing = settings.routing
     named = (
         (ConfigMap, routing.configmap),
+        (ConfigMap, routing.tcp_services),
+        (ConfigMap, routing.udp_services),
         (Secret, routing.default_ssl_certificate),
         (Service, routing.default_backend_service),
         (Service, settings.publish.service),

@@ -47,6 +47,12 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The headless Service of all replicas."""
     instance: str = ""
     """This replica: the pod's name."""
+    tcp_services: NamespacedName | None = None
+    """The ConfigMap with the ports of TCP services."""
+    udp_services: NamespacedName | None = None
+    reserved_ports: tuple[int, ...] = (80, 443)
+    """What no TCP service may listen on."""
+    ssl_passthrough: bool = False
 
     def __repr__(self) -> str:
         return f"RoutingSettings({self.ingress_class}, {self.controller_class}, session_key=<redacted>)"
@@ -90,6 +96,8 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     peers_address: str = ""
     """Where it listens for them, on `peers_port`; "" where it has none."""
     peers_port: int = 10244
+    ssl_passthrough: bool = False
+    """Whether TLS of some hosts goes to their pods as it is."""
     options: ProxyOptions = ProxyOptions()
     """What of the controller's ConfigMap is not in the fields above; see `proxy_settings`."""
 

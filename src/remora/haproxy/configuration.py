@@ -16,6 +16,7 @@ from remora.haproxy.certificates import entries_of
 from remora.haproxy.features import upstream
 from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.features.peers import PeersPart, configure_peers
+from remora.haproxy.features.streams import Port, name_key, port_key, stream_target
 from remora.haproxy.grammar import Directive, Section
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, fixed_part, targets
 from remora.haproxy.layout import Layout
@@ -83,6 +84,11 @@ class Configuration(msgspec.Struct, frozen=True):
     peers: PeersPart = PeersPart()
     files: Mapping[str, UpstreamFile] = {}
     """What servers need to be spoken to, by name."""
+    streams: Mapping[str, str] = {}
+    """Ports and hosts whose connections are passed on as they are, and the backend that they go to."""
+    ports: tuple[Port, ...] = ()
+    """The ports among them, with the settings by which they are opened."""
+    settings: ProxySettings | None = None
 
 
 class Configurator:
@@ -107,10 +113,11 @@ class Configurator:
         self._backends: dict[str, ProxyBackend] = {}
         self._certificates: Mapping[str, Certificate] = {}
         self._files: Mapping[str, UpstreamFile] = {}
+        self._streams: Mapping[str, str] = {}
 
     def configure(self, model: Model) -> Configuration:
         """The Configuration that does what the Model says."""
-        if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _default_changed(model, self._model):
+        if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _others_changed(model, self._model):
             self._configure_hosts(model)
         if model.response_header_names != self._header_names or model.options != self._settings.options:
             self._header_names = model.response_header_names
@@ -137,13 +144,20 @@ class Configurator:
             options=model.options,
             peers=self._peers,
             files=self._files,
+            streams=self._streams,
+            ports=tuple(Port(one.port, one.accepts_proxy) for one in model.tcp_services),
+            settings=self._settings if model.tcp_services else None,
         )
 
     def _configure_hosts(self, model: Model) -> None:
         self._hosts = {host.host: self._configure_host(host) for host in model.virtual_hosts}
         wanted = frozenset[Target]().union(*(found for _, _, found in self._hosts.values()))
         default = Target(model.default_backend, BackendClass(Algorithm.SPREAD)) if model.default_backend else None
-        self._targets = tuple(sorted(wanted | ({default} if default else set()), key=lambda target: target.name))
+        ports = {port_key(one.port): stream_target(one.backend) for one in model.tcp_services}
+        names = {name_key(one.host): stream_target(one.passthrough) for one in model.virtual_hosts if one.passthrough}
+        self._streams = {key: target.name for key, target in (ports | names).items()}
+        wanted |= {*ports.values(), *([default] if default else [])}
+        self._targets = tuple(sorted(wanted, key=lambda target: target.name))
         parts = {name: part for name, (_, part, _) in self._hosts.items()}
         parts[FIXED] = fixed_part(parts.get(ANY_HOST, NOTHING), default.name if default else None)
         self._parts = parts
@@ -182,12 +196,20 @@ def without(configuration: Configuration, refused: Iterable[str]) -> Configurati
     for name in refused:
         emptied[name] = ProxyBackend(name, emptied[name].kind, ())
     named = {name for backend in emptied.values() for name in backend.files}
+    named |= {name for one in configuration.certificates.values() for name in (one.tls.authority, one.tls.revoked)}
     files = {name: file for name, file in configuration.files.items() if name in named}
     return msgspec.structs.replace(configuration, backends=emptied, files=files)
 
 
-def _default_changed(model: Model, before: Model) -> bool:
-    return model.default_backend != before.default_backend
+def without_ports(configuration: Configuration, closed: Iterable[int]) -> Configuration:
+    """The Configuration without some of the ports of TCP services."""
+    numbers = frozenset(closed)
+    ports = tuple(port for port in configuration.ports if port.number not in numbers)
+    return msgspec.structs.replace(configuration, ports=ports)
+
+
+def _others_changed(model: Model, before: Model) -> bool:
+    return (model.default_backend, model.tcp_services) != (before.default_backend, before.tcp_services)
 
 
 def _servers(backend: Backend, *, with_former_keys: bool) -> tuple[Server, ...]:

@@ -33,16 +33,20 @@ class BackendClass(msgspec.Struct, frozen=True, order=True):
     """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use.
 
     Those with `sessions` run besides what only some sticky routes want: identified sessions, lifetimes, cookies of another
-    format. `guarded` ones run what keeps requests out or holds them back: lists of addresses, authentication, limits.
+    format. `guarded` ones run what keeps requests out or holds them back: lists of addresses, authentication, limits. Those of
+    a `stream` pass connections on as they are.
     """
 
-    algorithm: Algorithm
+    algorithm: Algorithm = Algorithm.SPREAD
     rich: bool = False
     sessions: bool = False
     guarded: bool = False
+    stream: bool = False
 
     @property
     def name(self) -> str:
+        if self.stream:
+            return "stream"
         special = ["guarded"] * self.guarded + ["sessions"] * self.sessions
         return "-".join((self.algorithm.value, *(special or ["rich" if self.rich else "plain"])))
 
@@ -58,6 +62,7 @@ CLASSES = (
     *(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True)),
     *(BackendClass(algorithm, rich=True, sessions=True) for algorithm in Algorithm),
     *(BackendClass(algorithm, True, sessions, guarded=True) for algorithm in Algorithm for sessions in (False, True)),
+    BackendClass(stream=True),
 )
 """Every class that the program declares, in the order in which they stand there."""
 

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
 from remora.haproxy.grammar import Directive, address_and_port, directive, rule
+from remora.haproxy.layout import Layout
 
 _BUFFER = 16384
 _FOR_REWRITING = 1024
 """Bytes of a buffer that HAProxy keeps for what it adds to headers (`tune.maxrewrite`)."""
+
+_MOST_HEADERS = 256 * 1024
 
 _SESSION_BYTES = 256
 _MOST_SESSION_BYTES = 64 << 20
@@ -20,8 +23,9 @@ def global_rules(settings: ProxySettings) -> Iterator[Directive]:
     yield rule(f"hard-stop-after {settings.old_worker_timeout}s")
     yield from _tls_rules(options)
     yield rule(f"tune.h2.fe.max-concurrent-streams {options.http2_max_concurrent_streams}")
-    if options.large_client_header_buffers:
-        yield rule(f"tune.bufsize {max(_BUFFER, options.large_client_header_buffers + _FOR_REWRITING)}")
+    headers = max(options.large_client_header_buffers or 0, min(options.proxy_buffer_size, _MOST_HEADERS))
+    if headers + _FOR_REWRITING > _BUFFER:
+        yield rule(f"tune.bufsize {headers + _FOR_REWRITING}")
     if options.compresses:
         yield rule(f"tune.comp.maxlevel {options.gzip_level}")
     if settings.threads:
@@ -72,8 +76,11 @@ def binds(settings: ProxySettings, *, crt_list: str) -> Iterator[Directive]:
     if crt_list:
         words += ["ssl", "crt-list", crt_list, "alpn", "h2,http/1.1" if options.use_http2 else "http/1.1"]
         words += ["allow-0rtt"] * options.ssl_early_data + ["strict-sni"] * options.ssl_reject_handshake
-    if options.use_proxy_protocol and _is_anybody(options.proxy_real_ip_cidr):
-        words.append("accept-proxy")
+    if crt_list and settings.ssl_passthrough:
+        # The frontend that passes some connections through tells who the client is.
+        yield directive("bind", f"unix@{Layout(settings.state_directory).https_socket}", "mode", "600", "accept-proxy", *words)
+        return
+    words += proxy_header_words(options)
     port = settings.https_port if crt_list else settings.http_port
     for address in settings.bind_addresses:
         v6_only = ("v6only",) if address == "::" else ()
@@ -83,13 +90,24 @@ def binds(settings: ProxySettings, *, crt_list: str) -> Iterator[Directive]:
 def listener_rules(settings: ProxySettings, *, scheme: str) -> Iterator[Directive]:
     """Of a frontend, before all that looks at requests."""
     options = settings.options
-    if options.use_proxy_protocol and not _is_anybody(options.proxy_real_ip_cidr):
-        yield from address_acl("from_proxy", "src", options.proxy_real_ip_cidr)
-        yield rule("tcp-request connection expect-proxy layer4", when="from_proxy")
+    if scheme == "http" or not settings.ssl_passthrough:
+        yield from proxy_header_rules(options)
     if not settings.keep_alive_timeout:
         yield rule("option httpclose")
     if scheme == "http" and not options.use_http2:
         yield rule("option disable-h2-upgrade")
+
+
+def proxy_header_words(options: ProxyOptions) -> tuple[str, ...]:
+    """Of a line `bind`: that every connection begins with a PROXY header, if whoever connects is believed."""
+    return ("accept-proxy",) if options.use_proxy_protocol and _is_anybody(options.proxy_real_ip_cidr) else ()
+
+
+def proxy_header_rules(options: ProxyOptions) -> Iterator[Directive]:
+    """Of a frontend: that connections of those who are believed begin with a PROXY header."""
+    if options.use_proxy_protocol and not _is_anybody(options.proxy_real_ip_cidr):
+        yield from address_acl("from_proxy", "src", options.proxy_real_ip_cidr)
+        yield rule("tcp-request connection expect-proxy layer4", when="from_proxy")
 
 
 def _is_anybody(networks: tuple[str, ...]) -> bool:

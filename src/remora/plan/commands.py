@@ -119,15 +119,15 @@ def load_upstream_file(path: str, file: UpstreamFile) -> Iterator[Command]:
         yield from load_certificate(path, file.pem, is_new=True)
         return
     text = "\n".join(line for line in file.pem.decode("ascii").splitlines() if line.strip())
-    yield Command(f"new ssl ca-file {path}", done="New CA file created '.*'!")
-    yield Command(f"set ssl ca-file {path}", text, done="transaction (created|updated) for CA .*!")
-    yield Command(f"commit ssl ca-file {path}", done="Committing .*Success!")
+    word, name = ("crl-file", "CRL") if file.kind is FileKind.REVOCATIONS else ("ca-file", "CA")
+    yield Command(f"new ssl {word} {path}", done=f"New {name} file created '.*'!")
+    yield Command(f"set ssl {word} {path}", text, done=f"transaction (created|updated) for {name} .*!")
+    yield Command(f"commit ssl {word} {path}", done="Committing .*Success!")
 
 
-def list_certificate(crt_list: str, path: str, hosts: Iterable[str]) -> Command:
-    """Serves the certificate for the hosts."""
-    names = " ".join(hosts)
-    return Command(f"add ssl crt-list {crt_list}", f"{path} {names}".rstrip(), done="Inserting certificate .*Success!")
+def list_certificate(crt_list: str, line: str) -> Command:
+    """Serves a certificate as a line of the crt-list says."""
+    return Command(f"add ssl crt-list {crt_list}", line, done="Inserting certificate .*Success!")
 
 
 def unlist_certificate(crt_list: str, path: str) -> Command:

@@ -5,18 +5,19 @@ away after no route does.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from remora.core.options import changed_keys
 from remora.haproxy.command import Command
+from remora.haproxy.certificates import crt_list_line
 from remora.haproxy.configuration import Configuration, ServerName
 from remora.haproxy.layout import Layout
 from remora.haproxy.pool import Slot
 from remora.model import Certificate
 from remora.plan import commands
-from remora.plan.entries import entries_in, entries_out
+from remora.plan.entries import authorities_sure, authorities_unsure, entries_in, entries_out
 from remora.plan.running import LoadedCertificate, Running
 from remora.plan.servers import leaving_after, servers_in, servers_out
 from remora.plan.slots import Assignment, assign, assign_afresh
@@ -49,6 +50,8 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
         return Reload((_program_reason(running, wanted),))
     if running.peers != wanted.peers.digest:
         return Reload(("peers changed",))
+    if running.ports != wanted.ports:
+        return Reload(("the ports of TCP services changed",))
     assignment = assign(running, wanted.backends)
     reasons = (*assignment.missing, *_oversized_certificates(running, wanted), *_oversized_files(running, wanted))
     if reasons:
@@ -103,6 +106,8 @@ def _running_after(wanted: Configuration, assignment: Assignment, before: Runnin
         leaving=leaving_after(before, servers, assignment.slots),
         hosts=wanted.hosts,
         certificates={name: loaded(certificate) for name, certificate in wanted.certificates.items()},
+        streams=wanted.streams,
+        ports=wanted.ports,
         files=before.files | wanted.files.keys(),
         options=wanted.options,
     )
@@ -127,13 +132,18 @@ def _files_in(running: Running, wanted: Configuration, layout: Layout) -> Iterat
 
 
 def _update(running: Running, after: Running, *, wanted: Configuration, layout: Layout) -> Iterator[Command]:
-    yield from _certificates_in(running.certificates, after.certificates, wanted=wanted, layout=layout)
+    # Whoever connects in between is known to have been judged neither by the old authority nor by the new one.
+    yield from authorities_unsure(running, after, layout)
     yield from _files_in(running, wanted, layout)
+    yield from _certificates_in(running.certificates, after.certificates, wanted=wanted, layout=layout)
+    replaced, gone = _certificates_to_go(running.certificates, after.certificates)
+    yield from _certificates_out(replaced, layout)
+    yield from authorities_sure(running, after, layout)
     yield from servers_in(running, after, layout, backends=wanted.backends)
     yield from entries_in(running, after, layout)
     yield from entries_out(running, after, layout)
     yield from servers_out(running, after, layout)
-    yield from _certificates_out(running.certificates, after.certificates, layout)
+    yield from _certificates_out(gone, layout)
 
 
 def _certificates_in(
@@ -154,14 +164,22 @@ def _certificates_in(
         if known is None or known.digest != certificate.digest:
             yield from commands.load_certificate(path, wanted.certificates[name].pem, is_new=known is None)
         if known is None:
-            yield commands.list_certificate(layout.crt_list, path, certificate.hosts)
+            yield commands.list_certificate(layout.crt_list, crt_list_line(wanted.certificates[name], layout))
 
 
-def _certificates_out(
-    before: Mapping[str, LoadedCertificate], after: Mapping[str, LoadedCertificate], layout: Layout
-) -> Iterator[Command]:
-    for name in sorted(before.keys() - after.keys()):
-        if not before[name].hosts:
-            continue
+def _certificates_to_go(
+    before: Mapping[str, LoadedCertificate], after: Mapping[str, LoadedCertificate]
+) -> tuple[list[str], list[str]]:
+    """The entries that others have taken the place of, and those whose hosts are gone."""
+    going = sorted(name for name in before.keys() - after.keys() if before[name].hosts)
+    if not going:
+        return [], []
+    served = {host for certificate in after.values() for host in certificate.hosts}
+    replaced = [name for name in going if served.issuperset(before[name].hosts)]
+    return replaced, [name for name in going if name not in replaced]
+
+
+def _certificates_out(names: Iterable[str], layout: Layout) -> Iterator[Command]:
+    for name in names:
         yield commands.unlist_certificate(layout.crt_list, layout.certificate(name))
         yield commands.forget_certificate(layout.certificate(name))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from remora.core.names import Hostname
 from remora.haproxy.command import PREPARED_VERSION, Command
+from remora.haproxy.features.client_tls import UNSURE
 from remora.haproxy.hosts import NOTHING, HostPart
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import ROUTE_TEXTS, Map, encode_record
@@ -29,6 +30,8 @@ def all_entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
             yield from _slots(running).items()
         case Map.CERTIFICATES:
             yield from _certificates(running).items()
+        case Map.STREAMS:
+            yield from _streams(running).items()
         case Map.UPSTREAM_FILES:
             yield from _files(running).items()
         case Map.REGEX_ROUTES:
@@ -52,6 +55,30 @@ def entries_out(running: Running, after: Running, layout: Layout) -> Iterator[Co
     yield from _by_host(running, after, layout, names=(*ROUTES, *TEXTS), write=commands.remove_entries)
     for name, before, wanted in _bookkeeping(running, after):
         yield from commands.remove_entries(layout.map(name), before, wanted)
+
+
+def authorities_unsure(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+    """Of hosts whose clients are about to be judged by another authority: that it is not known by which."""
+    path = layout.map(Map.CLIENT_AUTHORITIES)
+    before, wanted = _authorities(running, after)
+    yield from commands.change_entries(path, before, before | {key: UNSURE for key in wanted if before.get(key) != wanted[key]})
+
+
+def authorities_sure(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+    """The end of it: new connections are judged by the new authority."""
+    path = layout.map(Map.CLIENT_AUTHORITIES)
+    before, wanted = _authorities(running, after)
+    yield from (commands.set_entry(path, key, text) for key, text in wanted.items() if before.get(key) != text)
+    yield from commands.remove_entries(path, before, wanted)
+
+
+def _authorities(running: Running, after: Running) -> tuple[dict[str, str], dict[str, str]]:
+    before: dict[str, str] = {}
+    wanted: dict[str, str] = {}
+    for old, new in _changed_hosts(running, after):
+        before.update(_part_entries(running, old, Map.CLIENT_AUTHORITIES))
+        wanted.update(_part_entries(after, new, Map.CLIENT_AUTHORITIES))
+    return before, wanted
 
 
 def _by_host(
@@ -129,6 +156,8 @@ def _bookkeeping(running: Running, after: Running) -> Iterator[tuple[Map, Entrie
         yield Map.SLOTS, _slots(running), _slots(after)
     if running.certificates != after.certificates:
         yield Map.CERTIFICATES, _certificates(running), _certificates(after)
+    if running.streams is not after.streams or running.slots is not after.slots:
+        yield Map.STREAMS, _streams(running), _streams(after)
     if running.files != after.files:
         yield Map.UPSTREAM_FILES, _files(running), _files(after)
 
@@ -143,3 +172,7 @@ def _certificates(running: Running) -> Entries:
 
 def _files(running: Running) -> Entries:
     return dict.fromkeys(sorted(running.files), "1")
+
+
+def _streams(running: Running) -> Entries:
+    return {key: running.slots[name] for key, name in running.streams.items()}

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from remora.haproxy.certificates import crt_list_line
 from remora.haproxy.configuration import WEIGHT, Configuration, ProxyBackend, Server, ServerName
-from remora.haproxy.features import hashing, learning, placement
+from remora.haproxy.features import hashing, learning, limits, placement
 from remora.haproxy.features.affinity import choosing_rules
+from remora.haproxy.features.streams import port_sections
 from remora.haproxy.features.upstream import files_section
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
@@ -19,6 +21,7 @@ from remora.haproxy.lua import (
     session_placement_script,
     snippets_script,
     subset_script,
+    too_large_script,
 )
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import BackendClass, Slot, dedicated_slot
@@ -41,11 +44,12 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.external_auth_script: external_auth_script(),
         layout.snippets_script: snippets_script(),
         layout.subset_script: subset_script(),
+        layout.too_large_script: too_large_script(),
         layout.rewrite_script: rewrite_script(),
         layout.pod_answers_script: pod_answers_script(),
         layout.mirror_script: mirror_script(),
         layout.passwords_script: passwords_script(),
-        layout.crt_list: "".join(f"{line}\n" for line in _crt_list(running, layout)),
+        layout.crt_list: "".join(f"{line}\n" for line in _crt_list(wanted, layout)),
         **maps,
     }
     identity = {layout.peers_identity: wanted.peers.identity} if wanted.peers.identity else {}
@@ -71,16 +75,18 @@ def _entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
         yield from all_entries(running, name)
 
 
-def _crt_list(running: Running, layout: Layout) -> Iterator[str]:
+def _crt_list(wanted: Configuration, layout: Layout) -> Iterator[str]:
     """The first line is served to clients that name no host, or one that has no certificate."""
     yield layout.certificate("default")
-    for name, certificate in running.certificates.items():
+    for certificate in wanted.certificates.values():
         if certificate.hosts:
-            yield " ".join((layout.certificate(name), *certificate.hosts))
+            yield crt_list_line(certificate, layout)
 
 
 def _backend_sections(wanted: Configuration, running: Running, layout: Layout) -> Iterator[Section]:
     servers = {slot: wanted.backends[name] for name, slot in running.slots.items()}
+    if wanted.settings:
+        yield from port_sections(wanted.ports, wanted.settings, layout)
     yield files_section(wanted.files.values(), layout)
     for kind, size in running.pool.items():
         for number in range(1, size + 1):
@@ -104,7 +110,8 @@ def _backend_section(
 ) -> Section:
     learned = (*learning.choosing_rules(), *placement.choosing_rules()) if kind.sessions else ()
     chosen = (*choosing_rules(kind.algorithm, layout.map(Map.SERVERS)), *hashing.choosing_rules(kind.algorithm))
-    lines = [*learned, *chosen, *dedicated, *servers]
+    guarding = limits.backend_rules() if kind.guarded else ()
+    lines = [*guarding, *learned, *chosen, *dedicated, *servers]
     return section("backend", slot, "from", kind.name, lines=lines)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from remora.core.names import Hostname
 from remora.core.options import ProxyOptions
 from remora.haproxy.configuration import Server
+from remora.haproxy.features.streams import Port
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.pool import BackendClass, Slot
 
@@ -48,6 +49,9 @@ class Running(msgspec.Struct, frozen=True):
     leaving: Mapping[Slot, tuple[Server, ...]] = {}
     hosts: Mapping[Hostname, HostPart] = {}
     certificates: Mapping[str, LoadedCertificate] = {}
+    streams: Mapping[str, str] = {}
+    """Where connections go that are passed on as they are: a key of the map to a backend."""
+    ports: tuple[Port, ...] = ()
     files: frozenset[str] = frozenset()
     """What is loaded for connections to pods, by name; until the next worker also what is not needed any more."""
     options: ProxyOptions | None = None

@@ -10,7 +10,7 @@ from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
-from remora.model import Backend, BackendName, Certificate, FileKind, Model, Peering, UpstreamFile, VirtualHost
+from remora.model import Backend, BackendName, Certificate, FileKind, Model, Peering, TcpService, UpstreamFile, VirtualHost
 from remora.translate.auth_backends import AuthBackendUnit
 from remora.translate.backends import BackendUnit
 from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit
@@ -20,6 +20,7 @@ from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
 from remora.translate.options import Options, OptionsUnit
 from remora.translate.peers import PeersUnit
 from remora.translate.pods import PodMark, PodUnit
+from remora.translate.streams import TcpServicesUnit
 from remora.translate.units import GONE, Gone
 from remora.translate.upstream import Trust, TrustUnit
 from remora.translate.view import Unit
@@ -84,6 +85,7 @@ class Assembly:
         self._secret_of_host: dict[Hostname, NamespacedName] = {}
         self._hosts_of_secret: dict[NamespacedName, SortedTable[Hostname, Hostname]] = {}
         self._upstream_files: SortedTable[tuple[str, str], UpstreamFile] = SortedTable()
+        self._tcp_services: tuple[TcpService, ...] = ()
         self._problems: SortedTable[tuple[str, str, str], tuple[Problem, ...]] = SortedTable()
         self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
         self._default_backend: BackendName | None = None
@@ -111,10 +113,15 @@ class Assembly:
         known = (old.virtual_hosts, old.backends, old.certificates, old.default_backend)
         names, options, peering = self._response_header_names, self._options, self._peering
         is_same = old.response_header_names == names and old.options is options and old.peering == peering
-        is_same = is_same and old.upstream_files is files
+        is_same = is_same and old.upstream_files is files and old.tcp_services == self._tcp_services
         if not (is_same and all(map(_is, parts, known))):
             self._model = Model(
-                *parts, response_header_names=names, options=options, peering=peering, upstream_files=files
+                *parts,
+                response_header_names=names,
+                options=options,
+                peering=peering,
+                upstream_files=files,
+                tcp_services=self._tcp_services,
             )
         return self._model
 
@@ -155,6 +162,9 @@ class Assembly:
                 self._take_default_certificate(outcome)
             case TrustUnit(secret=secret):
                 self._take_trust(secret, outcome)
+            case TcpServicesUnit():
+                self._tcp_services = outcome.services
+                self._set_problems(("0", "", "tcp-services"), outcome.problems)
             case PeersUnit():
                 self._peering = outcome
             case DefaultBackendUnit():

@@ -17,6 +17,7 @@ from remora.translate.ingress import DefaultsUnit, IngressUnit
 from remora.translate.options import OptionsUnit
 from remora.translate.peers import PeersUnit
 from remora.translate.pods import PodUnit
+from remora.translate.streams import TcpServicesUnit
 from remora.translate.units import AnyUnit, Units
 from remora.translate.view import ReadKey, touched_by
 from remora.watch.snapshot import Change, Index, IndexKey, Snapshot, index_keys
@@ -24,7 +25,14 @@ from remora.watch.snapshot import Change, Index, IndexKey, Snapshot, index_keys
 LAYERS = 4
 """Certificates, backends and the ConfigMap; what asks them; Ingresses; hosts."""
 
-_ALWAYS: tuple[AnyUnit, ...] = (DefaultsUnit(), OptionsUnit(), DefaultCertificateUnit(), DefaultBackendUnit(), PeersUnit())
+_ALWAYS: tuple[AnyUnit, ...] = (
+    DefaultsUnit(),
+    OptionsUnit(),
+    DefaultCertificateUnit(),
+    DefaultBackendUnit(),
+    PeersUnit(),
+    TcpServicesUnit(),
+)
 
 
 class Translation(msgspec.Struct, frozen=True, gc=False):

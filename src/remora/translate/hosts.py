@@ -23,6 +23,7 @@ from remora.translate.paths import asks_for_regex, match_of
 from remora.translate.patterns import find_pattern_fault
 from remora.translate.routes import Claim, app_root_route, route_of
 from remora.translate.snippets import find_server_snippet, route_with_snippets
+from remora.translate.streams import find_passthrough
 from remora.translate.upstream import with_link_of_host
 from remora.translate.view import Unit, View
 
@@ -49,7 +50,8 @@ class HostUnit(Unit[HostOutcome], frozen=True):
         problems = list(lost_aliases(self.host, asked, winners=owners))
         routes = _routes(view, self.host, owners=owners, problems=problems)
         owners = [owner for owner in owners if not is_canary(owner)]
-        host = VirtualHost(self.host, routes) if owners else None
+        passthrough = find_passthrough(view, self.host, owners, problems)
+        host = VirtualHost(self.host, routes, passthrough) if owners else None
         return HostOutcome(host, _certificate(view, self.host, owners=owners), tuple(problems))
 
 
