@@ -5,6 +5,7 @@ from pathlib import Path
 
 from remora.report.annotation_page import render_annotation_page
 from remora.report.configmap_page import render_configmap_page
+from remora.report.snippet_page import render_snippet_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -21,3 +22,10 @@ def test_the_page_of_the_configmap_is_fresh() -> None:
     if os.environ.get("REMORA_UPDATE_GOLDEN"):
         page.write_text(render_configmap_page())
     assert page.read_text() == render_configmap_page()
+
+
+def test_the_page_of_snippets_is_fresh() -> None:
+    page = DOCS / "snippets.md"
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(render_snippet_page())
+    assert page.read_text() == render_snippet_page()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import aiohttp
 import pytest
@@ -186,3 +187,59 @@ async def test_a_text_that_looks_like_steps_or_configuration_stays_a_text(site: 
         await site.use(f'proxy_set_header X-Text "{quoted}";')
         _, _, told, _ = await site.get()
         assert told["x-text"].encode("utf-8", "surrogateescape") == quoted.replace("\\\\", "\\").encode()
+
+
+PATTERNS = (
+    "^a(b|c)*d$", "a{2,3}?b", "[^a-c]x", "(a|ab)(c|bcd)(d*)", r"\bfoo\b", r"(?:x|y)+z", "a|b|", "^$", r"\d+\.\d+", "(a*)*b",
+    "(a*?)b", "[]x]", r"[\w.-]+@[\w-]+", "a(?=b)", "a(?!b)", "((a)|(b))+c", "^(?:a?){3}a{3}$", r"\x61\.", r"[[:digit:]]{2}",
+    ".+?c$",
+)  # fmt: skip
+TEXTS = (
+    "",
+    "abcbd",
+    "aaab",
+    "dx",
+    "abcd",
+    "a foo.",
+    "food",
+    "xyxz",
+    "3.14",
+    "aab",
+    "x@y-z",
+    "ab",
+    "ac",
+    "aba.",
+    "abc",
+    "aaa",
+    "12",
+    "]",
+)
+
+
+async def test_patterns_match_as_those_of_others(site: Site) -> None:
+    steps = [f'if ($http_x ~ "{pattern}") {{ set $found "${{found}}{number},"; }}' for number, pattern in enumerate(PATTERNS)]
+    await site.use("set $found '';\n" + "\n".join(steps) + "\nproxy_set_header X-Found $found;")
+    for text in TEXTS:
+        _, _, told, _ = await site.get(X=text)
+        expected = [pattern for pattern in PATTERNS if re.search(pattern.replace("[[:digit:]]", "[0-9]"), text)]
+        assert [PATTERNS[int(number)] for number in told.get("x-found", "").split(",") if number] == expected, text
+
+
+async def test_groups_are_those_of_others(site: Site) -> None:
+    for pattern in ("(a|ab)(c|bcd)(d*)", "((a)|(b))+c", "(a*?)(b*)", r"^(\w+)\.(.*)$"):
+        await site.use(f'if ($http_x ~ "{pattern}") {{ set $found "<$1><$2><$3>"; }}\nproxy_set_header X-Found $found;')
+        for text in TEXTS:
+            found = re.search(pattern, text)
+            _, _, told, _ = await site.get(X=text)
+            groups = [group or "" for group in found.groups()] if found else []
+            expected = "".join(f"<{group}>" for group in (*groups, "", "", "")[:3]) if found else None
+            assert told.get("x-found") == expected, (pattern, text)
+
+
+async def test_a_header_that_a_pod_may_take_for_one_that_is_set_is_removed(site: Site) -> None:
+    await site.use("proxy_set_header X-Auth-User known;")
+    status, _, body = await site._client.get(
+        "web.example", headers={"x_auth_user": "1", "X_Auth-User": "2", "x-auth-user": "3", "x_other": "4"}
+    )
+    told = {name: value for name, value in json.loads(body)["headers"].items() if name.startswith("x_") or "auth" in name}
+    assert (status, told) == (200, {"x-auth-user": "known", "x_other": "4"})

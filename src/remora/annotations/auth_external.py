@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from remora.annotations.declare import OnInvalid, Risk, Support, annotation, planned
+from remora.annotations.declare import OnInvalid, Risk, Support, annotation
 from remora.annotations.templates import OBJECT_NAMES, Pieces, template
 from remora.annotations.values import ValueRefused, boolean, choice, comma_list, duration, shown, trimmed, up_to
 
@@ -319,7 +319,17 @@ class AuthExternal:
         accepts=("false", "true"),
         refuses=("x",),
     )
-    snippet: str = planned("auth-snippet", "nginx configuration for the question.", guards=True, risk=Risk.CRITICAL)
+    snippet: str = annotation(
+        "auth-snippet",
+        str.strip,
+        default="",
+        guards=True,
+        risk=Risk.CRITICAL,
+        support=Support.PARTIAL,
+        differs="`proxy_set_header` sets headers of the question; what may keep somebody out closes the Ingress.",
+        doc="nginx configuration for the question.",
+        accepts=("proxy_set_header X-Forwarded-Host $http_host;",),
+    )
     global_auth: bool = annotation(
         "enable-global-auth",
         boolean,

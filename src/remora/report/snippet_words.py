@@ -31,7 +31,7 @@ def directive_words(reading: Reading) -> str:
     )
 
 
-def step_words(step: Step) -> Iterator[str]:
+def step_words(step: Step) -> Iterator[str]:  # noqa: C901 - a case for each kind
     """Lines for a step; those of steps within it are indented."""
     match step:
         case SetVariable(name=name, value=value):

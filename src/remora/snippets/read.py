@@ -240,8 +240,11 @@ class _Reader:
         """Takes a directive that says what an annotation could, if it stands for the whole."""
         if self._within or one.name not in SETTINGS or self._context is Context.AUTH or not one.arguments:
             return False
-        text = " ".join(f'"{argument}"' if ";" in argument or " " in argument else argument for argument in one.arguments)
-        self.settings[SETTINGS[one.name]] = str(headers.seconds(text)) if one.name.endswith("_timeout") else text
+        if one.name.endswith("_timeout"):
+            text = str(headers.seconds(" ".join(one.arguments)))
+        else:
+            text = " ".join(f'"{word}"' if ";" in word or " " in word else word for word in one.arguments)
+        self.settings[SETTINGS[one.name]] = text
         return True
 
     def _address_rule(self, one: Directive) -> AddressRule:

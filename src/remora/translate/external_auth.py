@@ -15,6 +15,8 @@ from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 from remora.kube.objects import ConfigMap
 from remora.model import BackendName, ExternalAuth, Template
+from remora.snippets.auth import auth_headers
+from remora.snippets.parse import SnippetRefused
 from remora.translate.auth_backends import AuthBackendUnit, find_auth_port, find_auth_service
 from remora.translate.backends import BackendRef
 from remora.translate.references import FaultUnit, find_referenced
@@ -54,8 +56,15 @@ class FoundAuth(msgspec.Struct, frozen=True):
 def find_auth_wish(view: View, ref: ObjectRef, parsed: Parsed) -> FoundAuth:
     """What the Ingress wants itself, else what the ConfigMap wants for all."""
     own = parsed.of(AuthExternal)
-    if not own.url:
-        return FoundAuth(_global_wish(parsed.of(GlobalAuth), timeout=own.timeout) if own.global_auth else None)
+    is_own = bool(own.url)
+    if not is_own and not (own.global_auth and parsed.of(GlobalAuth).url):
+        return FoundAuth()
+    try:
+        of_snippet = tuple(_sent_headers(auth_headers(own.snippet if is_own else parsed.of(GlobalAuth).snippet)))
+    except (SnippetRefused, ValueRefused) as refusal:
+        return FoundAuth(refusal=f"{'' if is_own else 'global-'}auth-snippet: {refusal}")
+    if not is_own:
+        return FoundAuth(_global_wish(parsed.of(GlobalAuth), timeout=own.timeout, sent=of_snippet))
     sent: tuple[tuple[str, Pieces], ...] = ()
     if own.proxy_set_headers:
         config_map, why = find_referenced(view, ConfigMap, own.proxy_set_headers, parsed=parsed, namespace=ref.name.namespace)
@@ -71,7 +80,7 @@ def find_auth_wish(view: View, ref: ObjectRef, parsed: Parsed) -> FoundAuth:
             method=own.method,
             timeout=own.timeout,
             response_headers=own.response_headers,
-            sent_headers=sent,
+            sent_headers=tuple((dict(sent) | dict(of_snippet)).items()),
             redirect=own.request_redirect,
             sign_in=_with_way_back(own.signin, own.signin_redirect_param),
             always_set_cookie=own.always_set_cookie,
@@ -81,7 +90,9 @@ def find_auth_wish(view: View, ref: ObjectRef, parsed: Parsed) -> FoundAuth:
     )
 
 
-def _global_wish(group: GlobalAuth, *, timeout: int) -> AuthWish | None:
+def _global_wish(
+    group: GlobalAuth, *, timeout: int, sent: tuple[tuple[str, Pieces], ...]
+) -> AuthWish | None:
     if not group.url:
         return None
     return AuthWish(
@@ -89,7 +100,7 @@ def _global_wish(group: GlobalAuth, *, timeout: int) -> AuthWish | None:
         method=group.method,
         timeout=timeout,
         response_headers=group.response_headers,
-        sent_headers=(),
+        sent_headers=sent,
         redirect=group.request_redirect,
         sign_in=_with_way_back(group.signin, group.signin_parameter),
         always_set_cookie=group.always_set_cookie,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from remora.annotations.auth_external import AuthExternal
 from remora.annotations.registry import Defaults, Parsed
 from remora.annotations.snippets import Snippets, SnippetSettings
 from remora.core.names import NamespacedName, ObjectRef
@@ -42,7 +43,7 @@ def find_snippets(parsed: Parsed, ref: ObjectRef, annotations: Mapping[str, str]
     problems: list[Problem] = []
     is_closed = False
     settings: dict[str, str] = {}
-    for name, text, context in _texts(parsed):
+    for name, text, context in _texts(parsed, with_auth=policy != TRANSLATE):
         keys = [key for key in annotations if key.endswith(f"/{name}")]
         field = f"metadata.annotations[{keys[0] if keys else name}]"
         reading = read_snippet(text, context, _constants(ref.name, None))
@@ -63,7 +64,10 @@ def find_snippets(parsed: Parsed, ref: ObjectRef, annotations: Mapping[str, str]
     return FoundSnippets(tuple(problems), is_closed, tuple(settings.items()))
 
 
-def _texts(parsed: Parsed) -> Iterator[tuple[str, str, Context]]:
+def _texts(parsed: Parsed, *, with_auth: bool) -> Iterator[tuple[str, str, Context]]:
+    """What stands in an Ingress. The snippet for the question of authentication is read where that is, if at all."""
+    if with_auth and (text := parsed.of(AuthExternal).snippet):
+        yield "auth-snippet", text, Context.AUTH
     group = parsed.of(Snippets)
     if group.server:
         yield "server-snippet", group.server, Context.SERVER

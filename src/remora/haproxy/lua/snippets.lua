@@ -589,12 +589,31 @@ local function decide(transaction)
   end
 end
 
+-- A pod may read `x_user` as it reads `X-User`.
+local function remove_aliases(transaction, steps)
+  local sent = transaction.f:req_hdr_names(",") or ""
+  if not sent:find("_", 1, true) then
+    return
+  end
+  local meant = {}
+  for _, step in ipairs(steps) do
+    meant[(step[3]:lower():gsub("_", "-"))] = step[3]:lower()
+  end
+  for name in sent:lower():gmatch("[^,]*_[^,]*") do
+    local own = meant[(name:gsub("_", "-"))]
+    if own and own ~= name then
+      transaction.http:req_del_header(name)
+    end
+  end
+end
+
 local function change_request_headers(transaction)
   local run, is_new = run_of(transaction)
   if is_new then
     walk(run, steps_of(transaction:get_var("txn.snippet")))
   end
   local http = transaction.http
+  remove_aliases(transaction, run.request_headers)
   for _, step in ipairs(run.request_headers) do
     local change, name, only_if_sent = step[2], step[3], step[5] == "1"
     local text = change == "set" and fill(run, step[4]) or ""
