@@ -61,6 +61,12 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     block_user_agents: tuple[str, ...] = ()
     block_referers: tuple[str, ...] = ()
     upstream_keepalive_connections: int = 320
+    proxy_body_size: int = 1 << 20
+    proxy_buffer_size: int = 4096
+    limit_req_status_code: int = 503
+    limit_conn_status_code: int = 503
+    limit_conn_zone_variable: str = ""
+    """The header that limits count by; "" for the client's address."""
     proxy_connect_timeout: int | None = None
     proxy_read_timeout: int | None = None
     proxy_next_upstream: tuple[str, ...] = ("error", "timeout")

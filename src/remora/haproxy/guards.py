@@ -6,7 +6,8 @@ lists of addresses, authentication, mirroring. Only guarded classes run these ru
 
 from collections.abc import Callable, Iterable, Iterator
 
-from remora.haproxy.features import access, external_auth, mirror
+from remora.core.options import ProxyOptions
+from remora.haproxy.features import access, external_auth, limits, mirror
 from remora.haproxy.grammar import Directive
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -31,7 +32,8 @@ def response_rules() -> Iterator[Directive]:
     yield from external_auth.response_rules()
 
 
-def request_rules(layout: Layout) -> Iterator[Directive]:
-    """All of them."""
+def request_rules(layout: Layout, options: ProxyOptions) -> Iterator[Directive]:
+    """All of them, limits first."""
+    yield from limits.request_rules(layout, options)
     for phase in REQUEST_PHASES:
         yield from phase(layout)

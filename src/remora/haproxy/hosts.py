@@ -9,12 +9,14 @@ import msgspec
 from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.features import (
     access,
+    body_size,
     canary,
     cors,
     error_pages,
     external_auth,
     hashing,
     learning,
+    limits,
     mirror,
     passwords,
     placement,
@@ -113,6 +115,11 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.SNIPPETS: {route.id: written for route in host.all_routes if (written := snippet_entry(route.snippet))},
         Map.SNIPPET_HEADERS: dict(entry for route in host.all_routes for entry in common_entries(route.id, route.snippet)),
         Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
+        Map.LIMITS: {route.id: limits.limits_entry(route.limits) for route in host.all_routes if route.limits},
+        Map.LIMIT_EXEMPT: {
+            key: "1" for route in host.all_routes if route.limits for key in limits.exempt_keys(route.id, route.limits)
+        },
+        Map.BODY_LIMITS: {route.id: entry for route in host.all_routes if (entry := body_size.limit_entry(route))},
         Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
         Map.PLACEMENTS: {
             route.id: placement.placement_entry(action.affinity.sessions)
@@ -272,7 +279,7 @@ def _has_policy(route: Route) -> bool:
 def _is_guarded(route: Route) -> bool:
     """Whether something keeps requests out or holds them back."""
     is_mirrored = isinstance(route.action, ForwardTo) and route.action.mirror is not None
-    return access.is_wanted(route) or external_auth.is_wanted(route) or is_mirrored
+    return route.limits is not None or access.is_wanted(route) or external_auth.is_wanted(route) or is_mirrored
 
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:

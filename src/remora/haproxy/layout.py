@@ -56,6 +56,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/passwords.sock"
 
     @property
+    def too_large_script(self) -> str:
+        return f"{self.directory}/too_large.lua"
+
+    @property
     def subset_script(self) -> str:
         return f"{self.directory}/subset.lua"
 
@@ -82,6 +86,10 @@ class Layout(msgspec.Struct, frozen=True):
     @property
     def peers_socket(self) -> str:
         return f"{self.directory}/peers.sock"
+
+    @property
+    def next_worker_socket(self) -> str:
+        return f"{self.directory}/worker.sock"
 
     @property
     def peers_identity(self) -> str:

@@ -73,6 +73,12 @@ class Map(Enum):
     """Route id to the steps that its snippets ask for; see `features.snippets`."""
     SNIPPET_HEADERS = "snippet-headers"
     """`route id/name` to the value of a header that a snippet sets on all answers."""
+    LIMITS = "limits"
+    """Route id to how much one client may ask for; see `features.limits`."""
+    LIMIT_EXEMPT = "limit-exempt"
+    """`route id/family + digits`: the networks without limits; see `features.access`."""
+    BODY_LIMITS = "body-limits"
+    """Route id to the bytes of a request's body, where they are other than the program's own."""
     ERROR_PAGES = "error-pages"
     """Route id to who answers for errors, `route id/status` for each that is meant; see `features.error_pages`."""
     ERROR_ROUTES = "error-routes"
@@ -114,6 +120,9 @@ ROUTE_TEXTS = (
     Map.LEARNING,
     Map.PLACEMENTS,
     Map.HASHES,
+    Map.LIMIT_EXEMPT,
+    Map.LIMITS,
+    Map.BODY_LIMITS,
     Map.ERROR_PAGES,
     Map.CANARY_PATTERNS,
     Map.CANARIES,

@@ -16,6 +16,7 @@ from remora.haproxy import guards, process_rules
 from remora.haproxy.features import (
     affinity,
     answers,
+    body_size,
     broken_sessions,
     canary,
     client_address,
@@ -27,6 +28,7 @@ from remora.haproxy.features import (
     global_headers,
     hashing,
     learning,
+    limits,
     passwords,
     proxying,
     redirect,
@@ -52,6 +54,7 @@ from remora.haproxy.lua import (
     session_placement_script,
     snippets_script,
     subset_script,
+    too_large_script,
 )
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
@@ -97,6 +100,7 @@ def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[s
         session_placement_script,
         snippets_script,
         subset_script,
+        too_large_script,
     )
     digest = _digest(process + body + "".join(script() for script in scripts))
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
@@ -113,12 +117,15 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     yield section("backend", session_tracking.TABLE, "from", "base", lines=[session_tracking.table_rule(settings)])
     yield section("backend", learning.TABLE, "from", "base", lines=[learning.table_rule(settings)])
+    for name, table in limits.table_rules():
+        yield section("backend", name, "from", "base", lines=[table])
     yield section("backend", passwords.TABLE, "from", "base", lines=[passwords.table_rule()])
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
         yield _class_section(kind, settings, policies)
     yield from _fixed_backends()
+    yield body_size.section_of("base", layout.map(Map.ERROR_PAGES))
     yield _bookkeeping_section(layout)
     yield from error_pages.sections(
         defaults="base",
@@ -147,6 +154,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
     lines = [
         rule("stats socket", f"unix@{layout.runtime_socket}", "mode", "600", "level", "admin", "expose-fd", "listeners"),
         rule("stats timeout 10m"),
+        rule(f"tune.stick-counters {limits.COUNTERS}"),
         rule("set-var proc.program", f"str({digest})"),
         *session_lifetime.global_rules(settings),
         *passwords.global_rules(settings),
@@ -157,6 +165,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("httpclient.ssl.verify none"),  # of mirrors alone, as in ingress-nginx
         rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
         rule("lua-load", layout.subset_script),
+        rule("lua-load-per-thread", layout.too_large_script),
         rule("lua-load-per-thread", layout.snippets_script),
         rule("lua-load", layout.mirror_script),
         rule("lua-load-per-thread", layout.pod_answers_script),
@@ -239,19 +248,20 @@ def _count_responses(_listener: Listener, _layout: Layout) -> Iterator[Directive
     yield from counting.response_rules()
 
 
-def _find_route_at_once(_listener: Listener, layout: Layout) -> Iterator[Directive]:
+def _find_route_at_once(listener: Listener, layout: Layout) -> Iterator[Directive]:
     """The one look-up of most requests: the host is written in lower case and without a port, the path needs no decoding.
 
     `base` is Host and path in one text. `allow` ends the rules, so all that follows costs such requests nothing.
     """
     find = f"base,concat({EXACT_END}),map_beg({layout.map(Map.ROUTES)})"
     yield rule("http-request set-var(txn.record)", find, when=f"!{_ODD_PATH}")
-    yield from _end_without_canary()
+    yield from _end_without_canary(listener, layout)
 
 
-def _end_without_canary() -> Iterator[Directive]:
+def _end_without_canary(listener: Listener, layout: Layout) -> Iterator[Directive]:
     """Ends the rules for a request that has its route, unless that has a canary, which is counted for itself."""
     yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
+    yield from body_size.request_rules(layout.map(Map.BODY_LIMITS), listener.options.proxy_body_size)
     yield from counting.request_rules(when=f"!{{ var(txn.record) -m end {CANARY_MARK} }}")
     yield rule("http-request allow", when="{ sc0_tracked }")
 
@@ -279,7 +289,7 @@ def _normalise(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield rule("http-request set-pathq", "%[var(txn.pathq)]", when=odd)
 
 
-def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directive]:
+def _find_route_by_host(listener: Listener, layout: Layout) -> Iterator[Directive]:
     """The host decides which map knows its paths: the host itself, else its wildcard, else the entry for any host.
 
     An exact host does not fall back to a wildcard host when none of its paths fits (as in ingress-nginx).
@@ -304,7 +314,7 @@ def _find_route_by_host(_listener: Listener, layout: Layout) -> Iterator[Directi
         yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {kind.value} }}")
     yield rule(record, f"str({DEFAULT_ROUTE_KEY}),map_beg({layout.map(Map.ROUTES)})", when=_UNROUTED)
     yield rule(record, f"str({NOT_FOUND_BACKEND}|{NOT_FOUND_BACKEND}|{counting.UNROUTED}|)", when=_UNROUTED)
-    yield from _end_without_canary()
+    yield from _end_without_canary(listener, layout)
 
 
 def _choose_canary(_listener: Listener, layout: Layout) -> Iterator[Directive]:
@@ -364,7 +374,7 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
         lines += policies
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
         if kind.guarded:
-            lines += guards.request_rules(layout)
+            lines += guards.request_rules(layout, options)
             lines += guards.response_rules()
         if kind.sessions:
             lines += learning.request_rules(layout.map(Map.LEARNING), layout.map(Map.SERVERS))

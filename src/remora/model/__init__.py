@@ -26,7 +26,7 @@ from remora.model.error_pages import ErrorContext, ErrorPages, StandIn
 from remora.model.external_auth import ExternalAuth, Template
 from remora.model.learning import Learning, NamedIn
 from remora.model.peering import Peer, Peering
-from remora.model.policies import ClientHost, Cors, UpstreamHost
+from remora.model.policies import ClientHost, Cors, Limits, UpstreamHost
 from remora.model.proxying import AnswerNames, Mirror, Replacement, Retries, RetryOn, whole_retries
 from remora.model.routing import (
     Canary,
@@ -96,6 +96,7 @@ __all__ = [
     "HeaderTest",
     "HttpsRedirect",
     "Learning",
+    "Limits",
     "LocationBase",
     "Login",
     "Mirror",

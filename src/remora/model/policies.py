@@ -20,6 +20,24 @@ class Cors(msgspec.Struct, frozen=True, gc=False):
     max_age: int
 
 
+class Limits(msgspec.Struct, frozen=True, gc=False):
+    """How much one client may ask for. 0 sets no limit.
+
+    `counter` names what is counted together. `burst` times a rate may come at once. `exempt` networks have no limits but
+    `bandwidth`, in bytes a second for a response of more than `bandwidth_after`. With `is_shared` all replicas count together.
+    """
+
+    counter: str
+    per_second: int = 0
+    per_minute: int = 0
+    burst: int = 5
+    connections: int = 0
+    exempt: tuple[str, ...] = ()
+    bandwidth: int = 0
+    bandwidth_after: int = 0
+    is_shared: bool = False
+
+
 class ClientHost(Enum):
     """The part of a Host header that comes from the client's."""
 

@@ -14,9 +14,9 @@ from remora.model.error_pages import ErrorPages, StandIn
 from remora.model.external_auth import ExternalAuth
 from remora.model.learning import Learning
 from remora.model.peering import Peering
-from remora.model.policies import Cors, UpstreamHost
-from remora.model.snippets import Step
+from remora.model.policies import Cors, Limits, UpstreamHost
 from remora.model.proxying import AnswerNames, Mirror, Retries
+from remora.model.snippets import Step
 from remora.model.upstream import UpstreamFile
 
 RouteId = NewType("RouteId", str)
@@ -199,6 +199,9 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     error_pages: ErrorPages | None = None
     snippet: tuple[Step, ...] = ()
     access: Access = OPEN
+    limits: Limits | None = None
+    body_limit: int | None = None
+    """Bytes of a request's body, 0 for any number; None as for all routes."""
     external_auth: ExternalAuth | None = None
 
     @property

@@ -111,11 +111,22 @@ def explain(
         losers=tuple(losers(snapshot, translation, found)),
         notes=tuple(f"pattern {pattern} is tried before and cannot be tried here" for pattern in found.undecided),
     )
+    if found.taker is not Taker.REFUSED and (refusal := _too_large(model, found.route, request)):
+        return _answered(said, refusal)
     if found.taker is Taker.DEFAULT_BACKEND and model.default_backend:
         return _through_backend(said, model, ForwardTo(model.default_backend), request, has_key=has_key, judge=judge)
     if found.route is None or found.virtual_host is None:
         return said
     return _along_route(said, translation, found.virtual_host, found.route, request, has_key=has_key, judge=judge)
+
+
+def _too_large(model: Model, route: Route | None, request: Request) -> str:
+    """Why the request's body is refused, before anything else is done; "" if it is not."""
+    own = route.body_limit if route else None
+    limit = model.options.proxy_body_size if own is None else own
+    length = request.headers.get("content-length", "")
+    is_larger = length.isascii() and length.isdigit() and 0 < limit < int(length)
+    return f"413: a body of {length} bytes, and proxy-body-size is {limit}" if is_larger else ""
 
 
 def _along_route(

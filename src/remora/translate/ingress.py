@@ -22,6 +22,7 @@ from remora.translate.blocking import without_faulty_patterns
 from remora.translate.classes import is_ours, missing_class
 from remora.translate.default_backend import default_backend_problems
 from remora.translate.external_auth import AuthWish, auth_problems, auth_refused, find_auth_wish, without_global
+from remora.translate.limits import limit_problems
 from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
 from remora.translate.references import reference_problems
 from remora.translate.snippets import FoundSnippets, find_snippets, global_settings, with_snippets
@@ -123,6 +124,7 @@ class IngressUnit(Unit[Prepared], frozen=True):
         if left_out:
             return Prepared(ingress.ref, problems=(left_out,))
         problems = [*parsed.problems, *snippets.problems, *policy_problems(ingress.ref, parsed)]
+        problems += limit_problems(ingress.ref, parsed, has_peers=view.settings.peers_service is not None)
         hosts = _hosts(ingress, problems)
         problems += reference_problems(view, ingress, parsed)
         problems += default_backend_problems(view, ingress.ref, parsed)

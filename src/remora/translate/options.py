@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from remora.annotations.body import Body
 from remora.annotations.configmap import GROUPS, GlobalHeaders
 from remora.annotations.declare import rows_of
 from remora.annotations.registry import Defaults
@@ -50,7 +51,7 @@ def proxy_options(defaults: Defaults) -> ProxyOptions:
 
 
 def _said(defaults: Defaults) -> Iterator[tuple[str, object]]:
-    for group in (*GROUPS, Timeouts):
+    for group in (*GROUPS, Body, Timeouts):
         values: object = defaults.of(group)
         for field, row in rows_of(group).items():
             name = row.global_key.replace("-", "_")

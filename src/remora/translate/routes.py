@@ -31,6 +31,7 @@ from remora.translate.balancing import Spread, find_spread
 from remora.translate.external_auth import CLOSED, find_external_auth
 from remora.translate.ingress import PathRule, Prepared
 from remora.translate.learning import find_learning
+from remora.translate.limits import find_body_limit, find_limits
 from remora.translate.paths import find_rewrite
 from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
 from remora.translate.proxying import with_proxying
@@ -62,6 +63,8 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
         response_headers=headers,
         access=_access(action, claim),
         external_auth=auth,
+        limits=None if isinstance(action, Unavailable) else find_limits(owner.parsed, ingress=owner.name),
+        body_limit=None if isinstance(action, Unavailable) else find_body_limit(owner.parsed),
     )
 
 

@@ -75,7 +75,7 @@ def test_a_guard_that_cannot_be_honoured_closes(name: str) -> None:
 
 
 def test_what_is_not_honoured_yet_is_told_once() -> None:
-    result = parsed(nginx(proxy_body_size="10m", enable_cors="false"))
+    result = parsed(nginx(enable_rewrite_log="true", enable_cors="false"))
     assert not result.is_closed
     assert [one.code for one in result.problems] == ["AnnotationNotHonoured"]
 
@@ -100,7 +100,7 @@ def test_a_guard_of_the_configmap_closes_all_but_those_that_say_otherwise() -> N
 
 
 def test_a_guard_of_the_configmap_that_asks_nothing_closes_nothing() -> None:
-    defaults = parse_defaults({"enable-modsecurity": "false", "limit-rate": "0", "global-auth-url": ""}, object=CONFIGMAP)
+    defaults = parse_defaults({"enable-modsecurity": "false", "global-auth-url": ""}, object=CONFIGMAP)
     assert defaults == Defaults()
 
 

@@ -32,7 +32,7 @@ stream-snippet temporal-redirect temporal-redirect-code upstream-hash-by upstrea
 upstream-vhost use-port-in-redirects use-regex x-forwarded-prefix
 """
 HISTORIC = {"session-cookie-hash"}
-GUARDS = ("auth-", "allowlist-", "denylist-", "limit-")
+GUARDS = ("auth-", "allowlist-", "denylist-", "limit-rps", "limit-rpm", "limit-connections", "limit-allowlist")
 
 ALL = [row for group in GROUPS for row in rows_of(group).values()]
 

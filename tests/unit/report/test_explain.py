@@ -128,3 +128,18 @@ def test_a_default_backend_that_stands_in_is_told() -> None:
     plain = {"custom-http-errors": "503"}
     found = explained(ingress("shop/a", rule("a.example", "/", service="gone"), annotations=plain))
     assert found.answer.startswith("a plain 404: ")
+
+
+@pytest.mark.parametrize(("size", "length", "is_refused"), [("10", "11", True), ("10", "10", False), ("0", "99999999", False)])
+def test_a_body_that_is_too_large_is_told(size: str, length: str, is_refused: bool) -> None:
+    snapshot = cluster(ingress("shop/a", rule("a.example", "/", service="one"), annotations={"proxy-body-size": size}))
+    request = Request("http", "a.example", headers={"content-length": length})
+    found = explain(snapshot, Translator(SETTINGS).translate(snapshot, None), request, has_key=True)
+    assert found.answer.startswith("413") == is_refused
+
+
+def test_the_default_limit_of_bodies_holds_where_no_route_is() -> None:
+    snapshot = cluster()
+    request = Request("http", "nobody.example", headers={"content-length": "1048577"})
+    found = explain(snapshot, Translator(SETTINGS).translate(snapshot, None), request, has_key=True)
+    assert found.answer == "413: a body of 1048577 bytes, and proxy-body-size is 1048576"

@@ -1,10 +1,11 @@
 """The client's side (behaviour reference, configuration, sections 2.3 and 2.5; part B, section 8)."""
 
+import re
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import addresses, header_name, networks, seconds, size, whole
 from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
-from remora.annotations.values import ValueRefused, boolean, shown
+from remora.annotations.values import ValueRefused, boolean, shown, trimmed
 
 _OFF = ("0", "f", "false", "off")
 _ON = ("1", "t", "true", "on")
@@ -19,6 +20,16 @@ def header_buffers(text: str) -> int:
     if not 1024 <= total <= 256 * 1024:
         raise ValueRefused(f"{shown(text)} is not between 1 kB and 256 kB in all")
     return total
+
+
+def limit_key(text: str) -> str:
+    """The header by which limits count, in lower case; "" for the client's address."""
+    variable = trimmed(text).removeprefix("$").strip("{}")
+    if variable in ("binary_remote_addr", "remote_addr"):
+        return ""
+    if not re.fullmatch("http_[a-z0-9_]{1,64}", variable):
+        raise ValueRefused(f"{shown(text)} is neither $binary_remote_addr nor a header such as $http_x_api_key")
+    return variable.removeprefix("http_").replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +132,35 @@ class ClientConnections:
     bind_ipv4: str = planned_setting("bind-address-ipv4", "Addresses to listen on.")
     bind_ipv6: str = planned_setting("bind-address-ipv6", "Addresses to listen on.")
     reuse_port: str = idle_setting("reuse-port", "Sockets per worker.", "HAProxy shares a listener's connections out itself.")
-    limit_requests_status: str = planned_setting(
-        "limit-req-status-code", "The status of requests beyond a rate.", usual=("503",)
+    limit_requests_status: int = global_setting(
+        "limit-req-status-code",
+        whole(400, 599),
+        default=503,
+        doc="The status of requests beyond `limit-rps` or `limit-rpm`.",
+        accepts=("429", "503"),
+        refuses=("200", "600", "many"),
+        haproxy=("http-request deny",),
     )
-    limit_connections_status: str = planned_setting(
-        "limit-conn-status-code", "The status of requests beyond a number of connections.", usual=("503",)
+    limit_connections_status: int = global_setting(
+        "limit-conn-status-code",
+        whole(400, 599),
+        default=503,
+        doc="The status of requests beyond `limit-connections`.",
+        accepts=("429",),
+        refuses=("302",),
+        haproxy=("http-request deny",),
     )
-    limit_variable: str = planned_setting(
-        "limit-conn-zone-variable", "What limits count by.", usual=("$binary_remote_addr", "$remote_addr")
+    limit_variable: str = global_setting(
+        "limit-conn-zone-variable",
+        limit_key,
+        default="",
+        support=Support.PARTIAL,
+        differs="The client's address or one header; no other variables.",
+        doc="What limits count by: `$binary_remote_addr`, or a header such as `$http_x_api_key`. Requests without that header "
+        "have no limits.",
+        accepts=("$binary_remote_addr", "$remote_addr", "$http_x_api_key"),
+        refuses=("$cookie_a", "x", "$http_a } evil"),
+        haproxy=("http-request track-sc3",),
     )
 
 

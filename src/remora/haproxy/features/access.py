@@ -43,12 +43,7 @@ def address_rules(layout: Layout) -> Iterator[Directive]:
     yield rule("http-request set-var(txn.access)", f"var(txn.route),map_str({layout.map(Map.ACCESS)})")
     yield rule("http-request set-var(txn.access_letters)", "var(txn.access),field(1,|)", when="{ var(txn.access) -m found }")
     has_lists = f"{{ var(txn.access_letters) -m sub {DENIES} {ALLOWS} }}"
-    yield rule("http-request set-var(txn.digits)", "src,hex", when=has_lists)
-    mapped = f"{has_lists} {{ var(txn.digits) -m beg {_MAPPED} }}"
-    yield rule("http-request set-var(txn.digits)", "var(txn.digits),bytes(24,8)", when=mapped)
-    for family, length in ((4, 8), (6, 32)):
-        is_family = f"{has_lists} {{ var(txn.digits) -m len {length} }}"
-        yield rule("http-request set-var-fmt(txn.address)", f"%[var(txn.route)]/{family}%[var(txn.digits)]", when=is_family)
+    yield from address_key_rules("address", when=has_lists)
     denied, allowed = (
         f"{{ var(txn.access_letters) -m sub {letter} }} %s{{ var(txn.address),map_beg({layout.map(name)}) -m found }}"
         for letter, name in ((DENIES, Map.DENIED_ADDRESSES), (ALLOWS, Map.ALLOWED_ADDRESSES))
@@ -58,6 +53,16 @@ def address_rules(layout: Layout) -> Iterator[Directive]:
     is_refused = "{ var(txn.refusal) -m found }"
     yield rule("http-request set-var(txn.granted) bool(true)", when=f"{IS_ANY} !{is_refused} {allowed % ''}")
     yield from refusal_rules(layout, 403, when=f"{MUST_ALL} {is_refused}")
+
+
+def address_key_rules(variable: str, *, when: str) -> Iterator[Directive]:
+    """Puts into a variable of the transaction how the client's address is looked up in a list of the route's."""
+    yield rule("http-request set-var(txn.digits)", "src,hex", when=when)
+    mapped = f"{when} {{ var(txn.digits) -m beg {_MAPPED} }}"
+    yield rule("http-request set-var(txn.digits)", "var(txn.digits),bytes(24,8)", when=mapped)
+    for family, length in ((4, 8), (6, 32)):
+        is_family = f"{when} {{ var(txn.digits) -m len {length} }}"
+        yield rule(f"http-request set-var-fmt(txn.{variable})", f"%[var(txn.route)]/{family}%[var(txn.digits)]", when=is_family)
 
 
 def login_rules(layout: Layout) -> Iterator[Directive]:

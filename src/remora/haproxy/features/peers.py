@@ -16,6 +16,13 @@ from remora.model import Peering
 SECTION = "cluster"
 """What tables name to be shared."""
 
+WORKER_SECTION = "worker"
+"""What tables name that only the next worker is to have: nobody is in it but this replica."""
+
+OWN_VARIABLE = "proc.replica"
+OTHERS_VARIABLES = tuple(f"proc.other_{number}" for number in range(1, 10))
+"""Have short names of this replica, and of the others that count together with it."""
+
 VARIABLE = "proc.peers"
 """Has the digest of the file that runs."""
 
@@ -48,8 +55,17 @@ def configure_peers(settings: ProxySettings, peering: Peering | None) -> PeersPa
             directive("server", settings.peer_name),
             *others,
         ]
-    body = section("peers", SECTION, lines=lines)
-    digest = hashlib.sha256(render_sections([body]).encode()).hexdigest()[:16]
-    name = directive("localpeer", settings.peer_name)
-    opening = section("global", lines=[name, rule(f"set-var {VARIABLE}", f"str({digest})")])
-    return PeersPart(render_sections([opening, body]), digest, peering.identity if peering else b"")
+    next_worker = directive("peer", settings.peer_name, f"unix@{layout.next_worker_socket}")
+    worker = section("peers", WORKER_SECTION, lines=[next_worker])
+    bodies = [section("peers", SECTION, lines=lines), worker]
+    digest = hashlib.sha256(render_sections(bodies).encode()).hexdigest()[:16]
+    names = dict(zip(OTHERS_VARIABLES, (peer.name for peer in peering.others), strict=False)) if peering else {}
+    variables = {VARIABLE: digest, OWN_VARIABLE: _short(settings.peer_name)}
+    variables |= {variable: _short(name) for variable, name in names.items()}
+    lines = [rule(f"set-var {variable}", f"str({text})") for variable, text in variables.items()]
+    opening = section("global", lines=[directive("localpeer", settings.peer_name), *lines])
+    return PeersPart(render_sections([opening, *bodies]), digest, peering.identity if peering else b"")
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]

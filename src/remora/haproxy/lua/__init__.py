@@ -47,6 +47,12 @@ def subset_script() -> str:
 
 
 @cache
+def too_large_script() -> str:
+    """The script that answers 413 and takes what the client still sends."""
+    return resources.files(__name__).joinpath("too_large.lua").read_text()
+
+
+@cache
 def error_pages_script() -> str:
     """The script that answers with the page of a default backend."""
     return resources.files(__name__).joinpath("error_pages.lua").read_text()

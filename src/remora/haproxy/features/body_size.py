@@ -1,0 +1,42 @@
+"""The largest body of a request.
+
+The limit of most routes is the program's own, that of others an entry of a map; only requests with a body look it up. One
+that says that it is larger gets the backend below, before its route's redirects, preflights and guards.
+
+A body of unknown length (chunked, or HTTP/2 without Content-Length) has at this point the size of what has arrived, at most a
+buffer. Counting the rest takes a filter in Lua on every stream of a proxy, some 10 µs each, whether or not it counts.
+"""
+
+from collections.abc import Iterator
+
+from remora.haproxy.features import error_pages
+from remora.haproxy.grammar import Directive, Section, rule, section
+from remora.model import Route
+
+BACKEND = "too-large"
+"""Answers 413."""
+
+_STATUS = 413
+_HAS_BODY = "{ req.body_size gt 0 }"
+
+
+def request_rules(limits_map: str, default: int) -> Iterator[Directive]:
+    """The frontends' rules, once `txn.route` and `txn.record` are found."""
+    yield rule("http-request set-var(txn.body_limit)", f"var(txn.route),map_str_int({limits_map},{default})", when=_HAS_BODY)
+    is_larger = "{ var(txn.body_limit) -m int gt 0 } { req.body_size,sub(txn.body_limit) gt 0 }"
+    yield rule("http-request set-var(txn.record)", f"str({BACKEND}|{BACKEND}|)", when=is_larger)
+
+
+def section_of(defaults: str, pages_map: str) -> Section:
+    """The backend."""
+    lines = [
+        *error_pages.request_rules(pages_map),
+        *error_pages.rules_before_denial(_STATUS, pages_map, when=_HAS_BODY),
+        rule("http-request use-service lua.too_large"),
+    ]
+    return section("backend", BACKEND, "from", defaults, lines=lines)
+
+
+def limit_entry(route: Route) -> str:
+    """The route's value in the map `body-limits`; "" for the program's own."""
+    return "" if route.body_limit is None else str(route.body_limit)
