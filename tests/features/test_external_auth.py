@@ -33,6 +33,7 @@ from remora.model import (
     UpstreamTls,
 )
 from remora.plan.outcome import OutcomeKind
+from remora.snippets.read import Context, read_snippet
 from tests.support.models import NAME, backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods
 
@@ -451,3 +452,14 @@ async def test_a_client_signs_in_and_is_let_in(
         assert (await client.get("web.example", "/orders", cookie="other=1"))[0] == 302
     finally:
         await runner.cleanup()
+
+
+async def test_a_snippet_hands_on_what_the_service_says(site: Site, client: Client) -> None:
+    text = "auth_request_set $user $upstream_http_x_user; proxy_set_header X-Known $user; if ($arg_x) { return 418; }"
+    await site.serve(snippet=read_snippet(text, Context.LOCATION).steps)
+    sent = {"x-say": "200", "x-say-X-User": "jane", "X-Known": "forged", "X_Known": "forged"}
+    _, _, body = await client.get("web.example", headers=sent)
+    assert {name: value for name, value in seen(body).items() if "known" in name} == {"x-known": "jane"}
+    assert (await client.get("web.example", "/?x=1", headers={"x-say": "403"}))[0] == 418
+    _, _, body = await client.get("web.example", headers={"x-say": "200", "X-Known": "forged"})
+    assert "x-known" not in seen(body)
