@@ -60,6 +60,9 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     block_cidrs: tuple[str, ...] = ()
     block_user_agents: tuple[str, ...] = ()
     block_referers: tuple[str, ...] = ()
+    proxy_stream_timeout: int = 600
+    proxy_stream_next_upstream: bool = True
+    proxy_stream_next_upstream_tries: int = 3
     upstream_keepalive_connections: int = 320
     proxy_body_size: int = 1 << 20
     proxy_buffer_size: int = 4096

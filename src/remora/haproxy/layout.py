@@ -80,6 +80,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/auth.sock"
 
     @property
+    def https_socket(self) -> str:
+        return f"{self.directory}/https.sock"
+
+    @property
     def peers(self) -> str:
         return f"{self.directory}/peers.cfg"
 

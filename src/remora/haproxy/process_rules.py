@@ -75,6 +75,8 @@ def binds(settings: ProxySettings, *, crt_list: str) -> Iterator[Directive]:
     words: list[str] = []
     if crt_list:
         words += ["ssl", "crt-list", crt_list, "alpn", "h2,http/1.1" if options.use_http2 else "http/1.1"]
+        # Of clients with a certificate: whether a flawed one may come in is decided by request.
+        words += ["crt-ignore-err", "all", "ca-ignore-err", "all"]
         words += ["allow-0rtt"] * options.ssl_early_data + ["strict-sni"] * options.ssl_reject_handshake
     if crt_list and settings.ssl_passthrough:
         # The frontend that passes some connections through tells who the client is.

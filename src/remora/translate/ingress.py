@@ -23,6 +23,7 @@ from remora.translate.classes import is_ours, missing_class
 from remora.translate.default_backend import default_backend_problems
 from remora.translate.external_auth import AuthWish, auth_problems, auth_refused, find_auth_wish, without_global
 from remora.translate.limits import limit_problems
+from remora.translate.passthrough import passthrough_problems
 from remora.translate.policies import find_response_headers, policy_problems, response_headers_refused
 from remora.translate.references import reference_problems
 from remora.translate.snippets import FoundSnippets, find_snippets, global_settings, with_snippets
@@ -142,6 +143,7 @@ class IngressUnit(Unit[Prepared], frozen=True):
             problems.append(link_refused(ingress.ref, annotation, why))
             parsed = msgspec.structs.replace(parsed, is_closed=True)
         problems += link_problems(ingress.ref, link)
+        problems += passthrough_problems(view.settings, ingress.ref, parsed)
         auth = find_auth_wish(view, ingress.ref, parsed)
         if auth.refusal:
             problems.append(auth_refused(ingress.ref, auth.refusal))

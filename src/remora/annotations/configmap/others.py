@@ -16,8 +16,8 @@ from remora.annotations.auth_external import (
     sign_in_url,
     url_template,
 )
-from remora.annotations.configmap.values import whole
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.configmap.values import nginx_time, whole
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import boolean, choice, comma_list
 
 _OFF = ("0", "f", "false", "off")
@@ -68,11 +68,39 @@ class UpstreamConnections:
 class StreamServices:
     """TCP and UDP services."""
 
-    timeout: str = planned_setting("proxy-stream-timeout", "How long a TCP connection may be idle.", usual=("600s", "10m"))
-    next_upstream: str = planned_setting("proxy-stream-next-upstream", "Tries another pod.", usual=("true",))
-    next_timeout: str = planned_setting("proxy-stream-next-upstream-timeout", "For how long.", usual=("600s", "10m"))
-    next_tries: str = planned_setting("proxy-stream-next-upstream-tries", "How often.", usual=("3",))
-    responses: str = planned_setting("proxy-stream-responses", "Answers to a UDP packet.", usual=("1",))
+    timeout: int = global_setting(
+        "proxy-stream-timeout",
+        nginx_time,
+        default=600,
+        doc="How long a TCP connection may be idle.",
+        accepts=("600s", "10m"),
+        refuses=("soon", ""),
+        haproxy=("timeout client", "timeout server"),
+    )
+    next_upstream: bool = global_setting(
+        "proxy-stream-next-upstream",
+        boolean,
+        default=True,
+        doc="Whether another pod is tried when one does not take the connection.",
+        accepts=("true", "false"),
+        refuses=("on",),
+        haproxy=("option redispatch",),
+    )
+    next_timeout: str = idle_setting(
+        "proxy-stream-next-upstream-timeout", "For how long.", "Each pod has five seconds to take a connection."
+    )
+    next_tries: int = global_setting(
+        "proxy-stream-next-upstream-tries",
+        whole(0, 1000),
+        default=3,
+        support=Support.PARTIAL,
+        differs="At most ten, which is also what 0 means.",
+        doc="How many pods are tried.",
+        accepts=("3", "0"),
+        refuses=("-1", "many"),
+        haproxy=("retries",),
+    )
+    responses: str = idle_setting("proxy-stream-responses", "Answers to a UDP packet.", "HAProxy does not forward UDP.")
 
 
 @dataclass(frozen=True, slots=True)
