@@ -26,6 +26,7 @@ from remora.haproxy.features import (
     retries,
     rewrite,
     session_cookie,
+    streams,
     upstream_headers,
 )
 from remora.haproxy.features.counting import UNROUTED
@@ -160,6 +161,7 @@ def targets(host: VirtualHost) -> frozenset[Target]:
     """The backends that the host's routes need."""
     wanted = {_target(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)}
     wanted |= {plain for route in host.all_routes if (plain := _plain_target(route))}
+    wanted |= {streams.stream_target(host.passthrough)} if host.passthrough else set()
     wanted |= {_auth_target(auth) for _, auth in _asking(host)}
     return frozenset(wanted | {_error_target(pages) for route in host.all_routes if (pages := error_pages.find_fetched(route))})
 

@@ -97,6 +97,8 @@ class Map(Enum):
     """`route id/name in hex` to the hash of a password; see `features.passwords`."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
+    STREAMS = "streams"
+    """A port, or a host whose TLS is passed through, to its slot; see `features.streams`."""
     SLOTS = "slots"
     """Slot to backend name. Never looked up: it tells a controller that finds HAProxy running what serves what."""
     CERTIFICATES = "certificates"

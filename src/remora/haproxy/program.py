@@ -39,6 +39,7 @@ from remora.haproxy.features import (
     session_lifetime,
     session_tracking,
     snippets,
+    streams,
     upstream_headers,
 )
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
@@ -124,6 +125,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
         yield _class_section(kind, settings, policies)
+    yield from streams.passthrough_sections(settings, layout)
     yield from _fixed_backends()
     yield body_size.section_of("base", layout.map(Map.ERROR_PAGES))
     yield _bookkeeping_section(layout)
@@ -362,6 +364,8 @@ def _policies(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directi
 
 
 def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[Directive, ...]) -> Section:
+    if kind.stream:
+        return section("defaults", kind.name, lines=streams.class_lines(settings))
     layout, options = Layout(settings.state_directory), settings.options
     lines = list(_balancing(kind.algorithm))
     if not options.upstream_keepalive_connections:
@@ -425,6 +429,6 @@ def _bookkeeping_section(layout: Layout) -> Section:
     """A backend that no request reaches: HAProxy only holds the maps that some rule names."""
     lines = [
         rule("http-request set-var(txn.never)", f"var(txn.route),map_str({layout.map(name)})")
-        for name in (Map.SLOTS, Map.CERTIFICATES, Map.UPSTREAM_FILES, Map.RESPONSE_HEADERS)
+        for name in (Map.SLOTS, Map.STREAMS, Map.CERTIFICATES, Map.UPSTREAM_FILES, Map.RESPONSE_HEADERS)
     ]
     return section("backend", "bookkeeping", "from", "base", lines=lines)

@@ -53,6 +53,7 @@ from remora.model.routing import (
     Unavailable,
     VirtualHost,
 )
+from remora.model.streams import TcpService
 from remora.model.upstream import (
     FASTCGI_VARIABLES,
     PLAIN_UPSTREAM,
@@ -126,6 +127,7 @@ __all__ = [
     "SessionPolicy",
     "StandIn",
     "StripPrefix",
+    "TcpService",
     "Template",
     "Unavailable",
     "Upstream",

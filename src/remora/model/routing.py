@@ -17,6 +17,7 @@ from remora.model.peering import Peering
 from remora.model.policies import Cors, Limits, UpstreamHost
 from remora.model.proxying import AnswerNames, Mirror, Retries
 from remora.model.snippets import Step
+from remora.model.streams import TcpService
 from remora.model.upstream import UpstreamFile
 
 RouteId = NewType("RouteId", str)
@@ -219,6 +220,8 @@ class VirtualHost(msgspec.Struct, frozen=True, gc=False):
 
     host: Hostname
     routes: tuple[Route, ...]
+    passthrough: BackendName | None = None
+    """Where TLS connections for the host go as they are; None if they end here."""
 
     @property
     def all_routes(self) -> tuple[Route, ...]:
@@ -241,5 +244,6 @@ class Model(msgspec.Struct, frozen=True, gc=False):
     options: ProxyOptions = ProxyOptions()
     peering: Peering | None = None
     """The replicas that share what they learn; None for one that keeps it to itself."""
+    tcp_services: tuple[TcpService, ...] = ()
     upstream_files: tuple[UpstreamFile, ...] = ()
     """What backends name in their `upstream`, ordered by name."""
