@@ -93,3 +93,13 @@ class SnippetSettings:
         differs=_PARTLY,
         doc="nginx configuration for each path.",
     )
+    auth: str = global_setting(
+        "global-auth-snippet",
+        nginx_text,
+        default="",
+        guards=True,
+        support=Support.PARTIAL,
+        differs="`proxy_set_header` sets headers of the question; what may keep somebody out closes the Ingresses that ask it.",
+        doc="nginx configuration for the question.",
+        accepts=("proxy_set_header X-Forwarded-Host $http_host;",),
+    )

@@ -8,6 +8,7 @@ from remora.core.names import NamespacedName
 from remora.kube.objects import ConfigMap
 from remora.report.findings import BY_SUPPORT, Finding, Verdict
 from remora.report.manifests import Manifest
+from remora.translate.snippets import with_snippets
 
 
 def is_controllers(config_map: ConfigMap, named: NamespacedName | None) -> bool:
@@ -23,9 +24,9 @@ def check_settings(manifest: Manifest, config_map: ConfigMap) -> Iterator[Findin
     """The findings, key by key."""
     for key, text in (config_map.data or {}).items():
         field = f"data[{key}]"
-        alone = parse_defaults({key: text}, object=config_map.ref)
+        alone = with_snippets(parse_defaults({key: text}, object=config_map.ref), config_map.ref)
         reason = "; ".join(f"{problem.message}; {problem.consequence}" for problem in alone.problems)
-        verdict = _verdict(key, text, has_problems=bool(alone.problems))
+        verdict = _verdict(key, text, has_problems=any(one.code != "SnippetDirectiveSkipped" for one in alone.problems))
         row = find_setting(key)
         if row is not None and not text.strip():
             reason = "an empty text says nothing"

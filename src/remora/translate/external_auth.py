@@ -9,6 +9,7 @@ import msgspec
 from remora.annotations.auth_external import FRAMING, AuthExternal, AuthUrl, header_template
 from remora.annotations.configmap import GlobalAuth
 from remora.annotations.registry import Parsed
+from remora.annotations.snippets import SnippetSettings
 from remora.annotations.templates import Pieces
 from remora.annotations.values import ValueRefused
 from remora.core.names import Hostname, NamespacedName, ObjectRef
@@ -60,7 +61,7 @@ def find_auth_wish(view: View, ref: ObjectRef, parsed: Parsed) -> FoundAuth:
     if not is_own and not (own.global_auth and parsed.of(GlobalAuth).url):
         return FoundAuth()
     try:
-        of_snippet = tuple(_sent_headers(auth_headers(own.snippet if is_own else parsed.of(GlobalAuth).snippet)))
+        of_snippet = tuple(_sent_headers(auth_headers(own.snippet if is_own else parsed.of(SnippetSettings).auth)))
     except (SnippetRefused, ValueRefused) as refusal:
         return FoundAuth(refusal=f"{'' if is_own else 'global-'}auth-snippet: {refusal}")
     if not is_own:

@@ -108,7 +108,7 @@ def config_map(data: str, name: str = "ingress-nginx-controller") -> str:
 def test_every_key_of_the_controllers_configmap_has_a_verdict() -> None:
     data = (
         "  keep-alive: '20'\n  ssl-protocols: TLSv1.3\n  reuse-port: 'true'\n  enable-syslog: 'true'\n"
-        "  use-forward-headers: 'true'\n  hsts: maybe\n  syslog-port: '514'\n  global-auth-snippet: x"
+        "  use-forward-headers: 'true'\n  hsts: maybe\n  syslog-port: '514'\n  http-snippet: auth_jwt on;"
     )
     findings = {one.field: one for one in checked(config_map(data)).findings}
     assert {field: one.verdict.value for field, one in findings.items()} == {
@@ -119,10 +119,10 @@ def test_every_key_of_the_controllers_configmap_has_a_verdict() -> None:
         "use-forward-headers": "unknown",
         "hsts": "refused",
         "syslog-port": "honoured",
-        "global-auth-snippet": "not yet",
+        "http-snippet": "refused",
     }
     assert findings["use-forward-headers"].reason == "did you mean use-forwarded-headers?"
-    assert [field for field, one in findings.items() if one.closes] == ["global-auth-snippet"]
+    assert [field for field, one in findings.items() if one.closes] == ["http-snippet"]
     assert findings["keep-alive"].place.line == 5
 
 

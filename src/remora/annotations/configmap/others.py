@@ -177,16 +177,6 @@ class GlobalAuth:
         accepts=("true", "false"),
         refuses=("yes",),
     )
-    snippet: str = global_setting(
-        "global-auth-snippet",
-        str.strip,
-        default="",
-        guards=True,
-        support=Support.PARTIAL,
-        differs="`proxy_set_header` sets headers of the question; what may keep somebody out closes the Ingresses that ask it.",
-        doc="Configuration of nginx for the question.",
-        accepts=("proxy_set_header X-Forwarded-Host $http_host;",),
-    )
     free_locations: tuple[str, ...] = global_setting(
         "no-auth-locations",
         comma_list,
