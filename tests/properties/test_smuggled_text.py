@@ -25,7 +25,7 @@ PROXY = ProxySettings(state_directory="/state")
 LAYOUT = Layout(PROXY.state_directory)
 CONFIGURATOR = Configurator(PROXY)
 
-DIRECTIVES = {"backend", "server", "use-server", "http-request"}
+DIRECTIVES = {"backend", "server", "use-server", "http-request", "http-response", "filter"}
 """What stands in the part of the configuration that follows the cluster."""
 
 EVERYTHING = ProxyOptions(
