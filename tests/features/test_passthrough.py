@@ -72,9 +72,9 @@ async def test_who_the_client_is_survives_the_way_to_the_frontend_of_https(
     await executor.apply(Configurator(proxy_settings).configure(passed(1, await pods.start("a"))))
     url = f"https://127.0.0.1:{proxy_settings.https_port}/"
     connector = aiohttp.TCPConnector(ssl=False, local_addr=("127.0.0.9", 0))
-    async with aiohttp.ClientSession(connector=connector) as session:
-        async with session.get(url, headers={"Host": "web.example"}) as answer:
-            headers = (await answer.json(content_type=None))["headers"]
+    opened = aiohttp.ClientSession(connector=connector)
+    async with opened as session, session.get(url, headers={"Host": "web.example"}) as answer:
+        headers = (await answer.json(content_type=None))["headers"]
     assert (headers["x-forwarded-for"], headers["x-forwarded-proto"], headers["x-forwarded-port"]) == (
         "127.0.0.9",
         "https",
