@@ -89,7 +89,7 @@ class Bench:
         return path
 
     @asynccontextmanager
-    async def controller(self, *flags: str) -> AsyncIterator[Process]:
+    async def controller(self, *flags: str, pod: str = "controller-1") -> AsyncIterator[Process]:
         arguments = [
             f"--kubeconfig={self.kubeconfig()}",
             f"--state-dir={self.settings.state_directory}",
@@ -110,7 +110,7 @@ class Bench:
                 "controller",
                 *arguments,
                 stderr=output,
-                env={**os.environ, "POD_NAMESPACE": "ingress-remora"},
+                env={**os.environ, "POD_NAMESPACE": "ingress-remora", "POD_NAME": pod},
             )
         # A client that stays connected would be waited for when HAProxy stops.
         connector = aiohttp.TCPConnector(force_close=True)

@@ -23,6 +23,7 @@ KINDS = {
     "nodes": "Node",
     "events": "Event",
     "namespaces": "Namespace",
+    "leases": "Lease",
 }
 
 
@@ -103,7 +104,7 @@ class FakeApi:
             namespace, parts = parts[1], parts[2:]
         plural, *rest = parts
         verb = _VERBS[request.method] if request.method != "GET" else _reading_verb(rest, request.query)
-        access = Access(verb, group, "/".join((plural, *rest[1:])), namespace, rest[0] if rest else "")
+        access = Access(verb, group, "/".join((plural, *rest[1:])), namespace, rest[0] if rest else _selected(request.query))
         if not self.may(access):
             self.denied.append(access)
         if plural in self.forbidden or access in self.denied:
@@ -124,6 +125,8 @@ class FakeApi:
                 return self._list(request, plural, namespace)
             case "POST":
                 return self._create(plural, namespace, await request.json())
+            case "PUT":
+                return self._replace(plural, (namespace, rest[0]), await request.json())
             case _:
                 return self._patch(plural, (namespace, rest[0]), "/".join(rest[1:]), await request.json())
 
@@ -166,6 +169,13 @@ class FakeApi:
         obj["metadata"]["namespace"] = namespace
         return web.json_response(self.put(plural, obj), status=201)
 
+    def _replace(self, plural: str, key: tuple[str, str], obj: Object) -> web.Response:
+        if key not in self.objects[plural]:
+            return _status(404, "NotFound", "not found")
+        if obj["metadata"]["resourceVersion"] != self.objects[plural][key]["metadata"]["resourceVersion"]:
+            return _status(409, "Conflict", "the object has been modified")
+        return web.json_response(self.put(plural, obj))
+
     def _patch(self, plural: str, key: tuple[str, str], subresource: str, patch: Object) -> web.Response:
         self.patches.append((f"{plural}/{key[0]}/{key[1]}/{subresource}", patch))
         if key not in self.objects[plural]:
@@ -190,6 +200,11 @@ _VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete
 
 def _reading_verb(rest: Sequence[str], query: Mapping[str, str]) -> str:
     return "get" if rest else "watch" if query.get("watch") else "list"
+
+
+def _selected(query: Mapping[str, str]) -> str:
+    """The one object that a list or a watch is about, which authorization takes for its name."""
+    return query.get("fieldSelector", "").partition("metadata.name=")[2]
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

@@ -63,6 +63,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     from remora.core.settings import ProxySettings, RoutingSettings
     from remora.resolve.lookup import ResolverSettings
     from remora.status.addresses import PublishSettings
+    from remora.status.election import ElectionSettings
 
     if given["publish-service"] and given["publish-status-address"]:
         raise UsageError("--publish-service and --publish-status-address exclude each other; give one of them")
@@ -96,6 +97,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         sync_events=not given["disable-sync-events"],
         shutdown_grace_period=given["shutdown-grace-period"],
         publish_session_counts=given["publish-session-counts"],
+        election=ElectionSettings(not given["disable-leader-election"], given["election-id"], _election_ttl(given)),
         resolver=ResolverSettings(servers=given["resolvers"]),
         topology=TopologySettings(
             enabled=given["enable-topology-aware-routing"],
@@ -111,6 +113,13 @@ _PORTS_OF_INGRESS_NGINX = (80, 443, 442, 8181, 10254, 10245, 10246, 10247)
 
 def _instance(environ: Mapping[str, str]) -> str:
     return environ.get("POD_NAME") or os.uname().nodename
+
+
+def _election_ttl(given: "Given") -> float:
+    seconds: float = given["election-ttl"]
+    if seconds < 1:
+        raise UsageError("--election-ttl: a second is the least")
+    return seconds
 
 
 def _peers_of(given: "Given", environ: Mapping[str, str]) -> dict[str, Any]:

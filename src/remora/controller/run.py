@@ -15,7 +15,7 @@ from remora.controller.drain import Drains
 from remora.controller.loop import Applied, ControlLoop
 from remora.controller.place import with_place
 from remora.controller.placement import PlacementCounts
-from remora.controller.session_key import fetch_session_key
+from remora.controller.session_key import fetch_session_key, find_own_namespace
 from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
 from remora.controller.slow_hashes import answering
@@ -34,6 +34,7 @@ from remora.observe.problem_log import ProblemLog
 from remora.plan.outcome import OutcomeKind
 from remora.resolve.lookup import Lookup
 from remora.resolve.resolver import Resolver
+from remora.status.election import Election
 from remora.status.reporter import Report, Reporter
 from remora.status.session_counts import SessionCounts
 from remora.translate import Translator
@@ -151,6 +152,14 @@ class Controller:
         routing = await with_place(routing, settings.topology, client, jitter=random.random)
         scopes = scopes_of(settings)
         cache = Cache(scopes)
+        election = Election(
+            client,
+            settings.election,
+            identity=settings.instance,
+            find_namespace=lambda: find_own_namespace(client, connection.namespace or _own_namespace()),
+            tell=lambda leads: self._tell_leader(leads, reporter),
+            jitter=random.random,
+        )
         reporter = Reporter(
             client,
             settings.publish,
@@ -158,6 +167,7 @@ class Controller:
             instance=settings.instance,
             interval=settings.status_interval,
             sync_events=settings.sync_events,
+            leads=lambda: election.leads,
         )
         loop = ControlLoop(
             cache,
@@ -175,11 +185,11 @@ class Controller:
         async with asyncio.TaskGroup() as tasks:
             for reflector in reflectors:
                 tasks.create_task(reflector.run())
-            for part in (loop.run(), self._executor.run(), resolver.run(), reporter.run()):
+            for part in (loop.run(), self._executor.run(), resolver.run(), reporter.run(), election.run()):
                 tasks.create_task(part)
             tasks.create_task(run_lag_meter(self._metrics.tell_lag))
             if settings.publish_session_counts:
-                tasks.create_task(SessionCounts(client, self._sessions.by_pod).run())
+                tasks.create_task(SessionCounts(client, self._sessions.by_pod, leads=lambda: election.leads).run())
             tasks.create_task(self._look_at_sync(cache, reflectors))
             tasks.create_task(self._read_counters())
             tasks.create_task(self._placement.run())
@@ -197,6 +207,10 @@ class Controller:
             self._health.is_serving = True
             self._proxy = proxy_settings(self._settings.proxy, applied.model.options)
         reporter.tell(Report(applied.problems, applied.published))
+
+    def _tell_leader(self, leads: bool, reporter: Reporter) -> None:
+        self._metrics.tell_leader(leads)
+        reporter.wake()
 
     async def _look_at_sync(self, cache: Cache, reflectors: list[Reflector]) -> None:
         while True:

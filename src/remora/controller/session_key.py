@@ -33,7 +33,7 @@ async def fetch_session_key(
     failures = 0
     while True:
         try:
-            place = given or NamespacedName(await _namespace(client, own_namespace), NAME)
+            place = given or NamespacedName(await find_own_namespace(client, own_namespace), NAME)
             return await _fetch_or_create(client, place)
         except ApiServerError as error:
             failures += 1
@@ -41,7 +41,8 @@ async def fetch_session_key(
             await asyncio.sleep(wait_of(Position(failures=failures), jitter()))
 
 
-async def _namespace(client: ApiClient, own: str) -> str:
+async def find_own_namespace(client: ApiClient, own: str) -> str:
+    """The namespace for objects of the controller's own: `own`, or outside of a cluster where it would be installed."""
     if own:
         return own
     try:

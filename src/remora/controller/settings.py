@@ -10,6 +10,7 @@ from remora.kube.objects.endpointslice import SERVICE_NAME_LABEL
 from remora.kube.resources import Scope, one
 from remora.resolve.lookup import ResolverSettings
 from remora.status.addresses import PublishSettings
+from remora.status.election import ElectionSettings
 from remora.watch.snapshot import KINDS
 
 
@@ -45,6 +46,7 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     publish_session_counts: bool = False
     resolver: ResolverSettings = ResolverSettings()
     topology: TopologySettings = TopologySettings()
+    election: ElectionSettings = ElectionSettings()
 
 
 def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:

@@ -102,10 +102,14 @@ class ApiClient:
         """Creates an object; returns it as the API server has it."""
         return await self._send("POST", resource.path(namespace), body=body)
 
-    async def patch(self, resource: Resource, name: NamespacedName, body: Mapping[str, Any], *, subresource: str = "") -> None:
-        """A merge patch (RFC 7396) of an object or of its subresource."""
+    async def replace(self, resource: Resource, name: NamespacedName, body: Mapping[str, Any]) -> bytes:
+        """Replaces an object whose version is still that of the body; returns it as the API server has it."""
+        return await self._send("PUT", resource.path(name.namespace, name.name), body=body)
+
+    async def patch(self, resource: Resource, name: NamespacedName, body: Mapping[str, Any], *, subresource: str = "") -> bytes:
+        """A merge patch (RFC 7396) of an object or of its subresource; returns it as the API server has it."""
         path = resource.path(name.namespace, name.name) + (f"/{subresource}" if subresource else "")
-        await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
+        return await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
 
     async def _send(
         self,

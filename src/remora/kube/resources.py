@@ -6,6 +6,7 @@ import msgspec
 
 from remora.core.names import NamespacedName
 from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Node, Pod, Secret, Service
+from remora.kube.objects.lease import Lease
 from remora.kube.objects.pod import is_marked
 
 Kind = type[KubernetesObject]
@@ -47,6 +48,7 @@ RESOURCES: dict[Kind, Resource] = {
     Secret: Resource("/api/v1", "secrets"),
     ConfigMap: Resource("/api/v1", "configmaps"),
     Node: Resource("/api/v1", "nodes", namespaced=False),
+    Lease: Resource("/apis/coordination.k8s.io/v1", "leases"),
     Pod: Resource("/api/v1", "pods", metadata_only=True, keeps=is_marked),
 }
 

@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 
 from remora.core.problem import Problem
 from remora.haproxy.features.counting import UNROUTED
-from remora.model import ExactPath, Model, PrefixPath, RegexPath, Route, RouteId
+from remora.model import Model, RouteId
 from remora.observe.live_sessions import ServiceSessions
+from remora.observe.request_labels import path_of
 from remora.observe.session_metrics import session_metrics
 from remora.observe.session_report import broken_by_service
 from remora.plan.outcome import BrokenCount, Outcome, OutcomeKind, RequestCount
@@ -37,17 +38,6 @@ def labels_of_routes(model: Model) -> dict[RouteId, RouteLabels]:
         for host in model.virtual_hosts
         for route in host.all_routes
     }
-
-
-def path_of(route: Route) -> str:
-    """A route's path as a person would write it."""
-    match route.match:
-        case ExactPath(path=path):
-            return path
-        case PrefixPath(path=path):
-            return path or "/"
-        case RegexPath(pattern=pattern):
-            return pattern
 
 
 def sum_requests(counts: Iterable[RequestCount], labels: Mapping[RouteId, RouteLabels]) -> dict[tuple[RouteLabels, int], int]:
@@ -108,6 +98,7 @@ class Metrics(Collector):
             "How late the event loop ran what was due, at the last look.",
             registry=self.registry,
         )
+        self._leader = Gauge("remora_leader", "1 if this replica writes what only one may write, else 0.", registry=self.registry)
         self._synced = Gauge("remora_synced", "1 once every kind was listed.", registry=self.registry)
         self._current = Gauge(
             "remora_api_connected", "1 if the last request for the kind succeeded, else 0.", ["kind"], registry=self.registry
@@ -151,6 +142,10 @@ class Metrics(Collector):
     def tell_lag(self, seconds: float) -> None:
         """Takes how late the event loop was."""
         self._lag.set(seconds)
+
+    def tell_leader(self, leads: bool) -> None:
+        """Takes whether this replica leads."""
+        self._leader.set(leads)
 
     def tell_sync(self, *, has_synced: bool, current: Mapping[str, bool]) -> None:
         """Takes how the reflectors stand, by kind."""

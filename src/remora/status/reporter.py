@@ -45,12 +45,14 @@ class Reporter:
         instance: str,
         interval: float = 60.0,
         sync_events: bool = True,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._client = client
         self._settings = settings
         self._read_snapshot = read_snapshot
         self._instance = instance
         self._interval = interval
+        self._leads = leads
         self._notebook = Notebook(sync_events=sync_events)
         self._report = Report()
         self._told = asyncio.Event()
@@ -60,6 +62,11 @@ class Reporter:
         """Takes the Report that counts from now on."""
         self._report = report
         self._notebook.take(report.problems, report.published)
+        self._told.set()
+        self._noted.set()
+
+    def wake(self) -> None:
+        """Looks at everything at once, since this replica leads now."""
         self._told.set()
         self._noted.set()
 
@@ -79,7 +86,7 @@ class Reporter:
             except TimeoutError:
                 pass
             self._told.clear()
-            is_done = await self._write_all(self._patches())
+            is_done = await self._write_all(self._patches() if self._leads() else ())
             wait = self._interval if is_done else min(RETRY, self._interval)
 
     def _patches(self) -> tuple[StatusPatch, ...]:
@@ -93,6 +100,8 @@ class Reporter:
 
         async def work() -> None:
             for patch in waiting:
+                if not self._leads():
+                    return
                 results.append(await self._write(patch))
 
         async with asyncio.TaskGroup() as tasks:
@@ -117,7 +126,7 @@ class Reporter:
         while True:
             await self._noted.wait()
             self._noted.clear()
-            while note := self._notebook.next():
+            while self._leads() and (note := self._notebook.next()):
                 now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 try:
                     await self._client.create(EVENTS, note.namespace, event_body(note, now=now, instance=self._instance))

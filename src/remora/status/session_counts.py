@@ -49,18 +49,27 @@ class SessionCounts:
     """Keeps the pods' annotations up to date with what `read` gives."""
 
     def __init__(
-        self, client: ApiClient, read: Callable[[], Awaitable[Mapping[NamespacedName, int]]], *, interval: float = INTERVAL
+        self,
+        client: ApiClient,
+        read: Callable[[], Awaitable[Mapping[NamespacedName, int]]],
+        *,
+        interval: float = INTERVAL,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._client = client
         self._read = read
         self._interval = interval
+        self._leads = leads
         self._written: dict[NamespacedName, int] = {}
 
     async def run(self) -> None:
         """Writes for ever."""
         while True:
             try:
-                await self._write_all(await self._read())
+                if self._leads():
+                    await self._write_all(await self._read())
+                else:
+                    self._written.clear()  # the leader of now writes there
             except HAProxyError as error:
                 _log.warning("the sessions of pods are not known: %s", error)
             await asyncio.sleep(self._interval)
