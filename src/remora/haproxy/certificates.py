@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from remora.core.names import Hostname
-from remora.model import Certificate
+from remora.haproxy.layout import Layout
+from remora.model import USUAL_TLS, Certificate
 
 HOSTS_PER_ENTRY = 32
 """On average. A host's name has at most 253 bytes."""
@@ -31,3 +32,18 @@ def entries_of(certificate: Certificate) -> Iterator[Certificate]:
     for _, hosts in sorted(dealt.items()):
         digest = hashlib.sha256(" ".join(hosts).encode()).hexdigest()[:12]
         yield msgspec.structs.replace(certificate, name=f"{certificate.name}~{digest}", hosts=tuple(hosts))
+
+
+def crt_list_line(entry: Certificate, layout: Layout) -> str:
+    """The entry's line of the crt-list, on the runtime socket too. Clients are asked for a certificate, and what theirs is worth
+    is decided by request (`features.client_tls`)."""
+    tls = entry.tls
+    words: list[str] = []
+    if tls.authority:
+        words += ["ca-file", layout.upstream_file(tls.authority), "verify", "optional"]
+    if tls.revoked:
+        words += ["crl-file", layout.upstream_file(tls.revoked)]
+    if tls.ciphers:
+        words += ["ciphers", tls.ciphers]
+    options = [f"[{' '.join(words)}]"] if tls != USUAL_TLS else []
+    return " ".join((layout.certificate(entry.name), *options, *entry.hosts))

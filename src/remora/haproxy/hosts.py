@@ -11,6 +11,7 @@ from remora.haproxy.features import (
     access,
     body_size,
     canary,
+    client_tls,
     cors,
     error_pages,
     external_auth,
@@ -27,6 +28,7 @@ from remora.haproxy.features import (
     rewrite,
     session_cookie,
     streams,
+    tracing,
     upstream_headers,
 )
 from remora.haproxy.features.counting import UNROUTED
@@ -120,6 +122,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.LIMIT_EXEMPT: {
             key: "1" for route in host.all_routes if route.limits for key in limits.exempt_keys(route.id, route.limits)
         },
+        Map.TRACING: {route.id: entry for route in host.all_routes if (entry := tracing.tracing_entry(route.tracing))},
         Map.BODY_LIMITS: {route.id: entry for route in host.all_routes if (entry := body_size.limit_entry(route))},
         Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
         Map.PLACEMENTS: {
@@ -139,6 +142,11 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.DENIED_ADDRESSES: {
             key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.deny)
         },
+        Map.CLIENT_TLS: {
+            route.id: client_tls.client_entry(route.client_tls) for route in host.all_routes if route.client_tls
+        },
+        Map.CLIENT_SUBJECTS: {key: "1" for route in host.all_routes for key in client_tls.subject_keys(route)},
+        Map.CLIENT_AUTHORITIES: dict(client_tls.authority_entries(host)),
         Map.EXTERNAL_AUTH: {route.id: external_auth.auth_entry(auth) for route, auth in _asking(host)},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
     }
@@ -281,7 +289,7 @@ def _has_policy(route: Route) -> bool:
 def _is_guarded(route: Route) -> bool:
     """Whether something keeps requests out or holds them back."""
     is_mirrored = isinstance(route.action, ForwardTo) and route.action.mirror is not None
-    return route.limits is not None or access.is_wanted(route) or external_auth.is_wanted(route) or is_mirrored
+    return route.limits is not None or access.is_wanted(route) or client_tls.is_wanted(route) or external_auth.is_wanted(route) or is_mirrored
 
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
@@ -298,6 +306,7 @@ def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
     changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
     sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
+    changes_request |= route.tracing is not None
     changes_request |= error_pages.is_wanted(route) or proxying.is_wanted(action)
     guarded = _is_guarded(route)
     rich = changes_request or agent or sessions or guarded or _has_policy(route)

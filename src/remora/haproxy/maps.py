@@ -91,10 +91,18 @@ class Map(Enum):
     """The same for those that it denies."""
     EXTERNAL_AUTH = "external-auth"
     """Route id to what another service is asked; see `features.external_auth`."""
+    CLIENT_TLS = "client-tls"
+    """Route id to what its clients must show; see `features.client_tls`."""
+    CLIENT_SUBJECTS = "client-subjects"
+    """PCREs over route id, line end and the subject of a client's certificate."""
+    CLIENT_AUTHORITIES = "client-authorities"
+    """host to what certificates are judged by that clients show to it."""
     AUTH_ROUTES = "auth-routes"
     """Route id to the RouteRecord of that service."""
     PASSWORDS = "passwords"
     """`route id/name in hex` to the hash of a password; see `features.passwords`."""
+    TRACING = "tracing"
+    """Route id to how its requests are traced; see `features.tracing`."""
     SERVERS = "servers"
     """`slot/server` to the server's state; see `features.affinity`."""
     STREAMS = "streams"
@@ -133,6 +141,9 @@ ROUTE_TEXTS = (
     Map.ALLOWED_ADDRESSES,
     Map.ACCESS,
     Map.EXTERNAL_AUTH,
+    Map.CLIENT_SUBJECTS,
+    Map.CLIENT_TLS,
+    Map.TRACING,
 )
 """What policies of routes say, as plain text; their keys begin with the route's id, a slash behind it if there is more (but
 for CANARY_PATTERNS, which are expressions). In the order in which they are written."""

@@ -20,6 +20,7 @@ from remora.haproxy.features import (
     broken_sessions,
     canary,
     client_address,
+    client_tls,
     cors,
     counting,
     error_pages,
@@ -32,6 +33,7 @@ from remora.haproxy.features import (
     passwords,
     proxying,
     redirect,
+    request_log,
     response_headers,
     retries,
     rewrite,
@@ -40,6 +42,7 @@ from remora.haproxy.features import (
     session_tracking,
     snippets,
     streams,
+    tracing,
     upstream_headers,
 )
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
@@ -117,10 +120,13 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     yield _defaults_section(settings)
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     yield section("backend", session_tracking.TABLE, "from", "base", lines=[session_tracking.table_rule(settings)])
+    yield section("backend", client_tls.TABLE, "from", "base", lines=[client_tls.table_rule()])
     yield section("backend", learning.TABLE, "from", "base", lines=[learning.table_rule(settings)])
     for name, table in limits.table_rules():
         yield section("backend", name, "from", "base", lines=[table])
     yield section("backend", passwords.TABLE, "from", "base", lines=[passwords.table_rule()])
+    if request_log.is_wanted(settings):
+        yield request_log.ring_section(layout.requests_socket)
     for listener in _listeners(settings, layout):
         yield _frontend_section(listener, layout)
     for kind in CLASSES:
@@ -209,19 +215,26 @@ class Listener(msgspec.Struct, frozen=True):
     record_field: int
     """Which field of a RouteRecord names the backend."""
     options: ProxyOptions
+    logging: tuple[Directive, ...] = ()
+    """What stands before the rules so that the controller is told of requests, whatever becomes of them."""
+    logging_ids: tuple[Directive, ...] = ()
 
 
 def _listeners(settings: ProxySettings, layout: Layout) -> Iterator[Listener]:
     options = settings.options
+    logs = {
+        "logging": tuple(request_log.frontend_rules(settings)),
+        "logging_ids": tuple(request_log.request_id_rules(settings)),
+    }
     lines = {scheme: tuple(process_rules.listener_rules(settings, scheme=scheme)) for scheme in ("http", "https")}
     plain = tuple(process_rules.binds(settings, crt_list=""))
-    yield Listener("http", settings.http_port, (*plain, *lines["http"]), record_field=2, options=options)
-    tls = tuple(process_rules.binds(settings, crt_list=layout.crt_list))
-    yield Listener("https", 443, (*tls, *lines["https"]), record_field=1, options=options)
+    yield Listener("http", settings.http_port, (*plain, *lines["http"]), record_field=2, options=options, **logs)
+    tls = (*process_rules.binds(settings, crt_list=layout.crt_list), *client_tls.connection_rules(layout))
+    yield Listener("https", 443, (*tls, *lines["https"]), record_field=1, options=options, **logs)
 
 
 def _frontend_section(listener: Listener, layout: Layout) -> Section:
-    lines = list(listener.binds)
+    lines = [*listener.binds, *listener.logging]
     for phase in FRONTEND_PHASES:
         lines += phase(listener, layout)
     return section("frontend", listener.scheme, "from", "base", lines=lines)
@@ -237,7 +250,9 @@ def _find_client(listener: Listener, _layout: Layout) -> Iterator[Directive]:
 
 
 def _forward(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield from client_tls.cleaning_rules()
     yield from forwarded.request_rules(listener.options, scheme=listener.scheme, port=listener.port)
+    yield from listener.logging_ids
 
 
 def _change_answers(listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -374,6 +389,8 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
         lines += hashing.request_rules(layout.map(Map.HASHES))
     lines += forwarded.host_rules(options)
     lines += global_headers.request_rules(options.proxy_set_headers)
+    if kind.guarded:
+        lines += client_tls.request_rules(layout)
     if kind.rich:
         lines += policies
         lines += error_pages.request_rules(layout.map(Map.ERROR_PAGES))
@@ -386,6 +403,7 @@ def _class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[
         lines += proxying.request_rules(options, layout.map(Map.PROXYING))
         lines += rewrite.request_rules(layout.map(Map.REWRITES))
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
+        lines += tracing.request_rules(options, layout.map(Map.TRACING))
         lines += snippets.header_rules()
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
     if kind.sessions and kind.algorithm in STICKY:

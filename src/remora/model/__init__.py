@@ -22,6 +22,7 @@ from remora.model.backend import (
     SessionPolicy,
 )
 from remora.model.certificate import Certificate
+from remora.model.client_tls import USUAL_TLS, ClientCheck, ClientTls, HostTls
 from remora.model.error_pages import ErrorContext, ErrorPages, StandIn
 from remora.model.external_auth import ExternalAuth, Template
 from remora.model.learning import Learning, NamedIn
@@ -54,6 +55,7 @@ from remora.model.routing import (
     VirtualHost,
 )
 from remora.model.streams import TcpService
+from remora.model.tracing import Tracing
 from remora.model.upstream import (
     FASTCGI_VARIABLES,
     PLAIN_UPSTREAM,
@@ -69,6 +71,7 @@ __all__ = [
     "FASTCGI_VARIABLES",
     "OPEN",
     "PLAIN_UPSTREAM",
+    "USUAL_TLS",
     "Access",
     "Affinity",
     "AffinityMode",
@@ -78,7 +81,9 @@ __all__ = [
     "Balancing",
     "Canary",
     "Certificate",
+    "ClientCheck",
     "ClientHost",
+    "ClientTls",
     "ConstantPath",
     "CookieAttributes",
     "CookieFormat",
@@ -95,6 +100,7 @@ __all__ = [
     "HashBy",
     "HeaderCondition",
     "HeaderTest",
+    "HostTls",
     "HttpsRedirect",
     "Learning",
     "Limits",
@@ -129,6 +135,7 @@ __all__ = [
     "StripPrefix",
     "TcpService",
     "Template",
+    "Tracing",
     "Unavailable",
     "Upstream",
     "UpstreamFile",

@@ -3,6 +3,7 @@
 import msgspec
 
 from remora.core.names import Hostname
+from remora.model.client_tls import USUAL_TLS, HostTls
 
 
 class Certificate(msgspec.Struct, frozen=True, gc=False):
@@ -14,6 +15,7 @@ class Certificate(msgspec.Struct, frozen=True, gc=False):
     name: str
     hosts: tuple[Hostname, ...]
     pem: bytes
+    tls: HostTls = USUAL_TLS
 
     def __repr__(self) -> str:
         return f"Certificate({self.name}, hosts={list(self.hosts)})"

@@ -10,6 +10,7 @@ from remora.core.options import ProxyOptions
 from remora.model.access import OPEN, Access
 from remora.model.backend import Affinity, Backend, BackendName, Balancing, HashBy
 from remora.model.certificate import Certificate
+from remora.model.client_tls import ClientTls
 from remora.model.error_pages import ErrorPages, StandIn
 from remora.model.external_auth import ExternalAuth
 from remora.model.learning import Learning
@@ -18,6 +19,7 @@ from remora.model.policies import Cors, Limits, UpstreamHost
 from remora.model.proxying import AnswerNames, Mirror, Retries
 from remora.model.snippets import Step
 from remora.model.streams import TcpService
+from remora.model.tracing import Tracing
 from remora.model.upstream import UpstreamFile
 
 RouteId = NewType("RouteId", str)
@@ -204,6 +206,10 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     body_limit: int | None = None
     """Bytes of a request's body, 0 for any number; None as for all routes."""
     external_auth: ExternalAuth | None = None
+    client_tls: ClientTls | None = None
+    is_logged: bool = True
+    """Whether its requests are in the access log, if there is one."""
+    tracing: Tracing | None = None
 
     @property
     def canary_route(self) -> "Route | None":

@@ -22,10 +22,12 @@ class FileKind(Enum):
     """The certificates that are trusted."""
     CERTIFICATE = "certificate"
     """A certificate with its key, which is shown."""
+    REVOCATIONS = "revocations"
+    """Which certificates are trusted no more."""
 
 
 class UpstreamFile(msgspec.Struct, frozen=True, gc=False):
-    """Something in PEM that connections to endpoints need. The name tells the content: another content has another name."""
+    """Something in PEM that connections to endpoints need, or connections of clients that show a certificate. The name tells the content: another content has another name."""
 
     kind: FileKind
     pem: bytes

@@ -1,19 +1,23 @@
 """Puts the outcomes of units together: in order, and without walking over those that did not change."""
 
+import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
 
 from remora.annotations.headers import Headers
 from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
-from remora.model import Backend, BackendName, Certificate, FileKind, Model, Peering, TcpService, UpstreamFile, VirtualHost
+from remora.model import USUAL_TLS, Backend, BackendName, Certificate, FileKind, HostTls, Model, Peering, TcpService, UpstreamFile, VirtualHost
 from remora.translate.auth_backends import AuthBackendUnit
 from remora.translate.backends import BackendUnit
 from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit
+from remora.translate.client_tls import ClientTrust, ClientTrustUnit
 from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
 from remora.translate.hosts import HostOutcome, HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
@@ -27,6 +31,10 @@ from remora.translate.view import Unit
 
 DEFAULT_CERTIFICATE = "default"
 """The name of the default certificate; no Secret has it, since theirs hold a slash."""
+
+
+Served = tuple[NamespacedName, HostTls]
+"""The Secret that a host is served with, and how."""
 
 
 class Ordered(Protocol):
@@ -82,8 +90,8 @@ class Assembly:
         self._lookups: dict[BackendUnit | AuthBackendUnit, str] = {}
         self._certificates: SortedTable[str, Certificate] = SortedTable()
         self._key_pairs: dict[NamespacedName, KeyPair] = {}
-        self._secret_of_host: dict[Hostname, NamespacedName] = {}
-        self._hosts_of_secret: dict[NamespacedName, SortedTable[Hostname, Hostname]] = {}
+        self._served_of_host: dict[Hostname, Served] = {}
+        self._hosts_of_secret: dict[NamespacedName, dict[HostTls, SortedTable[Hostname, Hostname]]] = {}
         self._upstream_files: SortedTable[tuple[str, str], UpstreamFile] = SortedTable()
         self._tcp_services: tuple[TcpService, ...] = ()
         self._problems: SortedTable[tuple[str, str, str], tuple[Problem, ...]] = SortedTable()
@@ -162,6 +170,8 @@ class Assembly:
                 self._take_default_certificate(outcome)
             case TrustUnit(secret=secret):
                 self._take_trust(secret, outcome)
+            case ClientTrustUnit(secret=secret):
+                self._take_client_trust(secret, outcome)
             case TcpServicesUnit():
                 self._tcp_services = outcome.services
                 self._set_problems(("0", "", "tcp-services"), outcome.problems)
@@ -180,7 +190,8 @@ class Assembly:
     def _take_host(self, host: Hostname, outcome: HostOutcome | Gone) -> None:
         self._virtual_hosts.set(host, None if outcome is GONE else outcome.virtual_host)
         self._set_problems(("2", host, ""), () if outcome is GONE else outcome.problems)
-        self._set_secret(host, None if outcome is GONE else outcome.certificate)
+        certificate = None if outcome is GONE else outcome.certificate
+        self._set_served(host, (certificate, outcome.tls) if certificate and outcome is not GONE else None)
 
     def _take_backend(self, unit: BackendUnit | AuthBackendUnit, outcome: Backend | Gone) -> None:
         self._backends.set(unit.name, None if outcome is GONE else outcome)
@@ -203,6 +214,11 @@ class Assembly:
         for kind, file in ((FileKind.AUTHORITY, found.authority), (FileKind.CERTIFICATE, found.certificate)):
             self._upstream_files.set((kind.value, str(secret)), file)
 
+    def _take_client_trust(self, secret: NamespacedName, outcome: ClientTrust | Gone) -> None:
+        found = outcome if outcome is not GONE else ClientTrust()
+        for kind, file in ((FileKind.AUTHORITY, found.authority), (FileKind.REVOCATIONS, found.revoked)):
+            self._upstream_files.set((f"clients' {kind.value}", str(secret)), file)
+
     def _take_defaults(self, outcome: Defaults) -> None:
         self._set_problems(("0", "", "defaults"), outcome.problems)
         self._response_header_names = outcome.of(Headers).allowed
@@ -224,27 +240,38 @@ class Assembly:
         self._problems.set(source, problems or None)
         self._flat_problems = None
 
-    def _set_secret(self, host: Hostname, secret: NamespacedName | None) -> None:
-        """Notes which Secret a host is served with now."""
-        before = self._secret_of_host.get(host)
-        if before == secret:
+    def _set_served(self, host: Hostname, served: "Served | None") -> None:
+        """Notes which Secret a host is served with now, and how."""
+        before = self._served_of_host.get(host)
+        if before == served:
             return
         if before:
-            del self._secret_of_host[host]
-            self._hosts_of_secret[before].set(host, None)
-            self._stale_secrets.add(before)
-        if secret:
-            self._secret_of_host[host] = secret
-            self._hosts_of_secret.setdefault(secret, SortedTable()).set(host, host)
+            secret, tls = before
+            del self._served_of_host[host]
+            self._hosts_of_secret[secret][tls].set(host, None)
+            self._stale_secrets.add(secret)
+        if served:
+            secret, tls = served
+            self._served_of_host[host] = served
+            self._hosts_of_secret.setdefault(secret, {}).setdefault(tls, SortedTable()).set(host, host)
             self._stale_secrets.add(secret)
 
     def _renew_certificate(self, secret: NamespacedName) -> None:
-        hosts = self._hosts_of_secret.get(secret)
+        by_tls = self._hosts_of_secret.get(secret, {})
         pair = self._key_pairs.get(secret)
-        if not hosts:
+        for tls, hosts in list(by_tls.items()):
+            name = certificate_name(secret, tls)
+            self._certificates.set(name, Certificate(name, hosts.values, pair.pem, tls) if hosts and pair else None)
+            if not hosts:
+                del by_tls[tls]
+        if not by_tls:
             self._hosts_of_secret.pop(secret, None)
-        served = Certificate(str(secret), hosts.values, pair.pem) if hosts and pair else None
-        self._certificates.set(str(secret), served)
+
+
+def certificate_name(secret: NamespacedName, tls: HostTls) -> str:
+    """A name for a Secret's certificate and how it is served; no Secret's name has a plus sign."""
+    how = hashlib.sha256(msgspec.json.encode(tls)).hexdigest()[:12]
+    return str(secret) if tls == USUAL_TLS else f"{secret}+{how}"
 
 
 def _is(one: object, other: object) -> bool:

@@ -12,9 +12,10 @@ import msgspec
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
-from remora.model import PathMatch, RegexPath, Route, VirtualHost
+from remora.model import USUAL_TLS, HostTls, PathMatch, RegexPath, Route, VirtualHost
 from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
+from remora.translate.client_tls import find_tls, with_client_tls
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
 from remora.translate.error_pages import with_error_pages
 from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
@@ -34,6 +35,7 @@ class HostOutcome(msgspec.Struct, frozen=True, gc=False):
     virtual_host: VirtualHost | None = None
     certificate: NamespacedName | None = None
     problems: tuple[Problem, ...] = ()
+    tls: HostTls = USUAL_TLS
 
 
 class HostUnit(Unit[HostOutcome], frozen=True):
@@ -51,8 +53,10 @@ class HostUnit(Unit[HostOutcome], frozen=True):
         routes = _routes(view, self.host, owners=owners, problems=problems)
         owners = [owner for owner in owners if not is_canary(owner)]
         passthrough = find_passthrough(view, self.host, owners, problems)
+        found = find_tls(view, self.host, owners, _certificate(view, self.host, owners=owners))
+        routes = tuple(with_client_tls(route, found.clients) for route in routes)
         host = VirtualHost(self.host, routes, passthrough) if owners else None
-        return HostOutcome(host, _certificate(view, self.host, owners=owners), tuple(problems))
+        return HostOutcome(host, found.certificate, (*problems, *found.problems), found.tls)
 
 
 def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutcome:
@@ -62,7 +66,9 @@ def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutc
     if owners:
         routes = _routes(view, host, owners=owners, problems=[])
         owners = [owner for owner in owners if not is_canary(owner)]
-        return HostOutcome(VirtualHost(host, routes), _certificate(view, host, owners=owners), problems)
+        found = find_tls(view, host, owners, _certificate(view, host, owners=owners))
+        routes = tuple(with_client_tls(route, found.clients) for route in routes)
+        return HostOutcome(VirtualHost(host, routes), found.certificate, (*problems, *found.problems), found.tls)
     www = find_www_host(view, host, asked)
     return HostOutcome(*www, problems) if www else HostOutcome(problems=problems)
 

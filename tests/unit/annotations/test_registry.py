@@ -66,7 +66,7 @@ def test_a_refused_redirect_closes() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["auth-type", "auth-tls-secret", "modsecurity-snippet", "denylist-source-range"]
+    "name", ["auth-type", "auth-url", "modsecurity-snippet", "denylist-source-range"]
 )
 def test_a_guard_that_cannot_be_honoured_closes(name: str) -> None:
     result = parsed({f"ingress.kubernetes.io/{name}": "something"})

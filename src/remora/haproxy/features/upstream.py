@@ -154,4 +154,5 @@ def files_section(files: Iterable[UpstreamFile], layout: Layout) -> Section:
 def _holder(file: UpstreamFile, layout: Layout) -> Directive:
     path = layout.upstream_file(file.name)
     words = {FileKind.AUTHORITY: ("verify", "required", "ca-file"), FileKind.CERTIFICATE: ("verify", "none", "crt")}
+    words[FileKind.REVOCATIONS] = ("verify", "none", "crl-file")
     return directive("server", file.name, _NOWHERE, "disabled", "ssl", *words[file.kind], path)
