@@ -3,6 +3,7 @@
 Every field is called like its key, with `_` for `-`. A field that is None is not said: the flags or the proxy decide.
 """
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -29,6 +30,26 @@ HeaderValue = tuple[str, ...]
 """Text, the name of a variable, text, the name of a variable, and so on; it begins and ends with text."""
 
 
+LOG_FORMAT = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" '
+    "$request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr "
+    "$upstream_response_length $upstream_response_time $upstream_status $req_id"
+)
+"""The line of ingress-nginx's access log."""
+
+_LOG_VARIABLE = re.compile(r"\$(?:([a-z0-9_]+)|\{([a-z0-9_]+)\})")
+
+
+def log_pieces(text: str) -> HeaderValue:
+    """A format of the access log as text and variables in turn."""
+    pieces: list[str] = []
+    start = 0
+    for found in _LOG_VARIABLE.finditer(text):
+        pieces += (text[start : found.start()], found[1] or found[2])
+        start = found.end()
+    return (*pieces, text[start:])
+
+
 class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The keys that the proxy's program depends on. Times are in seconds, sizes in bytes, networks in CIDR notation."""
 
@@ -50,6 +71,7 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     forwarded_host_header: str = "X-Forwarded-Host"
     compute_full_forwarded_for: bool = False
     proxy_real_ip_cidr: tuple[str, ...] = ("0.0.0.0/0",)
+    enable_underscores_in_headers: bool = False
     generate_request_id: bool = True
     proxy_add_original_uri_header: bool = False
     proxy_set_headers: tuple[tuple[str, HeaderValue], ...] = ()
@@ -89,6 +111,24 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     ssl_session_timeout: int = 600
     ssl_session_tickets: bool = False
     ssl_reject_handshake: bool = False
+    disable_access_log: bool = True
+    enable_access_log_for_default_backend: bool = False
+    skip_access_log_urls: tuple[str, ...] = ()
+    log_format_upstream: HeaderValue = log_pieces(LOG_FORMAT)
+    log_format_escape_json: bool = False
+    log_format_escape_none: bool = False
+    enable_syslog: bool = False
+    syslog_host: str = ""
+    syslog_port: int = 514
+    otlp_collector_host: str = ""
+    otlp_collector_port: int = 4318
+    otel_service_name: str = "nginx"
+    otel_sampler: str = "AlwaysOn"
+    otel_sampler_ratio: float = 0.01
+    otel_sampler_parent_based: bool = True
+    otel_max_queuesize: int = 2048
+    otel_schedule_delay_millis: int = 5000
+    otel_max_export_batch_size: int = 512
     hsts: bool = True
     hsts_include_subdomains: bool = True
     hsts_max_age: int = 31_536_000

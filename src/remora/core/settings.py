@@ -98,6 +98,8 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     peers_port: int = 10244
     ssl_passthrough: bool = False
     """Whether TLS of some hosts goes to their pods as it is."""
+    measures_requests: bool = False
+    """Whether durations and sizes of requests are measured for metrics."""
     options: ProxyOptions = ProxyOptions()
     """What of the controller's ConfigMap is not in the fields above; see `proxy_settings`."""
 

@@ -80,6 +80,11 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/auth.sock"
 
     @property
+    def requests_socket(self) -> str:
+        """Where the controller is told of requests."""
+        return f"{self.directory}/requests.sock"
+
+    @property
     def https_socket(self) -> str:
         return f"{self.directory}/https.sock"
 

@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from remora.annotations.observing import Observing
 from remora.annotations.redirect import Redirect
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import Hostname
@@ -35,6 +36,7 @@ from remora.translate.limits import find_body_limit, find_limits
 from remora.translate.paths import find_rewrite
 from remora.translate.policies import find_cors, find_forwarded_prefix, find_upstream_host
 from remora.translate.proxying import with_proxying
+from remora.translate.tracing import find_tracing
 from remora.translate.upstream import PodLink
 from remora.translate.view import View
 
@@ -65,6 +67,8 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
         external_auth=auth,
         limits=None if isinstance(action, Unavailable) else find_limits(owner.parsed, ingress=owner.name),
         body_limit=None if isinstance(action, Unavailable) else find_body_limit(owner.parsed),
+        is_logged=owner.parsed.of(Observing).access_log,
+        tracing=find_tracing(owner.parsed) if isinstance(action, ForwardTo) else None,
     )
 
 
