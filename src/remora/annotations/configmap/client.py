@@ -106,8 +106,15 @@ class ClientConnections:
     http2_field: str = idle_setting("http2-max-field-size", "One header in HTTP/2.", "ingress-nginx does not read it either.")
     http2_header: str = idle_setting("http2-max-header-size", "All headers.", "ingress-nginx does not read it either.")
     http2_requests: str = idle_setting("http2-max-requests", "Requests.", "ingress-nginx does not read it either.")
-    underscores: str = planned_setting(
-        "enable-underscores-in-headers", "Keeps request headers with `_` in their names.", usual=_OFF
+    underscores: bool = global_setting(
+        "enable-underscores-in-headers",
+        boolean,
+        default=False,
+        doc="`true` keeps request headers with `_` in their names. Applications may take them for those with a `-`, so otherwise "
+        "nobody gets them.",
+        accepts=("true",),
+        refuses=("on",),
+        haproxy=("http-request del-header",),
     )
     ignore_invalid: str = planned_setting("ignore-invalid-headers", "Drops request headers with odd names.", usual=_ON)
     default_type: str = idle_setting("default-type", "The type of generated answers.", "They have the type that they are of.")

@@ -12,6 +12,7 @@ may be another host than the one that the connection was made for. Three things 
 
 from collections.abc import Iterator
 
+from remora.core.options import ProxyOptions
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -53,10 +54,11 @@ def connection_rules(layout: Layout) -> Iterator[Directive]:
     yield rule("tcp-request session set-var(sess.client_authority)", wider, when="!{ var(sess.client_authority) -m found }")
 
 
-def cleaning_rules() -> Iterator[Directive]:
+def cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of all requests: nobody says of himself who he is. An application may read an underscore as a dash."""
-    for beginning in ("ssl-client-", "ssl_client_"):  # two comparisons cost a tenth of one expression
-        yield rule("http-request del-header", beginning, "-m", "beg")
+    yield rule("http-request del-header ssl-client- -m beg")
+    if options.enable_underscores_in_headers:
+        yield rule("http-request del-header ssl_client_ -m beg")
 
 
 def request_rules(layout: Layout) -> Iterator[Directive]:

@@ -17,6 +17,8 @@ _IS_HOST = "[A-Za-z0-9._-]+(:[0-9]+)?"
 
 def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[Directive]:
     """In the order of the reference. `X-Forwarded-Port` is 443 for the HTTPS listener, whatever its number."""
+    if not options.enable_underscores_in_headers:
+        yield rule("http-request del-header _ -m sub")
     told = options.use_forwarded_headers
     said_for = f"req.fhdr({options.forwarded_for_header})"
     said_host = f"req.fhdr({options.forwarded_host_header})"
