@@ -1,7 +1,7 @@
 """Client certificates (behaviour reference, part B, section 1).
 
-The texts that guard a host are judged in `translate.client_tls`, not here: one that is refused closes the paths of its Ingress, but
-here it must close the whole host, whoever else has paths there.
+The texts that guard a host are judged in `translate.client_tls`, not here: one that is refused closes the paths of its Ingress,
+but here it must close the whole host, whoever else has paths there.
 """
 
 import re
@@ -46,8 +46,8 @@ class ClientTls:
         scope=Scope.HOST,
         risk=Risk.MEDIUM,
         support=Support.PARTIAL,
-        differs="A Secret without `ca.crt` closes the host (403), as a missing one does. A host without a certificate of its own, "
-        "and the one for any host, are closed too.",
+        differs="A Secret without `ca.crt` closes the host (403), as a missing one does. A host without a certificate of its "
+        "own, and the one for any host, are closed too.",
         doc="The Secret, `namespace/name`, with the authority of clients' certificates (`ca.crt`) and, if wanted, the list of "
         "those that are revoked (`ca.crl`). The oldest Ingress of the host that names one decides.",
         accepts=("shop/clients",),
@@ -76,8 +76,8 @@ class ClientTls:
         guards=True,
         scope=Scope.HOST,
         support=Support.WITHOUT_EFFECT,
-        differs="HAProxy takes chains of any length up to the authority; an authority that must not have others below it says so "
-        "in its certificate (`pathlen`).",
+        differs="HAProxy takes chains of any length up to the authority; an authority that must not have others below it says "
+        "so in its certificate (`pathlen`).",
         doc="How long the chain may be.",
         accepts=("1", "3"),
         refuses=("0", "two"),

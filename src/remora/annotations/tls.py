@@ -41,8 +41,8 @@ class Tls:
         default="",
         scope=Scope.HOST,
         support=Support.PARTIAL,
-        differs="Names of strong ciphers, and what must not be (`!aNULL`); no groups such as `HIGH`. A host without a certificate "
-        "of its own has the usual ones.",
+        differs="Names of strong ciphers, and what must not be (`!aNULL`); no groups such as `HIGH`. A host without a "
+        "certificate of its own has the usual ones.",
         doc="The ciphers of TLS 1.2 offered to clients, best first.",
         accepts=("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384:!aNULL"),
         refuses=("HIGH", "NO-SUCH-CIPHER", "ECDHE-RSA-AES128-GCM-SHA256]", "ECDHE-RSA-AES128-GCM-SHA256 verify none", ""),

@@ -35,8 +35,8 @@ def entries_of(certificate: Certificate) -> Iterator[Certificate]:
 
 
 def crt_list_line(entry: Certificate, layout: Layout) -> str:
-    """The entry's line of the crt-list, on the runtime socket too. Clients are asked for a certificate, and what theirs is worth
-    is decided by request (`features.client_tls`)."""
+    """The entry's line of the crt-list, on the runtime socket too. Clients are asked for a certificate, and what theirs is
+    worth is decided by request (`features.client_tls`)."""
     tls = entry.tls
     words: list[str] = []
     if tls.authority:

@@ -31,6 +31,7 @@ from remora.model import (
 )
 from remora.report.access_words import access_words
 from remora.report.canaries import Side, decide
+from remora.report.client_tls import client_refusal
 from remora.report.learned import place_learned, session_name
 from remora.report.lifetimes import Judge
 from remora.report.losers import Loser, losers
@@ -143,6 +144,8 @@ def _along_route(
     line = RouteLine(route.id, host.host or "*", match_words(route.match), f"{taken.origin}")
     problems = tuple(str(one) for one in translation.problems if one.object.name == taken.origin)
     said = msgspec.structs.replace(said, route=line, canary=canary, policies=tuple(policies(taken)), problems=problems)
+    if refusal := client_refusal(taken, scheme=request.scheme):
+        return _answered(said, refusal)
     if request.scheme == "http" and taken.https_redirect:
         return _answered(said, f"a redirect to https: {struct_words(taken.https_redirect)}")
     match taken.action:

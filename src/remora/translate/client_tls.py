@@ -99,7 +99,9 @@ def find_tls(view: View, host: Hostname, owners: list[Prepared], certificate: Na
     elif speaks:
         clients, refusal = _find_clients(view, speaks)
         if not refusal and clients.trust and (host == ANY_HOST or own is None):
-            refusal = f"{host or 'the host that stands for any'} has no certificate of its own, with which clients could be asked"
+            refusal = (
+                f"{host or 'the host that stands for any'} has no certificate of its own, with which clients could be asked"
+            )
         if refusal:
             clients, problems = _REFUSED, (_refused(speaks, host, refusal),)
     elif demands:
@@ -160,10 +162,16 @@ def _refused(owner: Prepared, host: Hostname, why: str) -> Problem:
     return Problem(owner.ref, "metadata.annotations", "ClientTlsUnusable", message, consequence, Severity.ERROR)
 
 
-def with_client_tls(route: model.Route, clients: model.ClientTls | None) -> model.Route:
-    """The route, guarded. Where nobody may come in, nobody is sent elsewhere either."""
+def with_client_tls(route: model.Route, clients: model.ClientTls | None, *, free_paths: tuple[str, ...]) -> model.Route:
+    """The route, guarded. Where nobody may come in, nobody is sent elsewhere either.
+
+    Issuers of certificates have none to show, and ask for `free_paths` by http.
+    """
     if clients is None:
         return route
+    is_free = isinstance(route.match, model.ExactPath | model.PrefixPath) and route.match.path.startswith(free_paths)
+    if is_free and clients.check is ClientCheck.DEMANDED:
+        clients = msgspec.structs.replace(clients, check=ClientCheck.OPTIONAL, subject="")
     if clients.check is not ClientCheck.REFUSED:
         return msgspec.structs.replace(route, client_tls=clients)
     action = route.action if isinstance(route.action, model.ForwardTo) else model.Unavailable()

@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import msgspec
 
+from remora.annotations.redirect import Redirect
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
 from remora.model import USUAL_TLS, HostTls, PathMatch, RegexPath, Route, VirtualHost
 from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
-from remora.translate.client_tls import find_tls, with_client_tls
+from remora.translate.client_tls import FoundTls, find_tls, with_client_tls
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
 from remora.translate.error_pages import with_error_pages
 from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
@@ -54,7 +55,7 @@ class HostUnit(Unit[HostOutcome], frozen=True):
         owners = [owner for owner in owners if not is_canary(owner)]
         passthrough = find_passthrough(view, self.host, owners, problems)
         found = find_tls(view, self.host, owners, _certificate(view, self.host, owners=owners))
-        routes = tuple(with_client_tls(route, found.clients) for route in routes)
+        routes = _guarded(routes, found, owners)
         host = VirtualHost(self.host, routes, passthrough) if owners else None
         return HostOutcome(host, found.certificate, (*problems, *found.problems), found.tls)
 
@@ -67,7 +68,7 @@ def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutc
         routes = _routes(view, host, owners=owners, problems=[])
         owners = [owner for owner in owners if not is_canary(owner)]
         found = find_tls(view, host, owners, _certificate(view, host, owners=owners))
-        routes = tuple(with_client_tls(route, found.clients) for route in routes)
+        routes = _guarded(routes, found, owners)
         return HostOutcome(VirtualHost(host, routes), found.certificate, (*problems, *found.problems), found.tls)
     www = find_www_host(view, host, asked)
     return HostOutcome(*www, problems) if www else HostOutcome(problems=problems)
@@ -84,6 +85,13 @@ def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> Names
             is_usable = section.secret and host != ANY_HOST and not view.ask(RefusalUnit(section.secret))
             return section.secret if is_usable else None
     return None
+
+
+def _guarded(routes: tuple[Route, ...], found: FoundTls, owners: list[Prepared]) -> tuple[Route, ...]:
+    if found.clients is None:
+        return routes
+    free_paths = owners[0].parsed.of(Redirect).plain_paths
+    return tuple(with_client_tls(route, found.clients, free_paths=free_paths) for route in routes)
 
 
 def _with_link_of_host(owners: list[Prepared]) -> list[Prepared]:

@@ -143,3 +143,10 @@ def test_the_default_limit_of_bodies_holds_where_no_route_is() -> None:
     request = Request("http", "nobody.example", headers={"content-length": "1048577"})
     found = explain(snapshot, Translator(SETTINGS).translate(snapshot, None), request, has_key=True)
     assert found.answer == "413: a body of 1048577 bytes, and proxy-body-size is 1048576"
+
+
+def test_clients_without_a_certificate_are_explained() -> None:
+    guarded = ingress("shop/web", rule("a.example", "/"), annotations={"auth-tls-secret": "shop/clients"})
+    said = explained(guarded, scheme="https")
+    assert said.answer.startswith("403: clients cannot be asked for a certificate")
+    assert any("client tls: check refused" in one for one in said.policies)

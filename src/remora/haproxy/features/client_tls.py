@@ -1,13 +1,13 @@
 """Certificates that clients show (behaviour reference, part B, section 1).
 
-Every handshake succeeds; what a certificate is worth is decided for each request, since only its Host says what it wants, and that
-may be another host than the one that the connection was made for. Three things are held together:
+Every handshake succeeds; what a certificate is worth is decided for each request, since only its Host says what it wants, and
+that may be another host than the one that the connection was made for. Three things are held together:
 
 - `sess.client_authority`: by what certificates are judged on this connection, from the name that the client asked for. A
   request for a host with another authority is misdirected (421).
 - The library's verdict.
-- For a resumed session, that verdict is an old one, and may come from a host with another authority (the library hands a session
-  of one host to any other): so it counts only if this certificate was seen in a whole handshake under this authority.
+- For a resumed session, that verdict is an old one, and may come from a host with another authority (the library hands a
+  session of one host to any other): so it counts only if this certificate was seen in a whole handshake under this authority.
 """
 
 from collections.abc import Iterator
@@ -108,7 +108,11 @@ def _refusal_rules(layout: Layout) -> Iterator[Directive]:
     is_unknown = f"{{ ssl_c_verify {_UNKNOWN_AUTHORITY} }}"
     yield rule(bad, when=f"{_checks(ClientCheck.ANY_AUTHORITY)} {_SHOWN} !{_TRUSTED} !{is_unknown}")
     is_bad = "{ var(txn.client_bad) -m bool }"
-    yield rule("http-request redirect code 302 location", "%[var(txn.client_page)]", when=f"{is_bad} {{ var(txn.client_page) -m len gt 0 }}")
+    yield rule(
+        "http-request redirect code 302 location",
+        "%[var(txn.client_page)]",
+        when=f"{is_bad} {{ var(txn.client_page) -m len gt 0 }}",
+    )
     yield rule("http-request deny deny_status 400", when=is_bad)
     has_subject = f"{{ var(txn.client_marks) -m sub {_HAS_SUBJECT} }}"
     subject = "%[var(txn.route)]%[var(txn.client_line_end)]%[ssl_c_s_dn(,0,rfc2253)]"
