@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -64,7 +65,9 @@ async def test_a_request_is_a_line_of_nginx_and_no_client_can_write_two(
     wanted = model([host(route(PrefixPath("/shop")))], [backend(endpoint("a", await pods.start("a")))])
     async with observed(proxy_settings, wanted, disable_access_log=False) as watched:
         agent = 'curl "x" \\ |}{# \t é'
-        await client.get("web.example", "/shop?a=1", headers={"User-Agent": agent, "Referer": "http://r/", "X-Request-ID": "id"})
+        await client.get(
+            "web.example", "/shop?a=1", headers={"User-Agent": agent, "Referer": "http://r/", "X-Request-ID": "id"}
+        )
         await client.get("other.example", "/shop")
         await client.get("web.example", "/shop/2", headers={"Authorization": "Basic bWU6cHc="})
         await until(lambda: len(watched.lines) == 2)
@@ -80,7 +83,10 @@ async def test_a_request_is_a_line_of_nginx_and_no_client_can_write_two(
 async def test_json_escapes_as_json_does_and_absent_values_are_empty(
     proxy_settings: ProxySettings, pods: Pods, client: Client
 ) -> None:
-    text = '{"agent": "$http_user_agent", "none": "$http_x_none", "status": $status, "type": "$sent_http_content_type", "x": "${nope}"}'
+    text = (
+        '{"agent": "$http_user_agent", "none": "$http_x_none", "status": $status, '
+        '"type": "$sent_http_content_type", "x": "${nope}"}'
+    )
     wanted = model([host(route())], [backend(endpoint("a", await pods.start("a")))])
     options = {"disable_access_log": False, "log_format_upstream": log_pieces(text), "log_format_escape_json": True}
     async with observed(proxy_settings, wanted, **options) as watched:
@@ -169,3 +175,29 @@ async def test_without_tracing_a_trace_passes_as_it_is(proxy_settings: ProxySett
         _, _, body = await client.get("web.example", "/", headers={"traceparent": TRACEPARENT, "tracestate": "a=b"})
     headers = json.loads(body)["headers"]
     assert (headers["traceparent"], headers["tracestate"]) == (TRACEPARENT, "a=b")
+
+
+async def test_lines_go_to_a_syslog_server_if_one_is_named(proxy_settings: ProxySettings, pods: Pods, client: Client) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        wanted = model([host(route())], [backend(endpoint("a", await pods.start("a")))])
+        options = {"enable_syslog": True, "syslog_host": "127.0.0.1", "syslog_port": server.getsockname()[1]}
+        async with observed(proxy_settings, wanted, disable_access_log=False, **options) as watched:
+            await client.get("web.example", "/")
+            message = await asyncio.to_thread(server.recv, 9000)
+        assert watched.lines == []
+    assert message.startswith(b"<134>nginx: 127.0.0.1 - - [")
+
+
+async def test_requests_wait_for_nobody_who_reads_and_their_lines_for_a_while(
+    proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    settings = msgspec.structs.replace(proxy_settings, measures_requests=True)
+    wanted = model([host(route())], [backend(endpoint("a", await pods.start("a")))])
+    async with observed(settings, wanted) as watched:
+        watched.reader.close()
+        for _ in range(3):
+            assert (await client.get("web.example", "/"))[0] == 200
+        watched.reader.tell(wanted)
+        await until(lambda: watched.reader.lines == 3)

@@ -19,6 +19,7 @@ from remora.apply.connections import SHOW_ALL, ConnectionReader, show_servers, s
 from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.files import remove_others, write_all, write_atomically
+from remora.apply.info import add_up
 from remora.apply.ports import can_listen
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
@@ -110,6 +111,11 @@ class Executor:
         """
         workers = await self._process.ask_workers(SHOW_COUNTERS)
         return self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
+
+    async def read_process(self) -> dict[str, int]:
+        """What HAProxy says of itself, its numbers added up over its workers."""
+        replies = await self._process.ask_workers("show info")
+        return add_up(replies.values())
 
     @property
     def broken_sessions(self) -> tuple[BrokenCount, ...]:

@@ -12,6 +12,7 @@ from remora.core.errors import UsageError
 if TYPE_CHECKING:
     from remora.cli.flags import Given
     from remora.controller.settings import ControllerSettings
+    from remora.observe.nginx_metrics import NginxMetricsSettings
 
 CONTEXT_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help-of-typer"]}
 """For the registration of the command: its arguments come to it as they were typed."""
@@ -81,12 +82,14 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             http_port=given["http-port"],
             https_port=given["https-port"],
             threads=given["threads"],
+            measures_requests=given["enable-metrics"],
             ssl_passthrough=given["enable-ssl-passthrough"],
             learned_table_expire=max(1, round(given["session-learn-timeout"])),
             **_peers_of(given, environ),
         ),
         publish=PublishSettings(given["publish-status-address"], given["publish-service"], given["update-status"]),
         health=HealthSettings(hosts=hosts, port=given["healthz-port"], path=given["health-check-path"]),
+        metrics=_metrics_of(given, environ),
         kubeconfig=given["kubeconfig"],
         context=given["context"],
         watch_namespace=given["watch-namespace"],
@@ -109,6 +112,28 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
 
 _PORTS_OF_INGRESS_NGINX = (80, 443, 442, 8181, 10254, 10245, 10246, 10247)
 """What TCP services cannot have there, so that nobody relies on having them here."""
+
+
+def _metrics_of(given: "Given", environ: Mapping[str, str]) -> "NginxMetricsSettings":
+    """ingress-nginx's flags about metrics.
+
+    Raises:
+        UsageError: hosts of no Ingress are to be told apart, but no host is.
+    """
+    from remora.observe.nginx_metrics import NginxMetricsSettings
+
+    if given["metrics-per-undefined-host"] and not given["metrics-per-host"]:
+        raise UsageError("--metrics-per-undefined-host needs --metrics-per-host; give both or neither")
+    return NginxMetricsSettings(
+        enabled=given["enable-metrics"],
+        per_host=given["metrics-per-host"],
+        per_undefined_host=given["metrics-per-undefined-host"],
+        status_classes=given["report-status-classes"],
+        excluded=given["exclude-socket-metrics"],
+        controller_class=given["controller-class"],
+        controller_namespace=environ.get("POD_NAMESPACE", ""),
+        controller_pod=_instance(environ),
+    )
 
 
 def _instance(environ: Mapping[str, str]) -> str:

@@ -31,6 +31,8 @@ from remora.kube.reflector import Reflector
 from remora.observe.health import Health, Respond, listening, run_lag_meter
 from remora.observe.metrics import Metrics
 from remora.observe.problem_log import ProblemLog
+from remora.observe.request_reader import RequestReader
+from remora.observe.span_exporter import SpanExporter
 from remora.plan.outcome import OutcomeKind
 from remora.resolve.lookup import Lookup
 from remora.resolve.resolver import Resolver
@@ -69,10 +71,16 @@ class Controller:
     def __init__(self, settings: ControllerSettings) -> None:
         self._settings = settings
         self._health = Health()
-        self._metrics = Metrics()
+        self._metrics = Metrics(settings.metrics)
         self._problem_log = ProblemLog()
         self._proxy = settings.proxy
         self._executor = Executor(settings.proxy, binary=settings.haproxy)
+        self._spans = SpanExporter()
+        self._requests = RequestReader(
+            Layout(settings.proxy.state_directory).requests_socket,
+            measures=settings.proxy.measures_requests,
+            spans=self._spans,
+        )
         self._sessions = Sessions(self._executor)
         self._drains = Drains(self._sessions, self._executor)
         self._placement = PlacementCounts(self._executor)
@@ -193,10 +201,12 @@ class Controller:
             tasks.create_task(self._look_at_sync(cache, reflectors))
             tasks.create_task(self._read_counters())
             tasks.create_task(self._placement.run())
+            tasks.create_task(self._spans.run())
 
     def _tell(self, applied: Applied, reporter: Reporter) -> None:
         self._metrics.tell_outcome(applied.outcome)
         self._metrics.tell_translation(applied.model, applied.problems)
+        self._requests.tell(applied.model)
         self._sessions.tell(applied.model)
         self._drains.tell(applied.model)
         self._placement.tell(applied.model)
@@ -228,6 +238,8 @@ class Controller:
 
     async def _render_metrics(self) -> bytes:
         self._metrics.tell_requests(await self._executor.read_counters())
+        self._metrics.tell_process(await self._executor.read_process())
+        self._metrics.tell_reading(self._requests, self._spans)
         with suppress(HAProxyUnreachable):
             self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
         return self._metrics.render()

@@ -8,6 +8,7 @@ from remora.core.settings import ProxySettings, RoutingSettings
 from remora.kube.objects import ConfigMap, EndpointSlice, Secret, Service
 from remora.kube.objects.endpointslice import SERVICE_NAME_LABEL
 from remora.kube.resources import Scope, one
+from remora.observe.nginx_metrics import NginxMetricsSettings
 from remora.resolve.lookup import ResolverSettings
 from remora.status.addresses import PublishSettings
 from remora.status.election import ElectionSettings
@@ -33,6 +34,7 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     proxy: ProxySettings
     publish: PublishSettings
     health: HealthSettings
+    metrics: NginxMetricsSettings = NginxMetricsSettings()
     kubeconfig: str = ""
     context: str = ""
     watch_namespace: str = ""

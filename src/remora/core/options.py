@@ -37,6 +37,21 @@ LOG_FORMAT = (
 )
 """The line of ingress-nginx's access log."""
 
+LOG_VARIABLES = frozenset(
+    (
+        "args", "body_bytes_sent", "bytes_sent", "host", "https", "ingress_name", "location_path", "msec",
+        "namespace", "opentelemetry_span_id", "opentelemetry_trace_id", "proxy_alternative_upstream_name",
+        "proxy_protocol_addr", "proxy_upstream_name", "query_string", "realip_remote_addr", "remote_addr",
+        "remote_port", "remote_user", "req_id", "request", "request_id", "request_length", "request_method",
+        "request_time", "request_uri", "scheme", "server_name", "server_port", "server_protocol",
+        "service_name", "service_port", "ssl_cipher", "ssl_protocol", "status", "the_real_ip", "time_iso8601",
+        "time_local", "upstream_addr", "upstream_bytes_received", "upstream_connect_time",
+        "upstream_header_time", "upstream_response_length", "upstream_response_time", "upstream_status",
+        "uri",
+    )
+)  # fmt: skip
+"""What the access log knows of nginx's variables, beside headers."""
+
 _LOG_VARIABLE = re.compile(r"\$(?:([a-z0-9_]+)|\{([a-z0-9_]+)\})")
 
 

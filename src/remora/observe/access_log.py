@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from remora.core.options import ProxyOptions
 from remora.haproxy.features import request_log
-from remora.observe.request_line import ABSENT, RequestLine, decoded
 from remora.observe.request_labels import RequestLabels
+from remora.observe.request_line import ABSENT, RequestLine, decoded
 
-_UNSAFE = re.compile(r'[^ !#-\[\]-~]')
+_UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Value = Callable[[RequestLine, RequestLabels, list[str], list[str]], str]

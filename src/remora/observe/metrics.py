@@ -1,7 +1,9 @@
 """Prometheus metrics, in a registry of our own."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
@@ -13,7 +15,18 @@ from remora.core.problem import Problem
 from remora.haproxy.features.counting import UNROUTED
 from remora.model import Model, RouteId
 from remora.observe.live_sessions import ServiceSessions
-from remora.observe.request_labels import path_of
+from remora.observe.nginx_facts import certificate_facts, facts_after, process_facts
+from remora.observe.nginx_metrics import (
+    ControllerFacts,
+    NginxMetricsSettings,
+    ProcessFacts,
+    certificate_metrics,
+    controller_metrics,
+    process_metrics,
+    request_metrics,
+)
+from remora.observe.request_durations import RequestDurations
+from remora.observe.request_labels import labels_of_requests, path_of
 from remora.observe.session_metrics import session_metrics
 from remora.observe.session_report import broken_by_service
 from remora.plan.outcome import BrokenCount, Outcome, OutcomeKind, RequestCount
@@ -67,10 +80,29 @@ def reason_label(reason: str) -> str:
     return next((label for words, label in REASONS.items() if words in reason), "other")
 
 
+class Reading(Protocol):
+    """Who reads what HAProxy tells of requests."""
+
+    durations: RequestDurations
+    lines: int
+
+
+class Exporting(Protocol):
+    """Who sends spans."""
+
+    sent: int
+    dropped: int
+
+
 class Metrics(Collector):
     """All metrics. Those that are told are kept here; the rest is computed when somebody asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, nginx: NginxMetricsSettings | None = None) -> None:
+        self._nginx = nginx or NginxMetricsSettings()
+        self._facts = ControllerFacts()
+        self._process = ProcessFacts()
+        self._reading: Reading | None = None
+        self._spans: Exporting | None = None
         self.registry = CollectorRegistry()
         self._generation = Gauge(
             "remora_config_generation", "Configurations that took effect since the start.", registry=self.registry
@@ -98,7 +130,9 @@ class Metrics(Collector):
             "How late the event loop ran what was due, at the last look.",
             registry=self.registry,
         )
-        self._leader = Gauge("remora_leader", "1 if this replica writes what only one may write, else 0.", registry=self.registry)
+        self._leader = Gauge(
+            "remora_leader", "1 if this replica writes what only one may write, else 0.", registry=self.registry
+        )
         self._synced = Gauge("remora_synced", "1 once every kind was listed.", registry=self.registry)
         self._current = Gauge(
             "remora_api_connected", "1 if the last request for the kind succeeded, else 0.", ["kind"], registry=self.registry
@@ -114,6 +148,7 @@ class Metrics(Collector):
         """Takes what became of a Configuration."""
         self._generation.set(outcome.generation)
         self._succeeded.set(outcome.kind is not OutcomeKind.FAILED)
+        self._facts = facts_after(self._facts, outcome, now=time.time())
         if outcome.kind is not OutcomeKind.UNCHANGED:
             self._apply_seconds.observe(outcome.seconds)
         self._commands.inc(outcome.commands)
@@ -134,6 +169,14 @@ class Metrics(Collector):
         """Takes the live sessions and, since the start, those that broke."""
         self._sessions = sessions
         self._broken = broken
+
+    def tell_process(self, info: Mapping[str, int]) -> None:
+        """Takes what HAProxy says of itself."""
+        self._process = process_facts(info, now=time.time())
+
+    def tell_reading(self, reader: "Reading", spans: "Exporting") -> None:
+        """Takes who reads what HAProxy tells of requests, and who sends spans."""
+        self._reading, self._spans = reader, spans
 
     def tell_failure(self) -> None:
         """Counts an error of the loop."""
@@ -168,4 +211,24 @@ class Metrics(Collector):
         for (namespace, problem), count in sorted(self._problems.items()):
             problems.add_metric([namespace, problem], count)
         yield problems
+        yield from self._of_nginx()
+        yield from self._of_reading()
         yield from session_metrics(self._sessions, broken_by_service(self._model, self._broken))
+
+    def _of_nginx(self) -> Iterator[Metric]:
+        durations = self._reading.durations.read() if self._reading else {}
+        yield from request_metrics(self._nginx, self._requests, labels_of_requests(self._model), durations)
+        yield from controller_metrics(self._nginx, self._facts)
+        yield from certificate_metrics(self._nginx, certificate_facts(self._model))
+        yield from process_metrics(self._nginx, self._process)
+
+    def _of_reading(self) -> Iterator[Metric]:
+        told = {
+            "remora_request_lines": (self._reading.lines if self._reading else 0, "Lines about requests that were read."),
+            "remora_spans_sent": (self._spans.sent if self._spans else 0, "Spans that the collector took."),
+            "remora_spans_dropped": (self._spans.dropped if self._spans else 0, "Spans that were lost."),
+        }
+        for name, (value, doc) in told.items():
+            counter = CounterMetricFamily(name, doc)
+            counter.add_metric([], value)
+            yield counter

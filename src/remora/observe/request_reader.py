@@ -41,7 +41,7 @@ class RequestReader:
         self._output = output or sys.stdout.buffer
         self._options: ProxyOptions | None = None
         self._access_log: AccessLog | None = None
-        self._syslog: tuple[socket.socket, tuple[str, int]] | None = None
+        self._syslog: tuple[tuple[str, int], socket.socket] | None = None
         self._labels: Mapping[RouteId, RequestLabels] = {}
         self._model: Model | None = None
         self._lock = threading.Lock()
@@ -57,7 +57,6 @@ class RequestReader:
         if model.options != self._options:
             self._options = model.options
             self._access_log = None if model.options.disable_access_log else AccessLog(model.options)
-            self._syslog = None
         wanted = self._measures or self._access_log is not None or self._spans.is_wanted
         if wanted and self._listener is None:
             self._listen()
@@ -77,6 +76,7 @@ class RequestReader:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
+        self._close_syslog()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -123,9 +123,10 @@ class RequestReader:
         if self._measures:
             self.durations.tell(line, labels)
         log, options = self._access_log, self._options
-        if log and options and line.mark == log.mark and labels.is_logged and line.text("quiet") == ABSENT:
-            if route != UNROUTED or options.enable_access_log_for_default_backend:
-                written.append(log.write(line, labels))
+        is_routed = route not in (UNROUTED, ABSENT) or (options and options.enable_access_log_for_default_backend)
+        is_wanted = is_routed and labels.is_logged and line.text("quiet") == ABSENT
+        if log and is_wanted and line.mark == log.mark:
+            written.append(log.write(line, labels))
         if self._spans.is_wanted and (span := find_span(line, labels, now=now)):
             self._spans.add(span)
 
@@ -146,15 +147,27 @@ class RequestReader:
 
     def _send_to_syslog(self, lines: list[str], address: tuple[str, int]) -> None:
         try:
-            if self._syslog is None:
-                family, kind, _, _, found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
-                self._syslog = socket.socket(family, kind), found[:2]
-            target, where = self._syslog
+            target = self._syslog_socket(address)
             for line in lines:
-                target.sendto(f"<{_SYSLOG_INFO}>nginx: {line.rstrip()}".encode("utf-8", "replace"), where)
+                target.send(f"<{_SYSLOG_INFO}>nginx: {line.rstrip()}".encode("utf-8", "replace"))
         except OSError as error:
-            self._syslog = None
+            self._close_syslog()
             _log.debug("the syslog server is not reached: %s", error)
+
+    def _syslog_socket(self, address: tuple[str, int]) -> socket.socket:
+        if self._syslog is not None and self._syslog[0] == address:
+            return self._syslog[1]
+        self._close_syslog()
+        family, kind, _, _, found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
+        opened = socket.socket(family, kind)
+        self._syslog = address, opened
+        opened.connect(found)
+        return opened
+
+    def _close_syslog(self) -> None:
+        if self._syslog is not None:
+            self._syslog[1].close()
+            self._syslog = None
 
 
 _NOBODY = RequestLabels()

@@ -14,6 +14,7 @@ from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
 from remora.translate.global_headers import OF_ALL, OF_REQUESTS, find_headers
 from remora.translate.ingress import DefaultsUnit
+from remora.translate.log_format import unknown_variable, unknown_variables
 from remora.translate.view import Unit, View
 
 _SAID = frozenset(ProxyOptions.__struct_fields__) - {"proxy_set_headers", "add_headers"}
@@ -35,6 +36,7 @@ class OptionsUnit(Unit[Options], frozen=True):
     def run(self, view: View) -> Options:
         defaults = view.ask(DefaultsUnit())
         options = proxy_options(defaults)
+        unknown = () if options.disable_access_log else unknown_variables(options)
         if not view.settings.configmap:
             return Options(options)
         owner = ObjectRef("ConfigMap", view.settings.configmap)
@@ -42,7 +44,8 @@ class OptionsUnit(Unit[Options], frozen=True):
         sent, sent_problems = find_headers(view, named.set_headers, key="proxy-set-headers", owner=owner, variables=OF_REQUESTS)
         added, added_problems = find_headers(view, named.add_headers, key="add-headers", owner=owner, variables=OF_ALL)
         options = msgspec.structs.replace(options, proxy_set_headers=sent, add_headers=added)
-        return Options(options, (*sent_problems, *added_problems))
+        logged = tuple(unknown_variable(owner, name) for name in unknown)
+        return Options(options, (*sent_problems, *added_problems, *logged))
 
 
 def proxy_options(defaults: Defaults) -> ProxyOptions:

@@ -74,7 +74,7 @@ def response_headers(options: ProxyOptions) -> tuple[str, ...]:
 def _named(options: ProxyOptions, prefixes: Iterable[str]) -> tuple[str, ...]:
     if options.disable_access_log:
         return ()
-    found = {}
+    found: dict[str, None] = {}
     for variable in options.log_format_upstream[1::2]:
         for prefix in prefixes:
             if variable.startswith(prefix):
