@@ -136,6 +136,10 @@ class FakeApi:
 
     def _list(self, request: web.Request, plural: str, namespace: str) -> web.Response:
         items = [obj for (place, _), obj in sorted(self.objects[plural].items()) if namespace in ("", place)]
+        if name := _selected(request.query):
+            items = [obj for obj in items if obj["metadata"]["name"] == name]
+        wanted = [pair.split("=") for pair in request.query.get("labelSelector", "").split(",") if pair]
+        items = [obj for obj in items if all(obj["metadata"].get("labels", {}).get(key) == text for key, text in wanted)]
         begin = int(request.query.get("continue", "0"))
         size = self.page or len(items) or 1
         meta = {"resourceVersion": str(self._version)}

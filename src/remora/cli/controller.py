@@ -43,13 +43,14 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> None:
         return
     settings = settings_of(given, environ)
 
+    from remora.cli.webhook import judge_of
     from remora.controller.run import run_controller
     from remora.observe.logs import LogFormat, configure_logging
 
     configure_logging(LogFormat(given["log-format"]), verbose=given["v"] >= 2)
     if silent := sorted(flag.name for flag in FLAGS if flag.name in given.names and not flag.effect):
         logging.getLogger(__name__).warning("accepted without effect: %s", ", ".join(f"--{name}" for name in silent))
-    run_controller(settings)
+    run_controller(settings, judge_of(given))
 
 
 def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettings":
@@ -58,6 +59,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     Raises:
         UsageError: two flags exclude each other.
     """
+    from remora.cli.webhook import webhook_of
     from remora.controller.place import TopologySettings
     from remora.controller.settings import ControllerSettings, HealthSettings
     from remora.controller.state import state_directory
@@ -99,7 +101,10 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         status_interval=given["status-update-interval"],
         sync_events=not given["disable-sync-events"],
         shutdown_grace_period=given["shutdown-grace-period"],
+        post_shutdown_grace_period=given["post-shutdown-grace-period"],
+        empties_statuses=given["update-status-on-shutdown"],
         publish_session_counts=given["publish-session-counts"],
+        webhook=webhook_of(given),
         election=ElectionSettings(not given["disable-leader-election"], given["election-id"], _election_ttl(given)),
         resolver=ResolverSettings(servers=given["resolvers"]),
         topology=TopologySettings(

@@ -42,6 +42,16 @@ def _server(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(host.strip("[]"))), _port(port) if colon else 53
 
 
+def _listener(text: str) -> tuple[str, int] | None:
+    """`:8443`, `1.2.3.4:8443`, `[fd00::1]:8443`; nothing for none."""
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError("an address and a port, such as :8443")
+    return str(ipaddress.ip_address(host.strip("[]"))) if host else "", _port(port)
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -89,15 +99,21 @@ FLAGS: tuple[Flag, ...] = (
     _flag("publish-service", None, _namespaced_name, "namespace/name of the Service whose addresses Ingresses are to show."),
     _flag("publish-status-address", (), _words, "Addresses that Ingresses are to show, with commas between them."),
     _flag("update-status", True, None, "Write addresses to the status of Ingresses."),
+    _flag("update-status-on-shutdown", True, None, "Take the address from statuses when the last replica goes."),
     _flag("status-update-interval", 60.0, parse_seconds, "Seconds after which statuses are looked at again."),
     _flag("disable-sync-events", False, None, "Record no Event when an Ingress is first served."),
     _flag("election-id", "ingress-controller-leader", _text, "Lease by which replicas choose who writes statuses and Events."),
     _flag("election-ttl", 30.0, parse_seconds, "Seconds after which the Lease of a leader that is gone is anybody's."),
     _flag("disable-leader-election", False, None, "Take no part: this replica writes no statuses and no Events of Ingresses."),
+    _flag("validating-webhook", None, _listener, "Address of the admission webhook, such as :8443; without it there is none."),
+    _flag("validating-webhook-certificate", "", _text, "PEM file of its certificate, read again when it changes."),
+    _flag("validating-webhook-key", "", _text, "PEM file of its key."),
+    _flag("deep-inspect", True, None, "Let it look for attempts to inject configuration."),
     _flag("healthz-port", 10254, _any_port, "Port of /healthz, /readyz and /metrics."),
     _flag("healthz-host", "", _text, "Address of the health port; by default those of --bind-address."),
     _flag("health-check-path", "/healthz", _path, "Path of the health check."),
     _flag("shutdown-grace-period", 0.0, parse_seconds, "Seconds to serve on after SIGTERM, with a failing health check."),
+    _flag("post-shutdown-grace-period", 0.0, parse_seconds, "Seconds to stay after HAProxy has ended."),
     _flag("kubeconfig", "", _text, "Kubeconfig file; by default the pod's own account, else $KUBECONFIG or ~/.kube/config."),
     _flag("context", "", _text, "Context of the kubeconfig; by default the current one."),
     _flag("session-key-secret", None, _namespaced_name, "namespace/name of the Secret with the key of session cookies."),
@@ -135,10 +151,8 @@ FLAGS: tuple[Flag, ...] = (
     _flag("version", False, None, "Print the version and exit."),
     *_silent(
         "enable-ssl-chain-completion",
-        "update-status-on-shutdown",
         "report-node-internal-ip-address",
         "disable-full-test",
-        "deep-inspect",
         "enable-annotation-validation",
         "profiling",
         "logtostderr",
@@ -154,14 +168,10 @@ FLAGS: tuple[Flag, ...] = (
         "certificate-authority",
         "default-server-port",
         "ssl-passthrough-proxy-port",
-        "validating-webhook",
-        "validating-webhook-certificate",
-        "validating-webhook-key",
         "sync-period",
         "sync-rate-limit",
         "dynamic-configuration-retries",
         "health-check-timeout",
-        "post-shutdown-grace-period",
         "time-buckets",
         "length-buckets",
         "size-buckets",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from remora.cli import check, clusters, controller, drain_wait, explain, image, routes, service, sessions, up
+from remora.cli import check, clusters, controller, drain_wait, explain, image, routes, service, sessions, up, webhook
 from remora.core.errors import RemoraError, UsageError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command()(routes.routes)
 app.command()(sessions.sessions)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
+app.command(context_settings=controller.CONTEXT_SETTINGS)(webhook.webhook)
 
 
 def _print_version(wanted: bool) -> None:

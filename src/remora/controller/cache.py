@@ -30,6 +30,11 @@ class Cache:
         return self._store.snapshot
 
     @property
+    def whole_snapshot(self) -> Snapshot | None:
+        """The snapshot, once every scope was listed."""
+        return self._store.snapshot if self.has_synced else None
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """Those of unreadable objects, in the order of their names."""
         return tuple(sorted(self._unreadable.values(), key=lambda problem: problem.object))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
 from remora.controller.slow_hashes import answering
 from remora.controller.state import locked, short_directory
-from remora.core.errors import HAProxyUnreachable, RemoraError
+from remora.controller.webhook import Judge, reviewing
+from remora.core.errors import ApiServerError, ConfigurationError, HAProxyUnreachable, RemoraError
+from remora.core.names import NamespacedName
 from remora.core.settings import proxy_settings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.features.session_lifetime import derive_key
@@ -37,19 +40,22 @@ from remora.plan.outcome import OutcomeKind
 from remora.resolve.lookup import Lookup
 from remora.resolve.resolver import Resolver
 from remora.status.election import Election
+from remora.status.replicas import is_last_replica
 from remora.status.reporter import Report, Reporter
 from remora.status.session_counts import SessionCounts
 from remora.translate import Translator
 
 SYNC_LOOK = 1.0
+FAREWELL = 5.0
+"""Seconds for the last words to the API server, which may be gone already."""
 COUNTERS_PAUSE = 10.0
 """HAProxy's counters are read at least so often, so that what a reload might lose is little."""
 
 _log = logging.getLogger(__name__)
 
 
-def run_controller(settings: ControllerSettings) -> None:
-    """Runs until SIGTERM or SIGINT.
+def run_controller(settings: ControllerSettings, judge: Judge) -> None:
+    """Runs until SIGTERM or SIGINT. `judge` answers reviews of admission, where a webhook is asked for.
 
     Raises:
         RemoraError: the surroundings are broken in a way that waiting does not mend.
@@ -60,7 +66,7 @@ def run_controller(settings: ControllerSettings) -> None:
         directory = short_directory(Path(settings.proxy.state_directory))
         proxy = msgspec.structs.replace(settings.proxy, state_directory=str(directory))
         try:
-            uvloop.run(Controller(msgspec.structs.replace(settings, proxy=proxy)).run())
+            uvloop.run(Controller(msgspec.structs.replace(settings, proxy=proxy), judge).run())
         except BaseExceptionGroup as group:
             raise _cause(group) from None
 
@@ -68,8 +74,9 @@ def run_controller(settings: ControllerSettings) -> None:
 class Controller:
     """One controller, from its start to its end."""
 
-    def __init__(self, settings: ControllerSettings) -> None:
+    def __init__(self, settings: ControllerSettings, judge: Judge) -> None:
         self._settings = settings
+        self._judge = judge
         self._health = Health()
         self._metrics = Metrics(settings.metrics)
         self._problem_log = ProblemLog()
@@ -86,6 +93,7 @@ class Controller:
         self._placement = PlacementCounts(self._executor)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._farewell: Callable[[], Awaitable[None]] = _nothing_to_do
 
     def stop(self) -> None:
         """Asks for the end; asked twice, the grace period is cut short."""
@@ -118,16 +126,21 @@ class Controller:
                 work = tasks.create_task(self._work())
                 await self._stop.wait()
                 await self._say_goodbye()
+                await self._farewell()
                 work.cancel()
             await self._end_proxy()
+            await self._stay(self._settings.post_shutdown_grace_period)
 
     async def _say_goodbye(self) -> None:
         """Fails the health check at once and serves on for the grace period, until nobody sends new clients."""
         self._health.is_stopping = True
         grace = self._settings.shutdown_grace_period
         _log.info("told to stop; serving on for %g s", grace)
+        await self._stay(grace)
+
+    async def _stay(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(seconds):
                 await self._hurry.wait()
         except TimeoutError:
             pass
@@ -190,7 +203,12 @@ class Controller:
         resolver = Resolver(Lookup(settings.resolver), sink=loop.inbox.put)
         reflectors = [Reflector(client, scope, sink=loop.inbox.put, jitter=random.random) for scope in scopes]
         _log.info("following %s", connection.server)
-        async with asyncio.TaskGroup() as tasks:
+        if settings.empties_statuses:
+            self._farewell = lambda: self._empty_statuses(client, reporter)
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            if settings.webhook:
+                webhook = reviewing(settings.webhook, self._judge, read_snapshot=lambda: cache.whole_snapshot)
+                await stack.enter_async_context(webhook)
             for reflector in reflectors:
                 tasks.create_task(reflector.run())
             for part in (loop.run(), self._executor.run(), resolver.run(), reporter.run(), election.run()):
@@ -218,6 +236,14 @@ class Controller:
             self._proxy = proxy_settings(self._settings.proxy, applied.model.options)
         reporter.tell(Report(applied.problems, applied.published))
 
+    async def _empty_statuses(self, client: ApiClient, reporter: Reporter) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL):
+                if await is_last_replica(client, NamespacedName(_own_namespace(), self._settings.instance)):
+                    await reporter.say_goodbye()
+        except (ApiServerError, ConfigurationError, TimeoutError) as error:
+            _log.warning("the statuses of Ingresses stay as they are: %s", error or type(error).__name__)
+
     def _tell_leader(self, leads: bool, reporter: Reporter) -> None:
         self._metrics.tell_leader(leads)
         reporter.wake()
@@ -243,6 +269,10 @@ class Controller:
         with suppress(HAProxyUnreachable):
             self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
         return self._metrics.render()
+
+
+async def _nothing_to_do() -> None:
+    pass
 
 
 def _own_namespace() -> str:

@@ -3,6 +3,7 @@
 import msgspec
 
 from remora.controller.place import TopologySettings
+from remora.controller.webhook import WebhookSettings
 from remora.core.names import NamespacedName
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.kube.objects import ConfigMap, EndpointSlice, Secret, Service
@@ -45,10 +46,14 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     status_interval: float = 60.0
     sync_events: bool = True
     shutdown_grace_period: float = 0.0
+    post_shutdown_grace_period: float = 0.0
+    empties_statuses: bool = True
+    """Whether the last replica takes its address from statuses when it goes."""
     publish_session_counts: bool = False
     resolver: ResolverSettings = ResolverSettings()
     topology: TopologySettings = TopologySettings()
     election: ElectionSettings = ElectionSettings()
+    webhook: WebhookSettings | None = None
 
 
 def scopes_of(settings: ControllerSettings) -> tuple[Scope, ...]:

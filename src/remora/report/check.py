@@ -150,7 +150,13 @@ def _check(
             if whole or not _is_reference(problem, ingress, snapshot):
                 is_error = problem.severity is Severity.ERROR
                 yield Finding(
-                    manifest.place_of(field), ingress.ref, field, Verdict.REFUSED, reason=_reason((problem,)), closes=is_error
+                    manifest.place_of(field),
+                    ingress.ref,
+                    field,
+                    Verdict.REFUSED,
+                    reason=_reason((problem,)),
+                    closes=is_error,
+                    code=problem.code,
                 )
 
 

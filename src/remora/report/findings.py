@@ -23,7 +23,8 @@ class Verdict(Enum):
 class Finding(msgspec.Struct, frozen=True):
     """What becomes of one annotation, or of another field in which something is wrong.
 
-    `field` is the annotation's key or the field's path; `closes` says that routes answer 503 because of it.
+    `field` is the annotation's key or the field's path; `closes` says that routes answer 503 because of it;
+    `code` is that of the Problem, where the field is no annotation.
     """
 
     place: Place
@@ -33,6 +34,7 @@ class Finding(msgspec.Struct, frozen=True):
     value: str = ""
     reason: str = ""
     closes: bool = False
+    code: str = ""
 
 
 class Note(msgspec.Struct, frozen=True):

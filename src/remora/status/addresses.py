@@ -55,6 +55,17 @@ def decide_patches(snapshot: Snapshot, published: Iterable[ObjectRef], addresses
     return tuple(patches)
 
 
+def decide_farewell(snapshot: Snapshot, published: Iterable[ObjectRef], addresses: Addresses | None) -> tuple[StatusPatch, ...]:
+    """What to write so that no served Ingress tells an address at which nobody will answer.
+
+    Of several addresses, some may be those of others who go on.
+    """
+    if addresses is None or len(addresses) > 1:
+        return ()
+    refs = [ref for ref in published if (found := snapshot.find(Ingress, ref.name)) and found.status.load_balancer.ingress]
+    return tuple(StatusPatch(ref.name, ()) for ref in refs)
+
+
 def _addresses_of(service: Service) -> Iterator[IngressLoadBalancerIngress]:
     """By the Service's type, as ingress-nginx does it."""
     spec = service.spec

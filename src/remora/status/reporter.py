@@ -13,7 +13,7 @@ from remora.core.problem import Problem
 from remora.kube.client import ApiClient
 from remora.kube.objects import Ingress, Service
 from remora.kube.resources import EVENTS, RESOURCES
-from remora.status.addresses import PublishSettings, StatusPatch, decide_addresses, decide_patches
+from remora.status.addresses import Addresses, PublishSettings, StatusPatch, decide_addresses, decide_farewell, decide_patches
 from remora.status.events import Notebook, event_body, event_name
 from remora.watch.snapshot import Snapshot
 
@@ -70,6 +70,13 @@ class Reporter:
         self._told.set()
         self._noted.set()
 
+    async def say_goodbye(self) -> None:
+        """Takes the addresses from all statuses, and writes none from now on."""
+        patches = decide_farewell(self._read_snapshot(), self._report.published, self._addresses())
+        leads, self._leads = self._leads, lambda: False
+        if leads():
+            await self._write_all(patches, leads=leads)
+
     async def run(self) -> None:
         """Writes for ever."""
         async with asyncio.TaskGroup() as tasks:
@@ -90,17 +97,20 @@ class Reporter:
             wait = self._interval if is_done else min(RETRY, self._interval)
 
     def _patches(self) -> tuple[StatusPatch, ...]:
-        snapshot = self._read_snapshot()
-        service = snapshot.find(Service, self._settings.service) if self._settings.service else None
-        return decide_patches(snapshot, self._report.published, decide_addresses(self._settings, service))
+        return decide_patches(self._read_snapshot(), self._report.published, self._addresses())
 
-    async def _write_all(self, patches: Iterable[StatusPatch]) -> bool:
+    def _addresses(self) -> Addresses | None:
+        service = self._read_snapshot().find(Service, self._settings.service) if self._settings.service else None
+        return decide_addresses(self._settings, service)
+
+    async def _write_all(self, patches: Iterable[StatusPatch], *, leads: Callable[[], bool] | None = None) -> bool:
         waiting = iter(patches)
+        may_write = leads or self._leads
         results: list[bool] = []
 
         async def work() -> None:
             for patch in waiting:
-                if not self._leads():
+                if not may_write():
                     return
                 results.append(await self._write(patch))
 
