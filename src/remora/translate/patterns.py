@@ -21,9 +21,10 @@ _TO_TRANSLATE = re.compile(
 """What PCRE knows and Python says otherwise; escapes too, so that none of the others is found behind a backslash."""
 
 _NOT_IN_PCRE = re.compile(
-    r"\[([:.=])[^]]*\1\]|\(\?[a-zA-Z-]*[aLux]|\(\?P?<\w{32,}|\{[0-9]*,?[0-9]{4,}\}|\\[gkNopPuUlLcC]|\(\?\(|\(\*|\(\?!\)"
+    r"\[([:.=])(?:\\\]|[^]])*\1\]|\(\?#|\(\?[a-zA-Z-]*[aLux]|\(\?P?<\w{32,}|\{[0-9]*,?[0-9]{4,}\}|\\[gkNopPuUlLcC]|\(\?\(|\(\*|\(\?!\)"
 )
-"""What Python takes and PCRE does not, or reads in another way."""
+"""What Python takes and PCRE does not, or reads in another way. A comment is among them: they do not agree where
+it ends, at `(?#\\)` or later, and a bracket behind it could close the group in which the pattern stands for its host alone."""
 
 _REPEAT = re.compile(r"(\)?)\{([0-9]*),?([0-9]*)\}")
 
@@ -64,7 +65,7 @@ def _in_python(found: re.Match[str]) -> str:
         case "option":
             return r"\b"  # like an option, it cannot be repeated
         case _ if found["escaped"] == "R":
-            return r"\s{1,2}"
+            return r"(?:\s|\B)"  # like it, of no single length, and nothing that a class can hold
         case _:
             return r"\s" if found["escaped"] in "hHvV" else found[0]
 

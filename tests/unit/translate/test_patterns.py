@@ -1,8 +1,13 @@
+import ctypes
+import ctypes.util
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remora.translate.patterns import LONGEST_PATTERN, find_pattern_fault, group_count
+
+PCRE = ctypes.util.find_library("pcre2-8")
 
 TAKEN = [
     "/foo",
@@ -40,7 +45,44 @@ REFUSED = [
     "/a{70000}",
     "/(*FAIL)",
     r"/(?<=\R)x",
+    r"/x(?#\))|.*(?#\)((a|)",  # to PCRE it closes the group behind the host, and takes every path of every host
+    r"/x(?#\Q))\E|.*(?#\Q)(\E",
+    r"/[[:a\]b:]x]",
+    r"/[a\R]",
 ]
+
+
+# What a class, a comment, a quotation and their ends are made of, by which two readers may lose sight of each other.
+TOKENS = (
+    *("a", ".", "*", "+", "?", "{2}", "{,3}", "{1,", "(", ")", "[", "[", "]", "]", "^", "-", "|", "$", " ", "\n"),
+    *("é", "#", ":", "(?#", "(?:", "(?=", "(?<=", "(?<n>", "(?P<n>", "(?P=n)", "(?i)", "(?i:", "(?-i)", "(?>"),
+    *("(?x", "(?|", "(?^", "(?1)", "[:", ":]", "[.", "[=", ".]", "\\", "\\Q", "\\E", "\\]", "\\[", "\\)", "\\("),
+    *("\\1", "\\0", "\\d", "\\h", "\\R", "\\b", "\\B", "\\x", "\\x41", "\\x{41}", "\\o{1}", "\\A", "\\Z", "\\z"),
+    *("\\K", "\\G", "\\X", "\\N", "\\N{1}", "\\cA", "\\8", "(?<!", "(?P>n)"),
+)
+
+
+def pcre_groups(pattern: str) -> int | None:
+    """How many groups the proxy's own library finds; None if it refuses the pattern."""
+    library = ctypes.CDLL(PCRE)
+    library.pcre2_compile_8.restype = ctypes.c_void_p
+    error, place, count, data = ctypes.c_int(), ctypes.c_size_t(), ctypes.c_uint32(), pattern.encode()
+    code = library.pcre2_compile_8(
+        data, ctypes.c_size_t(len(data)), ctypes.c_uint32(8), ctypes.byref(error), ctypes.byref(place), None
+    )
+    if not code:
+        return None
+    library.pcre2_pattern_info_8(ctypes.c_void_p(code), ctypes.c_uint32(4), ctypes.byref(count))
+    library.pcre2_code_free_8(ctypes.c_void_p(code))
+    return count.value
+
+
+@pytest.mark.skipif(PCRE is None, reason="PCRE's library is not installed")
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), min_size=1, max_size=9).map("".join))
+def test_a_pattern_that_is_taken_has_the_same_brackets_for_pcre(text: str) -> None:
+    if find_pattern_fault(f"/{text}") is None:
+        assert pcre_groups(f"/{text}") == group_count(f"/{text}")
 
 
 @pytest.mark.parametrize("pattern", TAKEN)
