@@ -137,6 +137,10 @@ def _route(route: Route) -> dict[str, Any]:
         shown["clients"] = dict(_stated(msgspec.structs.replace(clients, authority="", revoked="")))
         shown["clients"] |= {"check": clients.check.value, **{key: True for key, has in trust.items() if has}}
     shown |= _limits(route)
+    if not route.is_logged:
+        shown["logged"] = False
+    if route.tracing:
+        shown["traced"] = {"trusts": route.tracing.trusts, "name": route.tracing.name}
     if pages := route.error_pages:
         shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
     return shown

@@ -14,7 +14,7 @@ from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
 from remora.translate.global_headers import OF_ALL, OF_REQUESTS, find_headers
 from remora.translate.ingress import DefaultsUnit
-from remora.translate.log_format import unknown_variable, unknown_variables
+from remora.translate.log_format import unknown_variable, unknown_variables, without_faulty_urls
 from remora.translate.view import Unit, View
 
 _SAID = frozenset(ProxyOptions.__struct_fields__) - {"proxy_set_headers", "add_headers"}
@@ -45,7 +45,8 @@ class OptionsUnit(Unit[Options], frozen=True):
         added, added_problems = find_headers(view, named.add_headers, key="add-headers", owner=owner, variables=OF_ALL)
         options = msgspec.structs.replace(options, proxy_set_headers=sent, add_headers=added)
         logged = tuple(unknown_variable(owner, name) for name in unknown)
-        return Options(options, (*sent_problems, *added_problems, *logged))
+        options, faults = without_faulty_urls(options, owner)
+        return Options(options, (*sent_problems, *added_problems, *logged, *faults))
 
 
 def proxy_options(defaults: Defaults) -> ProxyOptions:
