@@ -45,7 +45,7 @@ class AddressLists:
         on_invalid=OnInvalid.DENY,
         global_key="whitelist-source-range",
         doc="The addresses and networks from which clients may come, between commas; all others get 403.",
-        accepts=("10.0.0.0/8", "10.0.0.0/8, 192.168.1.7,\n2001:db8::/32", "10.1.2.3/8"),
+        accepts=("10.0.0.0/8", "10.0.0.0/8, 192.168.1.7,2001:db8::/32", "10.1.2.3/8"),
         refuses=("", "10.0.0.0/33", "example.com", "10.0.0.0/255.0.0.0", "fe80::1%eth0", "10.0.0.1 10.0.0.2", "10.0.0.1;}"),
         haproxy=("http-request deny",),
     )

@@ -162,7 +162,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
     lines = [
         rule("stats socket", f"unix@{layout.runtime_socket}", "mode", "600", "level", "admin", "expose-fd", "listeners"),
         rule("stats timeout 10m"),
-        rule(f"tune.stick-counters {limits.COUNTERS}"),
+        rule(f"tune.stick-counters {passwords.COUNTER + 1}"),
         rule("set-var proc.program", f"str({digest})"),
         *session_lifetime.global_rules(settings),
         *passwords.global_rules(settings),

@@ -23,10 +23,8 @@ from remora.model import Limits
 TABLE = "limits"
 SHARED_TABLE = "shared-limits"
 
-COUNTERS = 5
-"""Counters that a request may have: two of these beside those of other features."""
 _OWN, _SHARED = 3, 4
-"""Which of them."""
+"""Which of a request's stick counters."""
 
 _PER_SECOND, _PER_MINUTE, _CONNECTIONS, _BANDWIDTH, _EXEMPT, _IS_SHARED = "rmcbxs"
 _COUNTED = (_PER_SECOND, _PER_MINUTE, _CONNECTIONS)

@@ -20,8 +20,8 @@ from remora.model import Login
 TABLE = "passwords"
 """The name of the table."""
 
-COUNTERS = 8
-"""Stick counters of a request; the last of them is used here."""
+COUNTER = 5
+"""Which of a request's stick counters: the last one of all features."""
 
 _LIFETIME = 3600
 """Seconds for which a right password need not be tried again."""
@@ -33,9 +33,8 @@ AUTHENTICATED = "{ var(txn.authenticated) -m bool }"
 
 
 def global_rules(settings: ProxySettings) -> Iterator[Directive]:
-    """Of the section `global`; the counters are there before the first table is."""
+    """Of the section `global`."""
     layout = Layout(settings.state_directory)
-    yield rule(f"tune.stick-counters {COUNTERS}")
     script = (layout.passwords_script, layout.map(Map.PASSWORDS), layout.passwords_socket, settings.lifetime_key)
     yield rule("lua-load", *filter(None, script))
 
@@ -67,9 +66,9 @@ def request_rules(layout: Layout, *, basic: str, digest: str) -> Iterator[Direct
     yield rule("http-request set-var(txn.client_network)", "src,ipmask(32,64)", when=is_new)
     yield rule("http-request lua.check_password", when=is_new)
     is_right = f"{{ var(txn.client_network) -m found }} {AUTHENTICATED} {{ var(txn.credential) -m found }}"
-    track = f"http-request track-sc{COUNTERS - 1} var(txn.credential)"
+    track = f"http-request track-sc{COUNTER} var(txn.credential)"
     yield rule(track, "table", TABLE, when=is_right)
-    yield rule(f"http-request sc-set-gpt0({COUNTERS - 1}) 1", when=is_right)
+    yield rule(f"http-request sc-set-gpt0({COUNTER}) 1", when=is_right)
     yield rule("http-request lua.check_digest", when=digest)
     challenge = 'Basic realm="%[var(txn.realm)]"'
     yield rule("http-request set-var-fmt(txn.challenge)", challenge, when=f"{basic} !{AUTHENTICATED}")
