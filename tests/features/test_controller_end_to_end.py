@@ -360,3 +360,31 @@ async def test_the_session_key_signs_lifetimes_and_the_flag_chooses_the_cookies(
         _, headers, again = await successor.client.get("timed.example", cookie=issued)
         assert "set-cookie" not in headers
         assert json.loads(again)["pod"] == json.loads(body)["pod"]
+
+
+async def test_requests_are_logged_and_measured_where_that_is_asked_for(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await bench.set_pods("a")
+    bench.api.put("ingresses", _ingress("web", "web.test"))
+    settings = {"disable-access-log": "false", "log-format-upstream": "told of $request_method $uri $status [$ingress_name]"}
+    bench.api.put("configmaps", {"metadata": {"name": "remora", "namespace": "ingress-remora"}, "data": settings})
+    async with bench.controller("--enable-metrics", "--configmap=ingress-remora/remora") as controller:
+        await answers(controller, "web.test")
+        assert (await controller.client.get("web.test", "/shop?q=1", method="POST"))[0] == 200
+        seen: list[str] = []
+
+        async def is_told() -> bool:
+            seen.append(capfd.readouterr().out)
+            _, metrics = await controller.health("/metrics")
+            name = "nginx_ingress_controller_request_duration_seconds_count"
+            is_measured = any(
+                line.startswith(name) and 'method="POST"' in line and 'service="web"' in line and line.endswith(" 1.0")
+                for line in metrics.splitlines()
+            )
+            return is_measured and "told of POST /shop 200 [web]\n" in "".join(seen)
+
+        await eventually(is_told)
+        _, metrics = await controller.health("/metrics")
+        assert "nginx_ingress_controller_config_last_reload_successful{" in metrics
+        assert re.search(r'nginx_process_connections_total\{.*state="accepted"\} [1-9]', metrics)

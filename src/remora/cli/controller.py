@@ -138,6 +138,7 @@ def _metrics_of(given: "Given", environ: Mapping[str, str]) -> "NginxMetricsSett
         controller_class=given["controller-class"],
         controller_namespace=environ.get("POD_NAMESPACE", ""),
         controller_pod=_instance(environ),
+        election=given["election-id"],
     )
 
 

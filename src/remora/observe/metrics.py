@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from typing import Protocol
 
 import msgspec
@@ -99,7 +100,7 @@ class Metrics(Collector):
 
     def __init__(self, nginx: NginxMetricsSettings | None = None) -> None:
         self._nginx = nginx or NginxMetricsSettings()
-        self._facts = ControllerFacts()
+        self._facts = ControllerFacts(release=version("remora"))
         self._process = ProcessFacts()
         self._reading: Reading | None = None
         self._spans: Exporting | None = None
@@ -189,6 +190,7 @@ class Metrics(Collector):
     def tell_leader(self, leads: bool) -> None:
         """Takes whether this replica leads."""
         self._leader.set(leads)
+        self._facts = self._facts._replace(leads=leads)
 
     def tell_sync(self, *, has_synced: bool, current: Mapping[str, bool]) -> None:
         """Takes how the reflectors stand, by kind."""

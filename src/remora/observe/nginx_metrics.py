@@ -27,6 +27,8 @@ class NginxMetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     controller_class: str = ""
     controller_namespace: str = ""
     controller_pod: str = ""
+    election: str = ""
+    """What the leader is elected for: the name of the Lease."""
 
     @property
     def counts_unrouted(self) -> bool:
@@ -45,6 +47,9 @@ class ControllerFacts(NamedTuple):
     last_succeeded: bool = False
     last_success: float = 0.0
     config_hash: int = 0
+    leads: bool | None = None
+    """None where nobody is elected."""
+    release: str = ""
 
 
 class CertificateFacts(NamedTuple):
@@ -129,6 +134,13 @@ def controller_metrics(settings: NginxMetricsSettings, facts: ControllerFacts) -
         gauge = GaugeMetricFamily(PREFIX + name, doc, labels=_CONSTANT)
         gauge.add_metric(settings.constant, value)
         yield gauge
+    built = GaugeMetricFamily(f"{PREFIX}build_info", "What runs.", labels=(*_CONSTANT, "release", "build", "repository"))
+    built.add_metric((*settings.constant, f"remora-{facts.release}", "", ""), 1)
+    yield built
+    if facts.leads is not None:
+        leader = GaugeMetricFamily(f"{PREFIX}leader_election_status", "1 for the leader.", labels=(*_CONSTANT, "name"))
+        leader.add_metric((*settings.constant, settings.election), float(facts.leads))
+        yield leader
     counters = {"success": (facts.reloads, "Reloads of HAProxy."), "errors": (facts.failures, "Configurations that failed.")}
     for name, (value, doc) in counters.items():
         counter = CounterMetricFamily(PREFIX + name, doc, labels=_CONSTANT)

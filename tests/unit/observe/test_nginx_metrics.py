@@ -1,15 +1,33 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+from cryptography import x509
+
+from remora.apply.info import add_up
 from remora.core.names import Hostname, NamespacedName
-from remora.model import Backend, BackendName, Balancing, Canary, ForwardTo, Model, PrefixPath, Route, RouteId, VirtualHost
+from remora.model import (
+    Backend,
+    BackendName,
+    Balancing,
+    Canary,
+    Certificate,
+    ForwardTo,
+    Model,
+    PrefixPath,
+    Route,
+    RouteId,
+    VirtualHost,
+)
 from remora.observe.metrics import Metrics
+from remora.observe.nginx_facts import process_facts
 from remora.observe.nginx_metrics import NginxMetricsSettings
 from remora.observe.request_durations import RequestDurations
 from remora.observe.request_labels import RequestLabels, labels_of_requests
 from remora.observe.span_exporter import SpanExporter
 from remora.plan.outcome import Outcome, OutcomeKind, RequestCount
+from tests.support.certificates import self_signed
 from tests.unit.observe.test_access_log import line
 
 CART, NEW = BackendName("shop-cart-80"), BackendName("shop-new-80")
@@ -29,14 +47,16 @@ def _model() -> Model:
     return Model((VirtualHost(Hostname("a.test"), (route,)),), tuple(backends))
 
 
-def _told(**settings: object) -> str:
-    metrics = Metrics(NginxMetricsSettings(controller_class="k8s.io/ingress-nginx", controller_pod="p", **settings))  # type: ignore[arg-type]
+def _told(**settings: Any) -> str:
+    flags = {"controller_class": "k8s.io/ingress-nginx", "controller_pod": "p", "election": "lease", **settings}
+    metrics = Metrics(NginxMetricsSettings(**flags))
     model = _model()
     metrics.tell_translation(model, [])
     metrics.tell_outcome(Outcome(1, OutcomeKind.START))
     metrics.tell_requests(
         (RequestCount(RouteId("r1"), 200, 3), RequestCount(RouteId("c1"), 204, 2), RequestCount(RouteId("-"), 404, 9))
     )
+    metrics.tell_leader(leads=True)
     metrics.tell_process({"CurrConns": 4, "CumConns": 10, "CumReq": 20, "workers": 1, "oldest": 5})
     reader = Reader()
     labels = labels_of_requests(model)
@@ -57,11 +77,12 @@ def test_requests_have_the_names_and_labels_of_ingress_nginx() -> None:
     assert 'status="404"' not in text
     durations = rest.replace('method=""', 'method="GET"')
     prefix = "nginx_ingress_controller_request_duration_seconds"
-    assert f'{prefix}_bucket{{canary="",{durations.replace("host", "host", 1)}' not in text.replace("le=", "")
     assert f'{prefix}_count{{canary="",{durations},status="200"}} 1.0' in text
     other = durations.replace("GET", "OTHER")
     assert f'{prefix}_sum{{canary="",{other},status="200"}} 3.0' in text
     assert f'nginx_ingress_controller_nginx_process_connections{{{CONSTANT},state="active"}} 4.0' in text
+    assert f'nginx_ingress_controller_leader_election_status{{{CONSTANT},name="lease"}} 1.0' in text
+    assert 'nginx_ingress_controller_build_info{build="",' in text
     assert f"nginx_ingress_controller_success{{{CONSTANT}}} 1.0" in text
     assert f"nginx_ingress_controller_config_last_reload_successful{{{CONSTANT}}} 1.0" in text
 
@@ -100,3 +121,21 @@ def test_every_metric_of_the_dashboard_is_exported() -> None:
     exported |= set(re.findall(r"^# TYPE (\S+)", _told(), re.MULTILINE))
     assert len(names) > 8
     assert names <= exported
+
+
+def test_certificates_tell_when_they_end() -> None:
+    pem = self_signed("a.test")
+    model = Model(certificates=(Certificate("shop/tls", (Hostname("a.test"),), pem),))
+    metrics = Metrics(NginxMetricsSettings(controller_class="c"))
+    metrics.tell_translation(model, [])
+    (found,) = re.findall(r"nginx_ingress_controller_ssl_expire_time_seconds\{(.*)\} (\S+)", metrics.render().decode())
+    assert 'class="c",host="a.test",identifier="' in found[0]
+    assert 'namespace="shop",secret_name="tls"' in found[0]
+    assert float(found[1]) == x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
+
+
+def test_workers_of_haproxy_are_added_up() -> None:
+    replies = ("Name: HAProxy\nUptime_sec: 5\nCurrConns: 2\n", "Uptime_sec: 60\nCurrConns: 3\n")
+    assert add_up(replies) == {"Uptime_sec": 65, "CurrConns": 5, "workers": 2, "oldest": 60}
+    facts = process_facts(add_up(replies), now=100.0)
+    assert (facts.connections, facts.processes, facts.started) == (5, 2, 40.0)
