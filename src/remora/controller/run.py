@@ -23,7 +23,7 @@ from remora.controller.slow_hashes import answering
 from remora.controller.state import locked, short_directory
 from remora.controller.webhook import Judge, reviewing
 from remora.core.errors import ApiServerError, ConfigurationError, HAProxyUnreachable, RemoraError
-from remora.core.names import NamespacedName
+from remora.core.names import NamespacedName, ObjectRef
 from remora.core.settings import proxy_settings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.features.session_lifetime import derive_key
@@ -40,7 +40,8 @@ from remora.plan.outcome import OutcomeKind
 from remora.resolve.lookup import Lookup
 from remora.resolve.resolver import Resolver
 from remora.status.election import Election
-from remora.status.replicas import is_last_replica
+from remora.status.reloads import reload_note
+from remora.status.replicas import find_pod, is_last_replica
 from remora.status.reporter import Report, Reporter
 from remora.status.session_counts import SessionCounts
 from remora.translate import Translator
@@ -93,6 +94,7 @@ class Controller:
         self._placement = PlacementCounts(self._executor)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._own_pod: ObjectRef | None = None
         self._farewell: Callable[[], Awaitable[None]] = _nothing_to_do
 
     def stop(self) -> None:
@@ -205,6 +207,7 @@ class Controller:
         _log.info("following %s", connection.server)
         if settings.empties_statuses:
             self._farewell = lambda: self._empty_statuses(client, reporter)
+        self._own_pod = await _find_pod(client, NamespacedName(_own_namespace(), settings.instance))
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             if settings.webhook:
                 webhook = reviewing(settings.webhook, self._judge, read_snapshot=lambda: cache.whole_snapshot)
@@ -234,6 +237,8 @@ class Controller:
         else:
             self._health.is_serving = True
             self._proxy = proxy_settings(self._settings.proxy, applied.model.options)
+        if self._own_pod and (note := reload_note(self._own_pod, applied.outcome)):
+            reporter.tell_own(note)
         reporter.tell(Report(applied.problems, applied.published))
 
     async def _empty_statuses(self, client: ApiClient, reporter: Reporter) -> None:
@@ -269,6 +274,16 @@ class Controller:
         with suppress(HAProxyUnreachable):
             self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
         return self._metrics.render()
+
+
+async def _find_pod(client: ApiClient, pod: NamespacedName) -> ObjectRef | None:
+    """The controller's own pod; None where it is none, or may not be seen."""
+    try:
+        async with asyncio.timeout(FAREWELL):
+            return await find_pod(client, pod)
+    except (ApiServerError, ConfigurationError, TimeoutError) as error:
+        _log.warning("reloads make no Events, since the controller's own pod is not to be seen: %s", error)
+        return None
 
 
 async def _nothing_to_do() -> None:

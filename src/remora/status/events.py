@@ -5,7 +5,6 @@ once: the API server refuses the second.
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +17,13 @@ COMPONENT = "remora-controller"
 LONGEST_MESSAGE = 1024
 """Bytes that core/v1 Event takes as `message`."""
 SYNC = "Sync"
+RELOAD = "RELOAD"
+BURST = 25
+"""Events that an object may have at once."""
+FORGIVEN_AFTER = 60.0
+"""Seconds after which it may have one more."""
+MOST_KNOWN = 20_000
+"""Notes and objects that are remembered, of which the longest past are forgotten."""
 WARNING = "Warning"
 
 _API_VERSIONS = {
@@ -47,7 +53,7 @@ def event_name(note: Note) -> str:
     return f"{note.object.name.name[:200]}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def event_body(note: Note, *, now: str, instance: str) -> dict[str, Any]:
+def event_body(note: Note, *, now: str, instance: str, count: int = 1) -> dict[str, Any]:
     """A core/v1 Event. `now` is RFC 3339; `instance` the pod that reports."""
     name = note.object.name
     involved = {"kind": note.object.kind, "name": name.name, "apiVersion": _API_VERSIONS.get(note.object.kind, "v1")}
@@ -66,7 +72,7 @@ def event_body(note: Note, *, now: str, instance: str) -> dict[str, Any]:
         "reportingInstance": instance,
         "firstTimestamp": now,
         "lastTimestamp": now,
-        "count": 1,
+        "count": count,
     }
 
 
@@ -75,33 +81,77 @@ def note_of(problem: Problem) -> Note:
     return Note(problem.object, WARNING, problem.code, f"{problem.field}: {problem.message}; {problem.consequence}")
 
 
+class Saying(msgspec.Struct, frozen=True):
+    """A Note whose turn it is: `times` says how often its cause came since it was said last, `is_again` that it was said before."""
+
+    note: Note
+    times: int = 1
+    is_again: bool = False
+
+
+class Budget:
+    """How many Events an object may have: some at once, and one more from time to time."""
+
+    def __init__(self) -> None:
+        self._spent: dict[ObjectRef, tuple[float, float]] = {}
+
+    def has_any(self, ref: ObjectRef, now: float) -> bool:
+        return self._owed(ref, now) <= BURST - 1
+
+    def spend(self, ref: ObjectRef, now: float) -> None:
+        self._spent[ref] = self._owed(ref, now) + 1, now
+        if len(self._spent) > MOST_KNOWN:
+            self._spent = {one: spent for one, spent in self._spent.items() if self._owed(one, now) > 0}
+
+    def _owed(self, ref: ObjectRef, now: float) -> float:
+        """Events that are not forgiven yet."""
+        spent, at = self._spent.get(ref, (0.0, now))
+        return max(0.0, spent - (now - at) / FORGIVEN_AFTER)
+
+
 class Notebook:
     """What is to be said and what was said. A Problem that went away and came back is said again."""
 
     def __init__(self, *, sync_events: bool = True) -> None:
         self._sync_events = sync_events
         self._told: set[Note] = set()
-        self._waiting: deque[Note] = deque()
+        self._waiting: dict[Note, int] = {}
+        self._known: dict[Note, None] = {}
+        self._budget = Budget()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there is something to say, perhaps not yet."""
+        return bool(self._waiting)
 
     def take(self, problems: Iterable[Problem], published: Iterable[ObjectRef]) -> None:
         """Takes the Problems and the served Ingresses of now; what is new waits to be said."""
         wanted = dict.fromkeys(map(note_of, problems))
         if self._sync_events:
             wanted |= dict.fromkeys(Note(ref, "Normal", SYNC, "Scheduled for sync") for ref in published)
-        waiting = [note for note in self._waiting if note in wanted]
-        known = self._told | set(waiting)
-        waiting += [note for note in wanted if note not in known]
+        waiting = {note: times for note, times in self._waiting.items() if note in wanted}
+        waiting |= {note: 1 for note in wanted if note not in self._told and note not in waiting}
         # Few are said in a second, and a cluster's first start has a Sync for every Ingress; a Problem is not to wait for them.
-        self._waiting = deque(sorted(waiting, key=lambda note: note.type != WARNING))
+        self._waiting = dict(sorted(waiting.items(), key=lambda item: item[0].type != WARNING))
         self._told &= wanted.keys()
 
-    def next(self) -> Note | None:
-        """The next thing to say, which counts as said from now on."""
-        if not self._waiting:
+    def add(self, note: Note) -> None:
+        """Takes something that happened, and is said however it goes on."""
+        self._waiting[note] = self._waiting.get(note, 0) + 1
+
+    def next(self, now: float) -> Saying | None:
+        """The next thing to say, which counts as said from `now` on; None if there is none, or none of it may be said yet."""
+        note = next((one for one in self._waiting if self._budget.has_any(one.object, now)), None)
+        if note is None:
             return None
-        note = self._waiting.popleft()
+        self._budget.spend(note.object, now)
+        saying = Saying(note, self._waiting.pop(note), note in self._known)
         self._told.add(note)
-        return note
+        self._known.pop(note, None)
+        self._known[note] = None
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return saying
 
 
 def _cut(message: str) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from remora.core.errors import ApiServerUnreachable
-from remora.core.names import NamespacedName
+from remora.core.names import NamespacedName, ObjectRef
 from remora.kube.client import ApiClient
 from remora.kube.objects import ObjectMeta, Pod
 from remora.kube.objects.meta import Wire
@@ -36,6 +36,16 @@ async def is_last_replica(client: ApiClient, pod: NamespacedName) -> bool:
         return False
     selector = ",".join(f"{key}={text}" for key, text in sorted(labels.items()))
     return all(meta.name == pod.name for meta in await _list(client, pod.namespace, {"labelSelector": selector}))
+
+
+async def find_pod(client: ApiClient, pod: NamespacedName) -> ObjectRef | None:
+    """The pod, as Events name it; None if there is none.
+
+    Raises:
+        ApiServerError: the API server does not say.
+    """
+    own = await _list(client, pod.namespace, {"fieldSelector": f"metadata.name={pod.name}"})
+    return ObjectRef("Pod", pod, own[0].uid) if own else None
 
 
 async def _list(client: ApiClient, namespace: str, query: Mapping[str, str]) -> tuple[ObjectMeta, ...]:

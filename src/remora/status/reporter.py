@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
 from remora.core.errors import ApiServerError, ApiServerRefused, ConfigurationError
-from remora.core.names import ObjectRef
+from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem
 from remora.kube.client import ApiClient
 from remora.kube.objects import Ingress, Service
 from remora.kube.resources import EVENTS, RESOURCES
 from remora.status.addresses import Addresses, PublishSettings, StatusPatch, decide_addresses, decide_farewell, decide_patches
-from remora.status.events import Notebook, event_body, event_name
+from remora.status.events import Note, Notebook, Saying, event_body, event_name
 from remora.watch.snapshot import Snapshot
 
 AT_ONCE = 4
@@ -53,7 +54,9 @@ class Reporter:
         self._instance = instance
         self._interval = interval
         self._leads = leads
+        self._clock = time.monotonic
         self._notebook = Notebook(sync_events=sync_events)
+        self._own = Notebook()
         self._report = Report()
         self._told = asyncio.Event()
         self._noted = asyncio.Event()
@@ -63,6 +66,11 @@ class Reporter:
         self._report = report
         self._notebook.take(report.problems, report.published)
         self._told.set()
+        self._noted.set()
+
+    def tell_own(self, note: Note) -> None:
+        """Takes something about this replica's own pod, which it says whether it leads or not."""
+        self._own.add(note)
         self._noted.set()
 
     def wake(self) -> None:
@@ -134,13 +142,56 @@ class Reporter:
 
     async def _run_events(self) -> None:
         while True:
-            await self._noted.wait()
+            try:
+                async with asyncio.timeout(RETRY if self._own.has_waiting or self._notebook.has_waiting else None):
+                    await self._noted.wait()
+            except TimeoutError:
+                pass
             self._noted.clear()
-            while self._leads() and (note := self._notebook.next()):
-                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            while saying := self._next():
                 try:
-                    await self._client.create(EVENTS, note.namespace, event_body(note, now=now, instance=self._instance))
+                    await self._say(saying)
                 except (ApiServerError, ConfigurationError) as error:
-                    if not (isinstance(error, ApiServerRefused) and error.status == 409):
-                        _log.warning("Event %s was not recorded: %s", event_name(note), error)
+                    _log.warning("Event %s was not recorded: %s", event_name(saying.note), error)
                 await asyncio.sleep(EVENT_INTERVAL)
+
+    def _next(self) -> Saying | None:
+        now = self._clock()
+        return self._own.next(now) or (self._notebook.next(now) if self._leads() else None)
+
+    async def _say(self, saying: Saying) -> None:
+        """Records an Event, or counts the one that there is. What another replica recorded first stays as it is."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        note = saying.note
+        if saying.is_again and await self._count_up(note, saying.times, now):
+            return
+        body = event_body(note, now=now, instance=self._instance, count=saying.times)
+        try:
+            await self._client.create(EVENTS, note.namespace, body)
+        except ApiServerRefused as error:
+            if error.status != 409:
+                raise
+
+    async def _count_up(self, note: Note, times: int, now: str) -> bool:
+        """Whether the Event is still there. Others may have counted it, so the first answer tells from where to count."""
+        name = NamespacedName(note.namespace, event_name(note))
+        try:
+            answer = await self._client.patch(EVENTS, name, {"lastTimestamp": now})
+            count = _counted(answer) + times
+            await self._client.patch(EVENTS, name, {"count": count})
+        except ApiServerRefused as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+
+class _Event(msgspec.Struct):
+    count: int | None = None
+
+
+def _counted(answer: bytes) -> int:
+    try:
+        return msgspec.json.decode(answer, type=_Event).count or 1
+    except msgspec.MsgspecError:
+        return 1

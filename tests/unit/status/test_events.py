@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem
-from remora.status.events import LONGEST_MESSAGE, Note, Notebook, event_body, event_name, note_of
+from remora.status.events import BURST, FORGIVEN_AFTER, LONGEST_MESSAGE, Note, Notebook, Saying, event_body, event_name, note_of
 
 REF = ObjectRef("Ingress", NamespacedName("shop", "web"), "u1")
 NOW = "2026-01-01T00:00:00Z"
@@ -15,8 +15,8 @@ def _problem(field: str = "spec", message: str = "is wrong") -> Problem:
 
 def _drain(notebook: Notebook) -> list[Note]:
     notes = []
-    while note := notebook.next():
-        notes.append(note)
+    while saying := notebook.next(0.0):
+        notes.append(saying.note)
     return notes
 
 
@@ -86,3 +86,36 @@ def test_events_of_objects_without_namespace_are_kept_in_default() -> None:
 def test_messages_fit_into_an_event(message: str) -> None:
     note = Note(REF, "Warning", "Wrong", message.encode(errors="ignore").decode())
     assert len(event_body(note, now=NOW, instance="p")["message"].encode()) <= LONGEST_MESSAGE
+
+
+def test_a_problem_that_comes_back_says_that_it_was_said_before() -> None:
+    notebook = Notebook()
+    note = note_of(_problem())
+    notebook.take([_problem()], [])
+    assert notebook.next(0.0) == Saying(note)
+    notebook.take([], [])
+    notebook.take([_problem()], [])
+    assert notebook.next(0.0) == Saying(note, is_again=True)
+
+
+def test_what_happens_again_before_its_turn_is_said_once_with_its_number() -> None:
+    notebook = Notebook()
+    note = Note(REF, "Normal", "RELOAD", "why")
+    for _ in range(3):
+        notebook.add(note)
+    assert notebook.next(0.0) == Saying(note, times=3)
+    assert notebook.next(0.0) is None
+
+
+def test_an_object_has_only_so_many_events_and_others_do_not_wait_for_it() -> None:
+    notebook = Notebook()
+    noisy = [_problem(str(number)) for number in range(BURST + 5)]
+    quiet = ObjectRef("Ingress", NamespacedName("shop", "quiet"))
+    notebook.take(noisy, [quiet])
+    told = _drain(notebook)
+    assert len(told) == BURST + 1
+    assert told[-1].object == quiet
+    assert notebook.has_waiting
+    assert notebook.next(FORGIVEN_AFTER) is not None
+    assert notebook.next(FORGIVEN_AFTER) is None
+    assert notebook.next(2 * FORGIVEN_AFTER) is not None

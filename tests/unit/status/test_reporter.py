@@ -85,3 +85,26 @@ async def test_an_event_that_another_replica_recorded_is_no_trouble() -> None:
         bench.reporter.tell(Report((problem, Problem(ref, "spec", "Other", "is wrong", "left out"))))
         await until(lambda: len(bench.api.objects["events"]) == 2)
         assert {event["reason"] for event in bench.api.objects["events"].values()} == {"Wrong", "Other"}
+
+
+async def test_an_event_that_is_repeated_is_counted_up_and_not_written_anew() -> None:
+    async with reporting() as bench:
+        ref = bench.add_ingress("web").ref
+        problem = Problem(ref, "spec", "Wrong", "is wrong", "left out")
+        for times in (1, 2, 3):
+            bench.reporter.tell(Report((problem,)))
+            await until(lambda wanted=times: [one["count"] for one in bench.api.objects["events"].values()] == [wanted])  # type: ignore[misc]
+            bench.reporter.tell(Report())
+
+
+async def test_an_event_that_was_forgotten_is_written_again() -> None:
+    async with reporting() as bench:
+        ref = bench.add_ingress("web").ref
+        problem = Problem(ref, "spec", "Wrong", "is wrong", "left out")
+        bench.reporter.tell(Report((problem,)))
+        await until(lambda: len(bench.api.objects["events"]) == 1)
+        ((namespace, name),) = bench.api.objects["events"]
+        bench.api.remove("events", namespace, name)
+        bench.reporter.tell(Report())
+        bench.reporter.tell(Report((problem,)))
+        await until(lambda: len(bench.api.objects["events"]) == 1)
