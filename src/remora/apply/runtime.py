@@ -78,7 +78,7 @@ class RuntimeSocket:
                 text = command.text.replace(PREPARED_VERSION, f"@{prepared} ")
                 reply = await ask(Command(text, command.payload))
                 if not command.is_done(reply):
-                    raise HAProxyRefused(f"{text}: {reply or 'no answer'}")
+                    raise HAProxyRefused(f"{command.shown}: {reply or 'no answer'}")
                 if version := re.match(r"New version created: (\d+)", reply.strip()):
                     prepared = version[1]
 
@@ -103,11 +103,11 @@ class RuntimeSocket:
                     async with asyncio.timeout(self._timeout):
                         data = await reader.read(65536)
                     if not data:
-                        raise HAProxyUnreachable(f"{self._path}: closed before its reply to {command.text!r}")
+                        raise HAProxyUnreachable(f"{self._path}: closed before its reply to {command.shown!r}")
                     for reply in replies.feed(data):
                         return reply
             except BROKEN as error:
-                raise HAProxyUnreachable(f"{self._path}: no reply to {command.text!r}: {error}") from error
+                raise HAProxyUnreachable(f"{self._path}: no reply to {command.shown!r}: {error}") from error
 
         try:
             await ask(Command("prompt"))

@@ -15,6 +15,11 @@ class Command(msgspec.Struct, frozen=True):
     payload: str = ""
     done: str = ""
 
+    @property
+    def shown(self) -> str:
+        """What may be told of it: the value of a map's entry, which may be a secret, is left out."""
+        return " ".join(self.text.split(" ")[:4]) if self.text.startswith("set map ") else self.text
+
     def is_done(self, reply: str) -> bool:
         """Whether HAProxy says that it did this."""
         return re.fullmatch(self.done, reply.strip(), re.DOTALL) is not None

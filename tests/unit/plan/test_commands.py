@@ -42,3 +42,9 @@ def test_a_pem_has_no_blank_line_on_its_way() -> None:
 def test_a_command_without_a_pattern_wants_silence() -> None:
     assert Command("del map m k").is_done("\n")
     assert not Command("del map m k").is_done("entry not found.")
+
+
+def test_what_is_told_of_a_command_has_no_value_of_an_entry() -> None:
+    command = commands.set_entry("maps/passwords.map", "route/616E6E", "sha1:c0ffee:")
+    assert command.shown == "set map maps/passwords.map route/616E6E"
+    assert commands.delete_entry("maps/x.map", "a").shown == "del map maps/x.map a"
