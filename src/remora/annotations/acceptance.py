@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from remora.annotations.declare import Risk, global_setting
+from remora.annotations.values import comma_list
 
 
 def risk_level(text: str) -> Risk:
@@ -19,4 +20,11 @@ class Acceptance:
         risk_level,
         default=Risk.CRITICAL,
         doc="The highest risk of an annotation; one above it closes every route of its Ingress. There the default is High.",
+    )
+    forbidden_words: tuple[str, ...] = global_setting(
+        "annotation-value-word-blocklist",
+        comma_list,
+        default=(),
+        doc="Words, with commas between them; an annotation whose value holds one closes every route of its Ingress.",
+        accepts=("load_module,lua_package", "{"),
     )

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, Scope, Support, annotation, planned
+from remora.annotations.declare import Risk, Support, annotation
 from remora.annotations.values import ValueRefused, choice, integer, shown, trimmed
 
 _SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
@@ -114,4 +114,6 @@ class Body:
         "proxy-busy-buffers-size", "How much may be on its way to the client.", accepts=("256k", "0")
     )
     max_temp_file_size: str = _idle("proxy-max-temp-file-size", "How much of a response goes to disk.", accepts=("1024m", "0"))
-    push_preload: str = planned("http2-push-preload", "HTTP/2 push, which is no more.", scope=Scope.HOST, inert=lambda _: True)
+    push_preload: str = _idle(
+        "http2-push-preload", "HTTP/2 push.", differs="Browsers take none any more.", accepts=("true",), is_size=False
+    )

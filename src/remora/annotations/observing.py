@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, Support, annotation, is_off, planned
+from remora.annotations.declare import Risk, Support, annotation
 from remora.annotations.values import ValueRefused, boolean, shown, trimmed
 
 
@@ -61,4 +61,13 @@ class Observing:
         accepts=("false",),
         refuses=("off",),
     )
-    rewrite_log: str = planned("enable-rewrite-log", "Logs rewrites.", inert=is_off)
+    rewrite_log: bool = annotation(
+        "enable-rewrite-log",
+        boolean,
+        default=False,
+        doc="Logs how nginx rewrites.",
+        support=Support.WITHOUT_EFFECT,
+        differs="`remora explain` tells how a path is rewritten.",
+        accepts=("true", "false"),
+        refuses=("on",),
+    )

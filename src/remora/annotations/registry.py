@@ -253,9 +253,11 @@ def _parse_written(
     values: dict[type, dict[str, Any]] = {}
     problems: list[Problem] = []
     closing = set(defaults.guards)
-    highest = highest_risk or defaults.of(Acceptance).highest_risk
+    accepted = defaults.of(Acceptance)
+    if highest_risk is not None:
+        accepted = Acceptance(highest_risk)
     for one in written:
-        verdict = _judge(one, object=object, highest_risk=highest)
+        verdict = _judge(one, object=object, accepted=accepted)
         closing.discard(_called(one.place.row))
         if verdict.has_value:
             values.setdefault(one.place.group, {})[one.place.field] = verdict.value
@@ -280,17 +282,22 @@ _CLOSED = "every path of this Ingress answers 503"
 _ALL_CLOSED = "every path of every Ingress that does not say otherwise answers 503"
 
 
-def _judge(written: Written, *, object: ObjectRef, highest_risk: Risk) -> _Verdict:
+def _judge(written: Written, *, object: ObjectRef, accepted: Acceptance) -> _Verdict:
     """What one text does."""
     row = written.place.row
+    word = next((word for word in accepted.forbidden_words if word in written.text), None)
+    if word is not None:
+        message = f"the value holds {word!r}, a word of annotation-value-word-blocklist"
+        return _closing(object, written.field, code="AnnotationForbidden", message=message)
     if row.support is Support.NOT_YET:
         if row.inert(written.text):
             return _ASKS_NOTHING
         if row.guards:
             message = f"{_called(row)} may keep somebody out and is not honoured yet"
             return _closing(object, written.field, code="AnnotationNotHonoured", message=message)
-    if row.risk > highest_risk:
-        message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest_risk.name.lower()} is the highest accepted"
+    if row.risk > accepted.highest_risk:
+        highest = accepted.highest_risk.name.lower()
+        message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest} is the highest accepted"
         return _closing(object, written.field, code="AnnotationTooRisky", message=message)
     if row.support is Support.NOT_YET:
         message = f"{_called(row)} is not honoured yet"

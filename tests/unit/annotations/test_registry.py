@@ -75,7 +75,7 @@ def test_a_guard_that_cannot_be_honoured_closes(name: str) -> None:
 
 
 def test_what_is_not_honoured_yet_is_told_once() -> None:
-    result = parsed(nginx(enable_rewrite_log="true", enable_cors="false"))
+    result = parsed(nginx(modsecurity_transaction_id="x", enable_cors="false"))
     assert not result.is_closed
     assert [one.code for one in result.problems] == ["AnnotationNotHonoured"]
 
@@ -111,3 +111,11 @@ def test_annotations_above_the_accepted_risk_close(word: str, level: Risk) -> No
     result = parsed(nginx(rewrite_target="/"), defaults)
     assert result.is_closed == (level is Risk.LOW)
     assert [one.code for one in result.problems] == ["AnnotationTooRisky"] * result.is_closed
+
+
+def test_an_annotation_that_holds_a_forbidden_word_closes_its_ingress() -> None:
+    defaults = parse_defaults({"annotation-value-word-blocklist": "load_module,lua_package"}, object=CONFIGMAP)
+    found = parsed(nginx(configuration_snippet="load_module x;"), defaults)
+    assert found.is_closed
+    assert [problem.code for problem in found.problems] == ["AnnotationForbidden"]
+    assert not parsed(nginx(rewrite_target="/load"), defaults).is_closed

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import matches, networks
-from remora.annotations.declare import global_setting, idle_setting, planned_setting
+from remora.annotations.declare import global_setting, idle_setting
 from remora.annotations.values import boolean
 
 _OFF = ("0", "f", "false", "off")
@@ -43,9 +43,6 @@ class Access:
         accepts=("~*spam[.]example",),
         refuses=("a\x7fb", "~*"),
         haproxy=("http-request deny",),
-    )
-    word_blocklist: str = planned_setting(
-        "annotation-value-word-blocklist", "Words that no annotation may hold; what an annotation says is data here."
     )
     cross_namespace: bool = global_setting(
         "allow-cross-namespace-resources",

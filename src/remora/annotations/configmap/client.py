@@ -110,8 +110,8 @@ class ClientConnections:
         "enable-underscores-in-headers",
         boolean,
         default=False,
-        doc="`true` keeps request headers with `_` in their names. Applications may take them for those with a `-`, so otherwise "
-        "nobody gets them.",
+        doc="`true` keeps request headers with `_` in their names. Applications may take them for those with a `-`, so "
+        "otherwise nobody gets them.",
         accepts=("true",),
         refuses=("on",),
         haproxy=("http-request del-header",),
