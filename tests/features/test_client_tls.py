@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from remora.apply.executor import Executor
 from remora.core.names import Hostname
+from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, Configurator
 from remora.model import Certificate, ClientCheck, ClientTls, FileKind, HostTls, Model, UpstreamFile
@@ -25,7 +26,7 @@ from remora.plan.outcome import OutcomeKind
 from tests.support.certificates import self_signed
 from tests.support.http2 import Http2Client
 from tests.support.models import backend, endpoint, host, model, route
-from tests.support.proxy import Client, Pods, running_executor
+from tests.support.proxy import Client, Pods
 
 NOW = datetime.datetime.now(datetime.UTC)
 PEM = serialization.Encoding.PEM
@@ -38,6 +39,8 @@ class Issuer:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = UpstreamFile(FileKind.AUTHORITY, self._sign(self._name, self._key, days=2, is_ca=True).public_bytes(PEM))
+
+        self.below: tuple[bytes, ...] = ()
 
     def issue(self, name: str, *, days: int = 1) -> bytes:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -53,6 +56,12 @@ class Issuer:
             gone = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(NOW - datetime.timedelta(hours=1))
             builder = builder.add_revoked_certificate(gone.build())
         return UpstreamFile(FileKind.REVOCATIONS, builder.sign(self._key, hashes.SHA256()).public_bytes(PEM))
+
+    def authority(self, name: str) -> "Issuer":
+        """One whose own certificate this one signed."""
+        other = Issuer(name)
+        other.below = (self._sign(other._name, other._key, days=2, is_ca=True).public_bytes(PEM), *self.below)
+        return other
 
     def _sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int, is_ca: bool = False) -> x509.Certificate:
         builder = x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
@@ -322,11 +331,12 @@ async def test_a_controller_that_finds_haproxy_running_changes_nothing_of_it(
 ) -> None:
     clients = msgspec.structs.replace(DEMANDED, revoked=REVOKED.name, subject="CN=go d|CN=good")
     configuration = await applied(executor, proxy_settings, wanted(await pods.start("a"), clients, files=(REVOKED,)))
-    async with running_executor(proxy_settings) as second:
-        outcome = await second.apply(configuration)
-        assert outcome.kind is OutcomeKind.UNCHANGED
-        assert (await visitor.ask(GUARDED, GOOD))[0] == 200
-        assert (await visitor.ask(GUARDED, GONE))[0] == 400
+    second = Executor(proxy_settings)
+    await second.start()
+    outcome = await second.apply(configuration)
+    assert outcome.kind is OutcomeKind.UNCHANGED
+    assert (await visitor.ask(GUARDED, GOOD))[0] == 200
+    assert (await visitor.ask(GUARDED, GONE))[0] == 400
 
 
 async def test_http2_connections_are_judged_request_by_request(
@@ -344,3 +354,47 @@ async def test_http2_connections_are_judged_request_by_request(
             await browser.send(b"", last=True)
             await browser.read_until()
             assert browser.headers[":status"] == status
+
+
+async def test_where_underscores_stay_they_imitate_no_dash(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    options = ProxyOptions(enable_underscores_in_headers=True)
+    made = msgspec.structs.replace(wanted(await pods.start("a"), None), options=options)
+    await applied(executor, proxy_settings, made)
+    sent = {"ssl_client_verify": "x", "SSL-Client_Verify": "x", "ssl_client-verify": "x", "ssl-client-verify": "x", "a_b": "x"}
+    told = json.loads((await client.get(PLAIN, headers=sent))[2])["headers"]
+    assert [name for name in told if name.startswith("ssl") or "_" in name] == ["a_b"]
+
+
+MIDDLE = OURS.authority("middle")
+LOWEST = MIDDLE.authority("lowest")
+
+
+@pytest.mark.parametrize(
+    ("depth", "chain", "status"),
+    [
+        (1, (MIDDLE.issue("a"), *MIDDLE.below), 200),
+        (1, (MIDDLE.issue("b"), *MIDDLE.below, OURS.file.pem), 200),
+        (1, (LOWEST.issue("c"), *LOWEST.below), 400),
+        (2, (LOWEST.issue("d"), *LOWEST.below), 200),
+        (3, (LOWEST.issue("e"),), 400),
+    ],
+)
+async def test_a_chain_is_as_long_as_the_host_wants(
+    depth: int,
+    chain: tuple[bytes, ...],
+    status: int,
+    executor: Executor,
+    proxy_settings: ProxySettings,
+    pods: Pods,
+    visitor: Visitor,
+) -> None:
+    clients = msgspec.structs.replace(DEMANDED, depth=depth)
+    await applied(executor, proxy_settings, wanted(await pods.start("a"), clients))
+    context = visitor.context(b"".join(chain))
+    got, _, session, _ = await visitor.ask(GUARDED, context=context)
+    assert got == status
+    again, _, _, is_resumed = await visitor.ask(GUARDED, context=context, session=session)
+    assert is_resumed
+    assert (again == 200) is (status == 200)

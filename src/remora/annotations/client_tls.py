@@ -75,12 +75,12 @@ class ClientTls:
         default=1,
         guards=True,
         scope=Scope.HOST,
-        support=Support.WITHOUT_EFFECT,
-        differs="HAProxy takes chains of any length up to the authority; an authority that must not have others below it says "
-        "so in its certificate (`pathlen`).",
+        support=Support.PARTIAL,
+        differs="Counts the authorities that the client sends; those that stand in `ca.crt` are trusted as they are.",
         doc="How long the chain may be.",
         accepts=("1", "3"),
         refuses=("0", "two"),
+        haproxy=("http-request deny",),
     )
     error_page: str = annotation(
         "auth-tls-error-page",

@@ -289,7 +289,8 @@ def _has_policy(route: Route) -> bool:
 def _is_guarded(route: Route) -> bool:
     """Whether something keeps requests out or holds them back."""
     is_mirrored = isinstance(route.action, ForwardTo) and route.action.mirror is not None
-    return route.limits is not None or access.is_wanted(route) or client_tls.is_wanted(route) or external_auth.is_wanted(route) or is_mirrored
+    asks = access.is_wanted(route) or client_tls.is_wanted(route) or external_auth.is_wanted(route)
+    return route.limits is not None or asks or is_mirrored
 
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:

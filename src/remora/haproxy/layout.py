@@ -35,6 +35,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/pod_answers.lua"
 
     @property
+    def client_chain_script(self) -> str:
+        return f"{self.directory}/client_chain.lua"
+
+    @property
     def mirror_script(self) -> str:
         return f"{self.directory}/mirror.lua"
 

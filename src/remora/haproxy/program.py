@@ -48,6 +48,7 @@ from remora.haproxy.features import (
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import (
+    client_chain_script,
     error_pages_script,
     external_auth_script,
     former_sessions_script,
@@ -94,6 +95,7 @@ def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[s
     body = render_sections(_sections(settings, header_names))
     process = render_sections([_global_section(settings, digest="")])
     scripts = (
+        client_chain_script,
         error_pages_script,
         external_auth_script,
         former_sessions_script,
@@ -175,6 +177,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("lua-load", layout.subset_script),
         rule("lua-load-per-thread", layout.too_large_script),
         rule("lua-load-per-thread", layout.snippets_script),
+        rule("lua-load-per-thread", layout.client_chain_script),
         rule("lua-load", layout.mirror_script),
         rule("lua-load-per-thread", layout.pod_answers_script),
         rule("lua-load-per-thread", layout.rewrite_script),  # it keeps nothing that threads share, so none waits for another
@@ -243,6 +246,8 @@ def _frontend_section(listener: Listener, layout: Layout) -> Section:
 def _refuse(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
     # A slash in Host would move the border between host and path in the look-up key, and with it past a route's guards.
     yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
+    # HTTP/1.0 has no chunks (RFC 9112 section 6.1): a pod that goes by that takes the body for further requests.
+    yield rule("http-request deny deny_status 400", when="{ req.ver 1.0 } { req.hdr(transfer-encoding) -m found }")
 
 
 def _find_client(listener: Listener, _layout: Layout) -> Iterator[Directive]:

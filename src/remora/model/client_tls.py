@@ -34,11 +34,14 @@ class ClientTls(msgspec.Struct, frozen=True, gc=False):
     subject: str = ""
     error_page: str = ""
     passes_certificate: bool = False
+    depth: int = 1
+    """How many authorities a client may send that stand between its certificate and a trusted one."""
 
     @property
     def trust(self) -> str:
         """A name for what certificates are judged by: hosts with the same one take the same certificates."""
-        return hashlib.sha256(f"{self.authority} {self.revoked}".encode()).hexdigest()[:16] if self.authority else ""
+        text = f"{self.authority} {self.revoked} {self.depth}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16] if self.authority else ""
 
 
 class HostTls(msgspec.Struct, frozen=True, gc=False):

@@ -27,7 +27,8 @@ class FileKind(Enum):
 
 
 class UpstreamFile(msgspec.Struct, frozen=True, gc=False):
-    """Something in PEM that connections to endpoints need, or connections of clients that show a certificate. The name tells the content: another content has another name."""
+    """Something in PEM that connections to endpoints need, or those of clients that show a certificate. The name
+    tells the content: another content has another name."""
 
     kind: FileKind
     pem: bytes

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from remora.core.options import changed_keys
-from remora.haproxy.command import Command
 from remora.haproxy.certificates import crt_list_line
+from remora.haproxy.command import Command
 from remora.haproxy.configuration import Configuration, ServerName
 from remora.haproxy.layout import Layout
 from remora.haproxy.pool import Slot

@@ -11,6 +11,7 @@ from remora.haproxy.features.upstream import files_section
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import (
+    client_chain_script,
     error_pages_script,
     external_auth_script,
     former_sessions_script,
@@ -28,6 +29,8 @@ from remora.haproxy.pool import BackendClass, Slot, dedicated_slot
 from remora.plan.entries import all_entries
 from remora.plan.running import Running
 from remora.plan.servers import server_entries
+
+NO_NAME = "none.invalid"
 
 
 def render_files(wanted: Configuration, running: Running, layout: Layout) -> dict[str, bytes]:
@@ -47,6 +50,7 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.too_large_script: too_large_script(),
         layout.rewrite_script: rewrite_script(),
         layout.pod_answers_script: pod_answers_script(),
+        layout.client_chain_script: client_chain_script(),
         layout.mirror_script: mirror_script(),
         layout.passwords_script: passwords_script(),
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(wanted, layout)),
@@ -77,7 +81,8 @@ def _entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
 
 def _crt_list(wanted: Configuration, layout: Layout) -> Iterator[str]:
     """The first line is served to clients that name no host, or one that has no certificate."""
-    yield layout.certificate("default")
+    # A name that nobody has, or the names in the certificate would go before lines for single hosts.
+    yield f"{layout.certificate('default')} {NO_NAME}"
     for certificate in wanted.certificates.values():
         if certificate.hosts:
             yield crt_list_line(certificate, layout)

@@ -143,6 +143,7 @@ def _find_clients(view: View, owner: Prepared) -> tuple[model.ClientTls, str]:
             subject=group.match_cn,
             error_page=group.error_page,
             passes_certificate=group.pass_certificate,
+            depth=group.verify_depth if asks else 1,
         ),
         "",
     )

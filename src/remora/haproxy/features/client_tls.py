@@ -56,15 +56,16 @@ def connection_rules(layout: Layout) -> Iterator[Directive]:
 
 def cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of all requests: nobody says of himself who he is. An application may read an underscore as a dash."""
-    yield rule("http-request del-header ssl-client- -m beg")
-    if options.enable_underscores_in_headers:
-        yield rule("http-request del-header ssl_client_ -m beg")
+    if options.enable_underscores_in_headers:  # and half of them may be
+        yield rule("http-request del-header", "^ssl[-_]client[-_]", "-m", "reg")
+    else:
+        yield rule("http-request del-header ssl-client- -m beg")
 
 
 def request_rules(layout: Layout) -> Iterator[Directive]:
     """The first rules of guarded classes."""
     yield rule(f"http-request set-var({_ENTRY})", f"var(txn.route),map_str({layout.map(Map.CLIENT_TLS)})")
-    for number, name in enumerate(("check", "marks", "authority", "page"), start=1):
+    for number, name in enumerate(("check", "marks", "authority", "depth", "page"), start=1):
         yield rule(f"http-request set-var(txn.client_{name})", f"var({_ENTRY}),field({number},|)", when=_HAS_ENTRY)
     yield rule("http-request deny deny_status 403", when=_checks(ClientCheck.REFUSED))
     yield from _connection_rules()
@@ -95,9 +96,13 @@ def _verdict_rules() -> Iterator[Directive]:
     yield rule("http-request set-var-fmt(txn.client_verify)", "FAILED:%[ssl_c_verify,x509_v_err_str]", when=_SHOWN)
     is_new, is_resumed = "!{ ssl_fc_is_resumed }", "{ ssl_fc_is_resumed }"
     is_known = f"{{ var(txn.client_key),in_table({TABLE}) }}"
-    yield rule(f"{verify} str(SUCCESS)", when=f"{_SHOWN} {_IS_FLAWLESS} {is_new}")
+    # A resumed session has no chain any more; its certificate was judged with it.
+    is_short = "{ ssl_c_chain_der,hex,lua.intermediates,sub(txn.client_depth) le 0 }"
+    has_chain = "{ ssl_c_chain_der -m found }"
+    yield rule(f"{verify} str(SUCCESS)", when=f"{_SHOWN} {_IS_FLAWLESS} {is_new} !{has_chain}")
+    yield rule(f"{verify} str(SUCCESS)", when=f"{_SHOWN} {_IS_FLAWLESS} {is_new} {is_short}")
     yield rule(f"{verify} str(SUCCESS)", when=f"{_SHOWN} {_IS_FLAWLESS} {is_resumed} {is_known}")
-    yield rule("http-request deny deny_status 421", when=f"{_SHOWN} {_IS_FLAWLESS} !{_TRUSTED}")
+    yield rule("http-request deny deny_status 421", when=f"{_SHOWN} {_IS_FLAWLESS} {is_resumed} !{_TRUSTED}")
     yield rule(f"http-request track-sc{_COUNTER} var(txn.client_key)", "table", TABLE, when=_TRUSTED)
 
 
@@ -140,9 +145,10 @@ def is_wanted(route: Route) -> bool:
 
 
 def client_entry(wanted: ClientTls) -> str:
-    """The value of the map `client-tls`: what is asked, marks, the authority, and where the others are sent; by `|`."""
+    """The value of the map `client-tls`, by `|`: what is asked, marks, the authority, how long a chain may be, and where
+    those are sent who do not get in."""
     marks = _HAS_SUBJECT * bool(wanted.subject) + _PASSES * wanted.passes_certificate
-    return f"{_LETTERS[wanted.check]}|{marks or '-'}|{wanted.trust}|{wanted.error_page}"
+    return f"{_LETTERS[wanted.check]}|{marks or '-'}|{wanted.trust}|{wanted.depth}|{wanted.error_page}"
 
 
 def subject_keys(route: Route) -> Iterator[str]:

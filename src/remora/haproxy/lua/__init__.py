@@ -68,3 +68,9 @@ def pod_answers_script() -> str:
 def mirror_script() -> str:
     """The script that sends copies of requests."""
     return resources.files(__name__).joinpath("mirror.lua").read_text()
+
+
+@cache
+def client_chain_script() -> str:
+    """What counts the authorities in a chain that a client sent."""
+    return resources.files(__name__).joinpath("client_chain.lua").read_text()
