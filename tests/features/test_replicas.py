@@ -82,3 +82,27 @@ async def test_a_controller_that_takes_no_part_serves_but_writes_no_status(bench
         assert await controller.kill(signal.SIGTERM) == 0
     assert not bench.api.patches
     assert not bench.api.objects["leases"]
+
+
+async def test_the_pod_of_a_controller_tells_of_reloads_and_metrics_of_how_long_changes_wait(bench: Bench) -> None:
+    bench.api.put("pods", {"metadata": {"name": "controller-1", "namespace": "ingress-remora", "uid": "u-1"}})
+    await bench.set_pods("a")
+    bench.api.put("ingresses", ingress("web", "web.test"))
+    async with bench.controller() as controller:
+        await answers(controller, "web.test")
+        assert "remora_change_seconds_count 0.0" in (await controller.health("/metrics"))[1]
+
+        async def has_told() -> bool:
+            events = bench.api.objects["events"].values()
+            told = [one for one in events if one["reason"] == "RELOAD" and one["involvedObject"].get("uid") == "u-1"]
+            return [one["involvedObject"]["kind"] for one in told] == ["Pod"] and "started" in told[0]["message"]
+
+        await eventually(has_told)
+        bench.api.put("ingresses", ingress("more", "more.test"))
+        await answers(controller, "more.test")
+
+        async def is_measured() -> bool:
+            _, metrics = await controller.health("/metrics")
+            return "remora_change_seconds_count 0.0" not in metrics and "remora_change_seconds_count" in metrics
+
+        await eventually(is_measured)

@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from remora.controller.cache import Cache
+from remora.controller.inbox import Inbox
 from remora.controller.options import OptionsInUse
 from remora.controller.refused import refused_problems
 from remora.core.names import NamespacedName, ObjectRef
@@ -25,15 +26,12 @@ from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
 from remora.haproxy.configuration import Configuration, Configurator
 from remora.kube.objects import DnsAnswer
-from remora.kube.reflector import Relisted, Told
 from remora.model import Model
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.translate import Translation, Translator
 from remora.watch.debounce import Burst, Debounce, due_time, grown
 from remora.watch.snapshot import Change
 
-INBOX = 1000
-"""Things told that wait at most; a reflector that is faster waits itself."""
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 10.0
 PATIENCE_FOR_NAMES = 2.0
@@ -49,12 +47,17 @@ class DataPlane(Protocol):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What was wanted, and what came of it. `published` are the Ingresses that are served."""
+    """What was wanted, and what came of it. `published` are the Ingresses that are served.
+
+    `change_seconds` is how long the first of the changes that HAProxy runs now has waited since it was told; None where
+    none did, and for what was there when the controller started.
+    """
 
     model: Model
     problems: tuple[Problem, ...]
     published: tuple[ObjectRef, ...]
     outcome: Outcome
+    change_seconds: float | None = None
 
 
 class ControlLoop:
@@ -74,7 +77,7 @@ class ControlLoop:
         rule: Debounce | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.inbox: asyncio.Queue[Relisted | Told] = asyncio.Queue(INBOX)
+        self.inbox = Inbox(clock)
         self._cache = cache
         self._translator = translator
         self._configurator = configurator
@@ -89,6 +92,7 @@ class ControlLoop:
         self._rule = rule or Debounce()
         self._clock = clock
         self._waiting: dict[Change, None] = {}
+        self._changed_at: float | None = None
         self._burst: Burst | None = None
         self._is_anew = True
         self._retry_at: float | None = None
@@ -112,14 +116,16 @@ class ControlLoop:
         """Waits for what is told or until something is due, and takes all that there is."""
         try:
             async with asyncio.timeout(self._patience()):
-                told = await self.inbox.get()
+                came, told = await self.inbox.get()
         except TimeoutError:
             return
         has_news = self._cache.take(told)
         while not self.inbox.empty():
-            has_news |= self._cache.take(self.inbox.get_nowait())
+            has_news |= self._cache.take(self.inbox.get_nowait()[1])
         changes = self._cache.take_changes()
         self._waiting.update(dict.fromkeys(changes))
+        if changes and self._changed_at is None:
+            self._changed_at = came
         now = self._clock()
         self._burst = grown(self._burst, changes, now)
         if has_news and self._burst is None:
@@ -156,7 +162,7 @@ class ControlLoop:
         if self._waits_for_names(translation):
             self._retry_at = self._names_until
             return
-        self._has_applied = True
+        is_first, self._has_applied = not self._has_applied, True
         model, outcome = await self._carry_out(translation.model)
         self._log(outcome)
         if outcome.kind is OutcomeKind.FAILED:
@@ -164,7 +170,7 @@ class ControlLoop:
         else:
             self._failures = 0
             self._published = translation.published
-        self._tell(self._applied(translation, model, outcome))
+        self._tell(self._applied(translation, model, outcome, self._waited(outcome, is_first=is_first)))
 
     async def _carry_out(self, model: Model) -> tuple[Model, Outcome]:
         """Applies a model; settings of the ConfigMap that HAProxy does not take are left as they were."""
@@ -197,10 +203,18 @@ class ControlLoop:
         is_open = any(find(DnsAnswer, NamespacedName("", name)) is None for name in translation.lookups)
         return is_open and now < self._names_until
 
-    def _applied(self, translation: Translation, model: Model, outcome: Outcome) -> Applied:
+    def _waited(self, outcome: Outcome, *, is_first: bool) -> float | None:
+        if outcome.kind is OutcomeKind.FAILED:
+            return None
+        since, self._changed_at = self._changed_at, None
+        if since is None or is_first or outcome.kind is OutcomeKind.UNCHANGED:
+            return None
+        return self._clock() - since
+
+    def _applied(self, translation: Translation, model: Model, outcome: Outcome, waited: float | None) -> Applied:
         refused = (*refused_problems(model, outcome.refused), *self._options.problems(self._configmap))
         problems = (*translation.problems, *self._cache.problems, *refused)
-        return Applied(model, problems, self._published, outcome)
+        return Applied(model, problems, self._published, outcome, waited)
 
     def _put_off(self) -> None:
         self._failures += 1

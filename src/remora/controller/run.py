@@ -226,6 +226,7 @@ class Controller:
 
     def _tell(self, applied: Applied, reporter: Reporter) -> None:
         self._metrics.tell_outcome(applied.outcome)
+        self._metrics.tell_change(applied.change_seconds)
         self._metrics.tell_translation(applied.model, applied.problems)
         self._requests.tell(applied.model)
         self._sessions.tell(applied.model)

@@ -123,6 +123,12 @@ class Metrics(Collector):
             registry=self.registry,
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
         )
+        self._change_seconds = Histogram(
+            "remora_change_seconds",
+            "Time from a change in the API, as it was told, until HAProxy ran it; of several at once, the longest.",
+            registry=self.registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+        )
         self._failures = PrometheusCounter(
             "remora_loop_failures", "Errors in the controller's own loop, each of which it survived.", registry=self.registry
         )
@@ -156,6 +162,11 @@ class Metrics(Collector):
         if outcome.kind in (OutcomeKind.RELOAD, OutcomeKind.START):
             for reason in {reason_label(reason) for reason in outcome.reasons}:
                 self._reloads.labels(reason).inc()
+
+    def tell_change(self, seconds: float | None) -> None:
+        """Takes how long a change waited until HAProxy ran it, if one did."""
+        if seconds is not None:
+            self._change_seconds.observe(seconds)
 
     def tell_translation(self, model: Model, problems: Iterable[Problem]) -> None:
         """Takes what there is now."""

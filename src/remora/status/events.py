@@ -82,7 +82,7 @@ def note_of(problem: Problem) -> Note:
 
 
 class Saying(msgspec.Struct, frozen=True):
-    """A Note whose turn it is: `times` says how often its cause came since it was said last, `is_again` that it was said before."""
+    """A Note whose turn it is: how often its cause came since it was said last, and whether it was said before."""
 
     note: Note
     times: int = 1

@@ -206,3 +206,23 @@ async def test_it_does_not_wait_for_ever() -> None:
         await bench.loop.inbox.put(_dns_answer("10.0.0.1"))
         await bench.until(lambda: len(bench.applied) == 2)
         assert len(bench.applied[1].model.backends[0].endpoints) == 1
+
+
+async def test_a_change_tells_how_long_it_waited_also_through_failures_and_a_busy_loop() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _slice("10.0.0.1"), _ingress("a", "a.test"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        assert bench.applied[0].change_seconds is None, "it was there when the controller started"
+        bench.proxy.failures = 1
+        await bench.change(_slice("10.0.0.2"))
+        await bench.until(lambda: len(bench.applied) == 3)
+        assert bench.applied[1].change_seconds is None
+        # The second attempt comes a second after the first.
+        waited = bench.applied[2].change_seconds
+        assert waited is not None
+        assert waited > 0.9
+        await bench.change(_slice("10.0.0.3"))
+        await bench.until(lambda: len(bench.applied) == 4)
+        later = bench.applied[3].change_seconds
+        assert later is not None
+        assert 0 < later < waited
