@@ -398,3 +398,33 @@ async def test_a_chain_is_as_long_as_the_host_wants(
     again, _, _, is_resumed = await visitor.ask(GUARDED, context=context, session=session)
     assert is_resumed
     assert (again == 200) is (status == 200)
+
+
+async def test_ciphers_of_a_host_are_its_own(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, visitor: Visitor
+) -> None:
+    made = wanted(await pods.start("a"), None)
+    configurator = Configurator(proxy_settings)
+    await executor.apply(configurator.configure(made))
+    said = HostTls(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384:!aNULL")
+    own = Certificate("default/own+x", (Hostname(GUARDED),), SERVED[GUARDED], said)
+    others = tuple(one for one in made.certificates if one.hosts != own.hosts)
+    outcome = await executor.apply(configurator.configure(msgspec.structs.replace(made, certificates=(*others, own))))
+    assert outcome.kind is OutcomeKind.RUNTIME
+    context = visitor.context(None, ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert (await visitor.ask(PLAIN, context=context))[0] == 200
+    with pytest.raises(ssl.SSLError):
+        await visitor.ask(GUARDED, context=context)
+    context.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
+    assert (await visitor.ask(GUARDED, context=context))[0] == 200
+
+
+async def test_a_default_certificate_with_the_name_of_a_host_does_not_answer_for_it(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, visitor: Visitor
+) -> None:
+    made = wanted(await pods.start("a"), DEMANDED)
+    default = Certificate("default", (), SERVED[GUARDED])
+    await applied(executor, proxy_settings, msgspec.structs.replace(made, certificates=(default, *made.certificates)))
+    assert (await visitor.ask(GUARDED, GOOD))[0] == 200
+    assert (await visitor.ask(GUARDED, None))[0] == 400
