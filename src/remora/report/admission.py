@@ -13,6 +13,7 @@ import msgspec
 
 from remora.annotations.configmap.access import Access
 from remora.annotations.registry import Defaults, parse_all, parse_defaults
+from remora.annotations.registry import is_ours as is_known_prefix
 from remora.annotations.values import shown
 from remora.core.names import NamespacedName
 from remora.core.settings import RoutingSettings
@@ -28,6 +29,8 @@ from remora.watch.snapshot import Index, IndexKey, Snapshot, normal_host
 
 LARGEST = 9 << 20
 """Bytes of a review, of which ingress-nginx takes as many."""
+MOST_ANNOTATIONS = 1000
+"""Under prefixes of ours, of which each costs time; there are not two hundred that mean anything."""
 LONGEST_MESSAGE = 4096
 LONGEST_WARNING = 256
 """Characters; the API server cuts longer ones and leaves out what is more than 4096 altogether."""
@@ -47,10 +50,8 @@ DROPPED = frozenset(
 _UNSERVED = ("BackendUnknown", "HostInvalid", "PathInvalid", "PatternInvalid")
 """Codes of Problems with the specification of an Ingress alone."""
 
-_INJECTION = re.compile(
-    r"\b(?:alias|root)\s[^;]{0,4096};|_by_lua|/etc/(?:passwd|shadow|group|nginx|ingress-controller)|/var/run/secrets",
-    re.IGNORECASE,
-)
+_INJECTION = re.compile(r"_by_lua|/etc/(?:passwd|shadow|group|nginx|ingress-controller)|/var/run/secrets", re.IGNORECASE)
+_DIRECTIVE = re.compile(r"\b(?:alias|root)\s", re.IGNORECASE)
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._/-]*)?")
 _UID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _OFF = ("false", "0", "f")
@@ -128,6 +129,8 @@ def judge(ingress: Ingress, snapshot: Snapshot, settings: AdmissionSettings) -> 
     view = View(snapshot, routing, outcome_of=_nothing)
     if not is_ours(view, ingress):
         return Ruling()
+    if _count_annotations(ingress, routing.annotations_prefixes) > MOST_ANNOTATIONS:
+        return Ruling((f"metadata.annotations: there are more than {MOST_ANNOTATIONS} of them",))
     config_map = snapshot.find(ConfigMap, routing.configmap) if routing.configmap else None
     defaults = parse_defaults(config_map.data or {}, object=config_map.ref) if config_map else Defaults()
     findings = _findings(ingress, config_map, routing)
@@ -147,6 +150,10 @@ def judge(ingress: Ingress, snapshot: Snapshot, settings: AdmissionSettings) -> 
 
 def _nothing(_unit: Any) -> None:
     return None
+
+
+def _count_annotations(ingress: Ingress, prefixes: tuple[str, ...]) -> int:
+    return sum(1 for key in ingress.metadata.annotations if is_known_prefix(key.partition("/")[0], prefixes))
 
 
 def _findings(ingress: Ingress, config_map: ConfigMap | None, routing: RoutingSettings) -> list[Finding]:
@@ -195,8 +202,8 @@ def _spec_refusals(ingress: Ingress, settings: AdmissionSettings, defaults: Defa
         yield "spec.defaultBackend: the controller runs with --disable-catch-all"
     if settings.deep_inspect:
         for field, text in _texts(ingress):
-            if found := _INJECTION.search(text):
-                yield f"{field}: {shown(found[0][:100])} looks like an attempt to inject configuration"
+            if found := _find_injection(text):
+                yield f"{field}: {shown(found)} looks like an attempt to inject configuration"
     if defaults.of(Access).strict_path_type.strip().lower() in _OFF:
         return
     for field, path, path_type in _paths(ingress):
@@ -205,6 +212,14 @@ def _spec_refusals(ingress: Ingress, settings: AdmissionSettings, defaults: Defa
                 f"{field}: {shown(path)} has characters that a path of type {path_type} cannot have; use the type "
                 "ImplementationSpecific if it is meant as a regular expression"
             )
+
+
+def _find_injection(text: str) -> str:
+    """What in a text looks like nginx configuration. It takes time in proportion to the text, however that is made."""
+    if found := _INJECTION.search(text):
+        return found[0]
+    directive = _DIRECTIVE.search(text)
+    return directive[0] + "…;" if directive and ";" in text[directive.end() :] else ""
 
 
 def _paths(ingress: Ingress) -> Iterator[tuple[str, str, str]]:

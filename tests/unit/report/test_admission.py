@@ -1,6 +1,7 @@
 """What the admission webhook answers."""
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -212,3 +213,17 @@ def test_an_object_that_is_no_ingress_is_refused(one: Any) -> None:
     response = answered(review(one))
     assert response["allowed"] is False
     assert "cannot be read" in response["status"]["message"]
+
+
+def test_time_grows_with_the_size_of_a_text_and_no_faster() -> None:
+    text = "alias " * 1_000_000
+    begun = time.process_time()
+    ruled(obj(path=f"/{text}", path_type="ImplementationSpecific"))
+    # What looks at every word's rest again takes minutes.
+    assert time.process_time() - begun < 20
+
+
+def test_more_annotations_than_there_can_be_are_refused_unread() -> None:
+    (refusal,) = ruled(obj(annotations={f"unknown-{number}": "x" for number in range(1001)})).refusals
+    assert "1000" in refusal
+    assert ruled(obj(annotations={f"other.io/{number}": "x" for number in range(2000)})).refusals == ()
