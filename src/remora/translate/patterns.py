@@ -63,7 +63,7 @@ def _in_python(found: re.Match[str]) -> str:
         case "named":
             return "(?P<"
         case "option":
-            return r"\b"  # like an option, it cannot be repeated
+            return r"\B"  # like an option, it cannot be repeated; a class that holds one is refused
         case _ if found["escaped"] == "R":
             return r"(?:\s|\B)"  # like it, of no single length, and nothing that a class can hold
         case _:
