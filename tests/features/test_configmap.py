@@ -416,7 +416,7 @@ async def test_haproxy_takes_the_program_of_any_configmap(proxy_settings: ProxyS
     draw = random.Random(7)
     seen = set()
     for _ in range(40):
-        data = {key: text + draw.choice(("", "", *ODD)) for key, text in draw.sample(EXAMPLES, 25)}
+        data = {key: text + draw.choice(("", "", *ODD)) for key, text in draw.sample(EXAMPLES, 40)}
         data |= {key: draw.choice(ODD) for key, _ in draw.sample(EXAMPLES, 8)}
         # Whether these are to be had only the machine can tell.
         for key in ("ssl-ciphers", "ssl-ecdh-curve", "bind-address", "max-worker-connections"):

@@ -127,6 +127,7 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     ssl_session_tickets: bool = False
     ssl_reject_handshake: bool = False
     disable_access_log: bool = True
+    disable_http_access_log: bool = False
     enable_access_log_for_default_backend: bool = False
     skip_access_log_urls: tuple[str, ...] = ()
     log_format_upstream: HeaderValue = log_pieces(LOG_FORMAT)
@@ -158,6 +159,10 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     def scheme_is_told(self) -> bool:
         """Whether a request's scheme is other than that of the connection that it came by."""
         return self.use_forwarded_headers or self.use_proxy_protocol
+
+    @property
+    def has_access_log(self) -> bool:
+        return not self.disable_access_log and not self.disable_http_access_log
 
     @property
     def compresses(self) -> bool:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from remora.core.options import ProxyOptions
 from remora.haproxy.features import request_log
@@ -73,8 +74,14 @@ def _is_tls(line: RequestLine) -> bool:
     return line.text("frontend").startswith("https")
 
 
-def _iso8601() -> str:
-    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+@lru_cache(maxsize=2)
+def _local(second: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(second))
+
+
+@lru_cache(maxsize=2)
+def _iso8601(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).astimezone().isoformat(timespec="seconds")
 
 
 VALUES: Mapping[str, Value] = {
@@ -84,8 +91,8 @@ VALUES: Mapping[str, Value] = {
     "proxy_protocol_addr": _field("client"),
     "remote_port": _field("client_port"),
     "remote_user": _own(3),
-    "time_local": lambda *_: time.strftime("%d/%b/%Y:%H:%M:%S %z"),
-    "time_iso8601": lambda *_: _iso8601(),
+    "time_local": lambda *_: _local(int(time.time())),
+    "time_iso8601": lambda *_: _iso8601(int(time.time())),
     "msec": lambda *_: f"{time.time():.3f}",
     "request": _request,
     "request_method": _field("method"),

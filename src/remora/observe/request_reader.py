@@ -1,7 +1,7 @@
 """Reads what HAProxy tells of requests, in threads of its own: for histograms, the access log and spans.
 
 A thread may wait until somebody reads the controller's output, which the event loop must not. While it waits HAProxy's ring
-keeps the lines, and forgets the oldest once it is full; requests never wait.
+keeps the lines, and loses others once it is full; requests never wait.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class RequestReader:
         self._spans.tell(model.options)
         if model.options != self._options:
             self._options = model.options
-            self._access_log = None if model.options.disable_access_log else AccessLog(model.options)
+            self._access_log = AccessLog(model.options) if model.options.has_access_log else None
         wanted = self._measures or self._access_log is not None or self._spans.is_wanted
         if wanted and self._listener is None:
             self._listen()

@@ -36,7 +36,7 @@ class OptionsUnit(Unit[Options], frozen=True):
     def run(self, view: View) -> Options:
         defaults = view.ask(DefaultsUnit())
         options = proxy_options(defaults)
-        unknown = () if options.disable_access_log else unknown_variables(options)
+        unknown = unknown_variables(options) if options.has_access_log else ()
         if not view.settings.configmap:
             return Options(options)
         owner = ObjectRef("ConfigMap", view.settings.configmap)

@@ -20,6 +20,7 @@ def settings(options: ProxyOptions | None = None, *, measures: bool = False) -> 
 
 def test_nobody_pays_for_lines_that_nobody_reads() -> None:
     assert not is_wanted(settings())
+    assert not is_wanted(settings(ProxyOptions(disable_access_log=False, disable_http_access_log=True)))
     assert "log " not in render_program(settings())
     assert "\nring " not in render_program(settings())
 

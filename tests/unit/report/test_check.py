@@ -107,7 +107,7 @@ def config_map(data: str, name: str = "ingress-nginx-controller") -> str:
 
 def test_every_key_of_the_controllers_configmap_has_a_verdict() -> None:
     data = (
-        "  keep-alive: '20'\n  ssl-protocols: TLSv1.3\n  reuse-port: 'true'\n  enable-syslog: 'true'\n"
+        "  keep-alive: '20'\n  ssl-protocols: TLSv1.3\n  reuse-port: 'true'\n  enable-ocsp: 'true'\n"
         "  use-forward-headers: 'true'\n  hsts: maybe\n  syslog-port: '514'\n  http-snippet: auth_jwt on;"
     )
     findings = {one.field: one for one in checked(config_map(data)).findings}
@@ -115,7 +115,7 @@ def test_every_key_of_the_controllers_configmap_has_a_verdict() -> None:
         "keep-alive": "honoured",
         "ssl-protocols": "honoured with a difference",
         "reuse-port": "without effect",
-        "enable-syslog": "not yet",
+        "enable-ocsp": "not yet",
         "use-forward-headers": "unknown",
         "hsts": "refused",
         "syslog-port": "honoured",

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import alphabet, matches, whole
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import ValueRefused, boolean
 from remora.core.options import LOG_FORMAT, HeaderValue, log_pieces
 
-_OFF = ("0", "f", "false", "off")
 _TO_OUTPUT = "The access log goes to the controller's standard output, or to syslog."
+_NO_QUESTIONS = "Questions to authentication services are not logged."
 _NO_STREAMS = "Connections of TCP services are not logged."
 _CONTROLLER = "The controller's log goes to standard error, HAProxy writes none."
 
@@ -41,7 +41,14 @@ class Logging:
         refuses=("off",),
         haproxy=("log", "log-format"),
     )
-    disable_http: str = planned_setting("disable-http-access-log", "Switches the log of HTTP off.", usual=_OFF)
+    disable_http: bool = global_setting(
+        "disable-http-access-log",
+        boolean,
+        default=False,
+        doc="`true` switches the access log off; it goes before `disable-access-log`.",
+        accepts=("true",),
+        refuses=("on",),
+    )
     disable_stream: str = idle_setting("disable-stream-access-log", "The same for TCP.", _NO_STREAMS)
     default_backend: bool = global_setting(
         "enable-access-log-for-default-backend",
@@ -51,7 +58,7 @@ class Logging:
         accepts=("true",),
         refuses=("on",),
     )
-    auth: str = planned_setting("enable-auth-access-log", "Logs requests for authentication.", usual=_OFF)
+    auth: str = idle_setting("enable-auth-access-log", "Logs requests for authentication.", _NO_QUESTIONS)
     skipped: tuple[str, ...] = global_setting(
         "skip-access-log-urls",
         matches,
@@ -61,13 +68,13 @@ class Logging:
         refuses=("~", "/a\x01b"),
         haproxy=("acl",),
     )
-    upstream_format: HeaderValue = global_setting(
+    upstream_format: tuple[str, ...] = global_setting(
         "log-format-upstream",
         log_format,
         default=log_pieces(LOG_FORMAT),
         support=Support.PARTIAL,
-        differs="Durations have milliseconds as HAProxy counts them; `$body_bytes_sent` and `$upstream_response_length` include "
-        "the headers; of several tries only the last is listed. An unknown variable is written as `-`.",
+        differs="Durations have milliseconds as HAProxy counts them; `$body_bytes_sent` and `$upstream_response_length` "
+        "include the headers; of several tries only the last is listed. An unknown variable is written as `-`.",
         doc="The line for a request, in nginx's words.",
         accepts=("$remote_addr $status", '{"status": $status}'),
         refuses=("", "a\x01b"),

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import alphabet, whole
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import ValueRefused, boolean, choice, shown, trimmed
 
-_OFF = ("0", "f", "false", "off")
+_NO_PLACES = "Where a client is, is not known; the variables of it are empty."
 _GONE = "ingress-nginx does not read it any more."
 
 
@@ -104,8 +104,8 @@ class Tracing:
         refuses=("0", "many"),
     )
     geoip: str = idle_setting("use-geoip", "GeoIP.", _GONE)
-    geoip2: str = planned_setting("use-geoip2", "Variables about where a client is.", usual=_OFF)
-    geoip2_reload: str = planned_setting("geoip2-autoreload-in-minutes", "Reads the databases again.", usual=("0",))
+    geoip2: str = idle_setting("use-geoip2", "Variables about where a client is.", _NO_PLACES)
+    geoip2_reload: str = idle_setting("geoip2-autoreload-in-minutes", "Reads the databases again.", _NO_PLACES)
     jaeger_host: str = idle_setting("jaeger-collector-host", "Jaeger.", _GONE)
     jaeger_port: str = idle_setting("jaeger-collector-port", "Jaeger.", _GONE)
     jaeger_endpoint: str = idle_setting("jaeger-endpoint", "Jaeger.", _GONE)

@@ -1,7 +1,7 @@
 """What HAProxy tells the controller of every request, if somebody wants to know: one line, for metrics, access logs and spans.
 
-Lines go into a ring in HAProxy's memory, and from there through a Unix socket to the controller. While nobody reads, the
-ring forgets the oldest: no request ever waits for its line. How a line of the access log looks is the controller's business;
+Lines go into a ring in HAProxy's memory, and from there through a Unix socket to the controller. While nobody reads, what
+does not fit is lost: no request ever waits for its line. How a line of the access log looks is the controller's business;
 only the names of headers in it are in here.
 """
 
@@ -58,7 +58,7 @@ _ANSWERED = ("sent_http_", "upstream_http_")
 def is_wanted(settings: ProxySettings) -> bool:
     """Whether anybody reads lines."""
     options = settings.options
-    return settings.measures_requests or not options.disable_access_log or bool(options.otlp_collector_host)
+    return settings.measures_requests or options.has_access_log or bool(options.otlp_collector_host)
 
 
 def request_headers(options: ProxyOptions) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def response_headers(options: ProxyOptions) -> tuple[str, ...]:
 
 
 def _named(options: ProxyOptions, prefixes: Iterable[str]) -> tuple[str, ...]:
-    if options.disable_access_log:
+    if not options.has_access_log:
         return ()
     found: dict[str, None] = {}
     for variable in options.log_format_upstream[1::2]:
@@ -117,7 +117,7 @@ def frontend_rules(settings: ProxySettings) -> Iterator[Directive]:
     yield rule("http-request capture req.hdr(host) id 1")
     for number, name in enumerate(request_headers(options), start=len(OWN_CAPTURES)):
         yield directive("http-request", "capture", f"req.fhdr({name})", "id", number)
-    if not options.disable_access_log:
+    if options.has_access_log:
         yield rule("http-request capture http_auth_user id 3", when="{ req.hdr(authorization) -m beg -i basic }")
         for wanted in options.skip_access_log_urls:
             yield directive("acl", "unlogged", "url", *_match(wanted))
