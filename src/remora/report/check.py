@@ -31,10 +31,13 @@ from remora.report.snippet_words import directive_words
 from remora.snippets.read import Context, read_snippet
 from remora.translate import Translator
 from remora.translate.classes import CLASS_ANNOTATION
-from remora.translate.snippets import CLOSED
+from remora.translate.references import find_missing
+from remora.translate.snippets import CLOSED, constant_variables
 from remora.watch.snapshot import Snapshot
 
 _SNIPPETS = {"configuration-snippet": Context.LOCATION, "server-snippet": Context.SERVER}
+_DIFFERENCES = ("ConnectTimeoutShared", "HttpVersionUnavailable", "LimitsWithoutPeers", "PodNameNotVerified", "RetryUnknown")
+"""Codes of what is served all the same, if not quite as it is written."""
 _NOT_RUN = ("SnippetRefused", "SnippetIgnored", "AnnotationTooRisky")
 
 _STAND_IN = "remora-check"
@@ -59,6 +62,7 @@ def check_manifests(read: Iterable[Manifest | Fault], settings: RoutingSettings)
             if isinstance(manifest.object, Ingress):
                 findings += _check(manifest, problems, snapshot=snapshot, settings=settings)
                 notes += _notes(manifest, group, settings)
+                notes += _missing_notes(manifest, problems)
     for manifest in manifests:
         if isinstance(manifest.object, ConfigMap) and is_controllers(manifest.object, settings.configmap):
             findings += check_settings(manifest, manifest.object)
@@ -149,11 +153,12 @@ def _check(
         for problem in found:
             if whole or not _is_reference(problem, ingress, snapshot):
                 is_error = problem.severity is Severity.ERROR
+                verdict = Verdict.DIFFERENT if problem.code in _DIFFERENCES else Verdict.REFUSED
                 yield Finding(
                     manifest.place_of(field),
                     ingress.ref,
                     field,
-                    Verdict.REFUSED,
+                    verdict,
                     reason=_reason((problem,)),
                     closes=is_error,
                     code=problem.code,
@@ -196,7 +201,8 @@ def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: 
     if (context := _SNIPPETS.get(row.name)) and not any(one.code in _NOT_RUN for one in problems):
         finding = msgspec.structs.replace(finding, closes=finding.closes or any(map(_closes, problems)))
         verdict = Verdict.REFUSED if finding.closes else BY_SUPPORT[row.support]
-        return _with(finding, verdict, directive_words(read_snippet(finding.value, context)) or _reason(problems))
+        reading = read_snippet(finding.value, context, constant_variables(finding.object.name))
+        return _with(finding, verdict, directive_words(reading) or _reason(problems))
     if problems:
         return _with(finding, Verdict.NOT_YET if row.support is Support.NOT_YET else Verdict.REFUSED, _reason(problems))
     if row.support is Support.NOT_YET:
@@ -218,6 +224,8 @@ def _reason(problems: Iterable[Problem]) -> str:
 
 def _is_reference(problem: Problem, ingress: Ingress, snapshot: Snapshot) -> bool:
     """Whether a Problem says only that something is not among the manifests."""
+    if find_missing(problem):
+        return True
     match problem.code:
         case "ServiceMissing":
             return True
@@ -226,6 +234,12 @@ def _is_reference(problem: Problem, ingress: Ingress, snapshot: Snapshot) -> boo
             return not any(snapshot.find(Secret, name) for name in names)
         case _:
             return False
+
+
+def _missing_notes(manifest: Manifest, problems: Problems) -> Iterator[Note]:
+    """What annotations name and what is not among the manifests."""
+    for missing in sorted({find_missing(problem) for problem in problems.get(manifest.object.key, ())} - {""}):
+        yield Note(manifest.place, manifest.object.ref, f"{missing} among the manifests; its paths need it in the cluster")
 
 
 def _notes(manifest: Manifest, group: Sequence[Manifest], settings: RoutingSettings) -> Iterator[Note]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from remora.core.names import NamespacedName
 from remora.snippets.read import Context, Finding, Kind, read_snippet
 from remora.snippets.written import COMMON_NAMES
+from remora.translate.snippets import constant_variables
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -145,5 +147,5 @@ def _table(rows: list[tuple[Seen, Finding]]) -> Iterator[str]:
 
 
 def _verdict(seen: Seen) -> Finding:
-    findings = read_snippet(seen.example, seen.context).findings
+    findings = read_snippet(seen.example, seen.context, constant_variables(NamespacedName("shop", "web"))).findings
     return next(found for found in findings if found.directive == seen.directive)

@@ -1,5 +1,6 @@
 """What an Ingress refers to and cannot have: Services, their ports, Secrets."""
 
+import re
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -63,6 +64,15 @@ def find_referenced(view: View, kind: type[K], name: str, *, parsed: Parsed, nam
         return None, f"{kind.__name__} {place} is of another namespace; allow-cross-namespace-resources would allow it"
     found = view.find(kind, place)
     return (found, "") if found else (None, f"there is no {kind.__name__} {place}")
+
+
+_MISSING = re.compile(r"there is no (?:Secret|ConfigMap|Service) \S+$")
+
+
+def find_missing(problem: Problem) -> str:
+    """What a Problem says of an object that an annotation names and that is not there; "" if it says something else."""
+    found = _MISSING.search(problem.message) if problem.field.startswith("metadata.annotations") else None
+    return found[0] if found else ""
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):

@@ -46,7 +46,7 @@ def find_snippets(parsed: Parsed, ref: ObjectRef, annotations: Mapping[str, str]
     for name, text, context in _texts(parsed, with_auth=policy != TRANSLATE):
         keys = [key for key in annotations if key.endswith(f"/{name}")]
         field = f"metadata.annotations[{keys[0] if keys else name}]"
-        reading = read_snippet(text, context, _constants(ref.name, None))
+        reading = read_snippet(text, context, constant_variables(ref.name))
         if policy == REFUSE or (policy == IGNORE and reading.guards):
             message = "it may keep somebody out, and snippets are not run" if policy == IGNORE else "snippets are refused"
             problems.append(Problem(ref, field, "SnippetRefused", message, CLOSED, Severity.ERROR))
@@ -155,7 +155,7 @@ def route_with_snippets(route: Route, parsed: Parsed, backend: BackendRef, *, se
         (everywhere.location, Context.LOCATION),
         (parsed.of(Snippets).configuration if is_run else "", Context.LOCATION),
     )
-    constants = _constants(route.origin, backend)
+    constants = constant_variables(route.origin, backend)
     readings = [read_snippet(text, context, constants) for text, context in texts if text]
     if not readings:
         return route
@@ -178,8 +178,8 @@ def _is_shorter(location: Location, match: PrefixPath) -> bool:
     return location.kind is LocationKind.PREFIX and len(location.path.rstrip("/")) < len(match.path)
 
 
-def _constants(ingress: NamespacedName, backend: BackendRef | None) -> tuple[tuple[str, str], ...]:
-    """Variables that are known before any request."""
+def constant_variables(ingress: NamespacedName, backend: BackendRef | None = None) -> tuple[tuple[str, str], ...]:
+    """Variables that are known before any request; of which Service depends on the path."""
     service, port = (backend.service.name, str(backend.port)) if backend else ("", "")
     return (
         ("ingress_name", ingress.name),

@@ -154,3 +154,25 @@ def test_a_cluster_is_checked_with_what_it_holds() -> None:
 
 def test_manifests_are_of_kinds_that_are_known() -> None:
     assert all(isinstance(one.object, Ingress) for one in read_manifests(manifest("{}"), "f") if isinstance(one, Manifest))
+
+
+def test_a_snippet_may_name_its_service() -> None:
+    text = "proxy_set_header l5d-dst-override $service_name.$namespace.svc.cluster.local:$service_port;"
+    (found,) = checked(manifest(f"{{{PREFIX}configuration-snippet: '{text}'}}")).findings
+    assert found.reason == "line 1, proxy_set_header: translated"
+
+
+def test_what_is_served_otherwise_than_it_is_written_is_a_difference_and_no_refusal() -> None:
+    report = checked(manifest(f"{{{PREFIX}proxy-connect-timeout: '60', {PREFIX}proxy-next-upstream: http_429}}"))
+    assert {one.verdict for one in report.findings} == {Verdict.DIFFERENT}
+    assert not report.is_refused(strict=True)
+
+
+def test_what_an_annotation_refers_to_need_not_be_in_the_file() -> None:
+    names = {"proxy-ssl-secret": "default/ca", "fastcgi-params-configmap": "params", "custom-headers": "default/headers"}
+    names |= {"auth-type": "basic", "auth-secret": "users", "auth-url": "http://auth.default.svc.cluster.local/"}
+    for name, protocol in (("web", "HTTPS"), ("php", "FCGI")):
+        wanted = ", ".join(f"{PREFIX}{key}: {value}" for key, value in (names | {"backend-protocol": protocol}).items())
+        report = checked(manifest(f"{{{wanted}}}", name=name))
+        assert not report.is_refused(strict=True), [one for one in report.findings if one.closes]
+        assert any("there is no Secret default/users" in note.message for note in report.notes)
