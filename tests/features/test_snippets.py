@@ -5,14 +5,16 @@ import json
 import re
 
 import aiohttp
+import msgspec
 import pytest
 
 from remora.apply.executor import Executor
+from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
-from remora.model import PrefixPath
+from remora.model import ConstantPath, ForwardTo, PrefixPath, RouteAction, UpstreamHost
 from remora.snippets.read import Context, read_snippet
-from tests.support.models import backend, endpoint, host, model, route
+from tests.support.models import NAME, backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods
 
 CONSTANTS = (("namespace", "shop"), ("service_name", "web"), ("service_port", "80"))
@@ -25,11 +27,18 @@ class Site:
         self._executor, self._client, self._port = executor, client, port
         self._configurator = Configurator(settings)
 
-    async def use(self, text: str) -> None:
+    async def use(
+        self,
+        text: str,
+        *,
+        action: RouteAction = ForwardTo(NAME),  # noqa: B008 - frozen
+        options: ProxyOptions = ProxyOptions(),  # noqa: B008 - frozen
+    ) -> None:
         reading = read_snippet(text, Context.LOCATION, CONSTANTS)
         assert not reading.is_refused, reading.findings
-        routes = [route(PrefixPath(""), snippet=reading.steps)]
+        routes = [route(PrefixPath(""), action, snippet=reading.steps)]
         wanted = model([host(*routes)], [backend(endpoint("a", self._port))])
+        wanted = msgspec.structs.replace(wanted, options=options)
         await self._executor.apply(self._configurator.configure(wanted))
 
     async def get(
@@ -237,9 +246,20 @@ async def test_groups_are_those_of_others(site: Site) -> None:
 
 
 async def test_a_header_that_a_pod_may_take_for_one_that_is_set_is_removed(site: Site) -> None:
-    await site.use("proxy_set_header X-Auth-User known;")
+    await site.use("proxy_set_header X-Auth-User known;", options=ProxyOptions(enable_underscores_in_headers=True))
     status, _, body = await site._client.get(
         "web.example", headers={"x_auth_user": "1", "X_Auth-User": "2", "x-auth-user": "3", "x_other": "4"}
     )
     told = {name: value for name, value in json.loads(body)["headers"].items() if name.startswith("x_") or "auth" in name}
     assert (status, told) == (200, {"x-auth-user": "known", "x_other": "4"})
+
+
+async def test_headers_for_pods_speak_of_what_the_client_sent_whatever_else_is_set(site: Site) -> None:
+    text = """proxy_set_header X-A $http_x_b; proxy_set_header X-B $http_x_a;
+    proxy_set_header X-Host "$host $http_host"; proxy_set_header X-Path "$arg_a$is_args";"""
+    rewritten = ForwardTo(NAME, upstream_host=UpstreamHost("inner.example"), rewrite=ConstantPath("/x"))
+    await site.use(text, action=rewritten)
+    _, _, told, target = await site.get("/y?a=1", X_A="1", X_B="2")
+    assert (told["host"], target) == ("inner.example", "/x?a=1")
+    assert (told["x-a"], told["x-b"]) == ("2", "1")
+    assert (told["x-host"], told["x-path"]) == ("web.example web.example", "1?")

@@ -40,6 +40,9 @@ COMMON_NAMES = (
 """Headers that most snippets are about; the program has a rule for each."""
 
 _COMMON = {name.lower(): name for name in COMMON_NAMES}
+_CHANGED = (Source.REQUEST_URI, Source.URI, Source.ARGUMENTS, Source.QUESTION_MARK, Source.ARGUMENT)
+"""What of a request other policies change for its pod, beside the Host."""
+
 _LETTERS = {
     Source.TEXT: "T",
     Source.VARIABLE: "V",
@@ -93,7 +96,7 @@ def _is_early(step: Step) -> bool:
         case AnswerHeader(value=value):
             return any(piece.source not in (Source.TEXT, Source.ANSWER_HEADER, Source.STATUS) for piece in value)
         case RequestHeader(value=value):
-            return any(piece.source in (Source.REQUEST_URI, Source.URI, Source.ARGUMENTS) for piece in value)
+            return any(piece.source in _CHANGED for piece in value)
         case _:
             return True
 

@@ -21,6 +21,8 @@ def request_rules(headers_map: str) -> Iterator[Directive]:
     prefix = "%[var(txn.upstream),field(4,|)]"
     has_prefix = "{ var(txn.upstream),field(4,|) -m len gt 0 }"
     yield rule("http-request set-header X-Forwarded-Prefix", prefix, when=has_prefix)
+    # For snippets, whose `$host` stays the client's.
+    yield rule("http-request set-var(txn.client_host) req.hdr(host)", when="{ var(txn.upstream) -m found }")
     for kind, host in hosts.items():
         yield rule("http-request set-header Host", host, when=f"{{ var(txn.upstream) -m beg {kind}| }}")
 

@@ -252,8 +252,13 @@ local function of_list(text, separator, name)
   return ""
 end
 
+-- The Host that the client sent; another policy may have set the pod's.
+local function client_host(run)
+  return run.transaction:get_var("txn.client_host") or header(run, "host")
+end
+
 local NAMED = {
-  host = function(run) return header(run, "host"):lower():gsub(":%d+$", "") end,
+  host = function(run) return client_host(run):lower():gsub(":%d+$", "") end,
   remote_addr = function(run) return tostring(run.transaction.f:src() or "") end,
   proxy_add_x_forwarded_for = function(run)
     local sent, address = header(run, "x-original-forwarded-for"), tostring(run.transaction.f:src() or "")
@@ -280,7 +285,7 @@ local SOURCES = {
     return type(value) == "table" and fill(run, value) or value or ""
   end,
   G = function(run, name) return run.groups[tonumber(name)] or "" end,
-  H = header,
+  H = function(run, name) return name == "host" and client_host(run) or header(run, name) end,
   A = function(run, name) return of_list(run.query, "&", name) end,
   C = function(run, name) return of_list(header(run, "cookie"):gsub(";%s*", ";"), ";", name) end,
   U = function(run, name) return run.transaction:get_var("txn.upstream_http_" .. name:gsub("-", "_")) or "" end,
@@ -614,9 +619,12 @@ local function change_request_headers(transaction)
   end
   local http = transaction.http
   remove_aliases(transaction, run.request_headers)
-  for _, step in ipairs(run.request_headers) do
-    local change, name, only_if_sent = step[2], step[3], step[5] == "1"
-    local text = change == "set" and fill(run, step[4]) or ""
+  local texts = {} -- all before any is set: values speak of what was sent
+  for number, step in ipairs(run.request_headers) do
+    texts[number] = step[2] == "set" and fill(run, step[4]) or ""
+  end
+  for number, step in ipairs(run.request_headers) do
+    local name, only_if_sent, text = step[3], step[5] == "1", texts[number]
     if name:sub(-1) == "*" then
       for other in pairs(http:req_get_headers()) do
         if is_named(name:lower(), other) then
