@@ -44,7 +44,8 @@ def _labels(route: Route, host: str, backends: dict[BackendName, Backend]) -> Re
         upstream = _upstream(route.action.backend)
         backend = backends.get(route.action.backend)
         service = backend.origin.name if backend else UNKNOWN
-        port = upstream.rpartition("-")[2]
+        # Names of services and of ports may both have dashes.
+        port = upstream.removeprefix(f"{backend.origin.namespace}-{service}-") if backend else UNKNOWN
     return RequestLabels(
         route.origin.namespace,
         route.origin.name,

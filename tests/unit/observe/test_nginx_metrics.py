@@ -139,3 +139,11 @@ def test_workers_of_haproxy_are_added_up() -> None:
     assert add_up(replies) == {"Uptime_sec": 65, "CurrConns": 5, "workers": 2, "oldest": 60}
     facts = process_facts(add_up(replies), now=100.0)
     assert (facts.connections, facts.processes, facts.started) == (5, 2, 40.0)
+
+
+def test_services_and_ports_with_dashes_are_told_apart() -> None:
+    name = BackendName("shop-my-cart-my-port@hash")
+    route = Route(RouteId("r1"), PrefixPath(""), ForwardTo(name), WEB)
+    backends = (Backend(name, Balancing.CONSISTENT_HASH, origin=NamespacedName("shop", "my-cart")),)
+    labels = labels_of_requests(Model((VirtualHost(Hostname("a.test"), (route,)),), backends))[RouteId("r1")]
+    assert (labels.upstream, labels.service, labels.port) == ("shop-my-cart-my-port", "my-cart", "my-port")
