@@ -136,7 +136,6 @@ def judge(ingress: Ingress, snapshot: Snapshot, settings: AdmissionSettings) -> 
     findings = _findings(ingress, config_map, routing)
     refusals = [
         *_metadata_refusals(ingress, settings, defaults),
-        *_blocked(ingress, config_map, routing.annotations_prefixes),
         *_spec_refusals(ingress, settings, defaults),
         *(f"{one.field}: {one.reason}" for one in findings if _is_fatal(one)),
     ]
@@ -184,16 +183,6 @@ def _metadata_refusals(ingress: Ingress, settings: AdmissionSettings, defaults: 
             continue
         if name.endswith("-snippet") and snippets != TRANSLATE:
             yield f"{key}: snippets are switched off"
-
-
-def _blocked(ingress: Ingress, config_map: ConfigMap | None, prefixes: tuple[str, ...]) -> Iterator[str]:
-    """Annotations with a word that the ConfigMap forbids. To translation such words are data like others."""
-    said = {key.lower(): text for key, text in ((config_map and config_map.data) or {}).items()}
-    words = [word.strip() for word in said.get("annotation-value-word-blocklist", "").split(",") if word.strip()]
-    for key, text in ingress.metadata.annotations.items():
-        found = next((word for word in words if word in text), None)
-        if found and key.partition("/")[0] in prefixes:
-            yield f"{key}: its value holds {shown(found)}, which annotation-value-word-blocklist forbids"
 
 
 def _spec_refusals(ingress: Ingress, settings: AdmissionSettings, defaults: Defaults) -> Iterator[str]:

@@ -55,5 +55,5 @@ class Access:
     strict_path_type: str = idle_setting(
         "strict-validate-path-type",
         "Refuses Exact and Prefix paths with odd characters.",
-        "No path can harm the proxy's configuration, whatever its characters.",
+        "The webhook refuses them; at run time no path can harm the proxy's configuration, whatever its characters.",
     )
