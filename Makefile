@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lint types imports unit features cluster golden docs clean
+.PHONY: help demo up test check format lint types imports unit features cluster golden docs bench clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,12 +30,12 @@ test: $(STAMP)  ## Run all tests, three files at a time: most of them wait for s
 check: lint types imports unit  ## Format, lint, types, import contracts, pure tests
 
 format: $(STAMP)  ## Write the code in its format
-	$(BIN)/ruff format src tests examples
-	$(BIN)/ruff check --fix src tests examples
+	$(BIN)/ruff format src tests examples bench
+	$(BIN)/ruff check --fix src tests examples bench
 
 lint: $(STAMP)
-	$(BIN)/ruff format --check src tests examples
-	$(BIN)/ruff check src tests examples
+	$(BIN)/ruff format --check src tests examples bench
+	$(BIN)/ruff check src tests examples bench
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -57,6 +57,10 @@ golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the di
 
 docs: $(STAMP)  ## Write the pages that are made from tables
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/architecture/test_generated_pages.py
+
+bench: $(STAMP)  ## Measure what requests cost, next to nginx (apt-get install nginx-light) and to a configuration by hand
+	$(BIN)/python bench/sticky_request.py
+	$(BIN)/python bench/policies.py
 
 clean:  ## Remove what was installed and cached
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,13 +4,15 @@ What is left out makes nginx cheaper than ingress-nginx is: the Lua of its balan
 and the access log that it writes by default.
 """
 
+import os
+import pwd
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench.measuring import process
-from bench.questions import Places, Question
+from bench.questions import Question
 
 MISSING = "nginx is missing, so there is nothing to compare with: apt-get install -y nginx-light (only the binary is used)"
 
@@ -147,19 +149,19 @@ def find_nginx() -> str | None:
 
 
 def nginx(
-    program: str, directory: Path, questions: Iterable[Question], *, port: int, pods: Sequence[int], places: Places
+    program: str, directory: Path, questions: Iterable[Question], *, port: int, pods: Sequence[int], auth: int
 ) -> AbstractContextManager[int]:
     """A running nginx with one worker; gives its master."""
-    hosts = "\n".join(_host(question, directory, port, places) for question in questions)
+    hosts = "\n".join(_host(question, directory, port) for question in questions)
     servers = "\n    ".join(f"server 127.0.0.1:{pod};" for pod in pods)
     file = directory / "nginx.conf"
     # Workers run as who starts them, since only they may read the directory.
-    user = f"{Path.home().owner()}"
-    file.write_text(_MAIN.format(directory=directory, user=user, servers=servers, auth=places.auth, port=port, hosts=hosts))
+    user = pwd.getpwuid(os.getuid()).pw_name
+    file.write_text(_MAIN.format(directory=directory, user=user, servers=servers, auth=auth, port=port, hosts=hosts))
     return process(program, "-c", str(file), "-e", str(directory / "error.log"))
 
 
-def _host(question: Question, directory: Path, port: int, places: Places) -> str:
+def _host(question: Question, directory: Path, port: int) -> str:
     nginx = question.nginx
     parts = {"location": nginx.location, "server": nginx.server, "http": nginx.http}
     filled = {key: _indented(text.replace("DIRECTORY", str(directory))) for key, text in parts.items()}

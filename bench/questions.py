@@ -14,13 +14,6 @@ PASSWORDS = {
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the auth service listens, and the service's port that Ingresses know."""
-
-    auth: int
-
-
-@dataclass(frozen=True)
 class Nginx:
     """Directives in the location, in its server and outside it."""
 
@@ -135,7 +128,7 @@ def _external(name: str, what: str, *, cache: str, connection: str, annotations:
             Check(Request("/seen", headers={**token, "X-User": "feigned"}), 200, ("x-user: ", "authorization"), ("feigned",)),
             Check(Request("/seen", headers={"Authorization": "Bearer stranger"}), 401),
         ),
-        repeats=bool(cache.startswith("proxy_buffering on")),
+        repeats=cache == _CACHE,
     )
 
 
@@ -198,14 +191,14 @@ QUESTIONS = (
     _login("bcrypt", 0.1),
     _external(
         "external-kept",
-        "external auth, nginx keeps connections to it",
+        "external auth, nginx with kept connections",
         cache="proxy_buffering off;",
         connection=_KEPT,
         annotations={},
     ),
     _external(
         "external-new",
-        "external auth, nginx as ingress-nginx has it",
+        "external auth, as ingress-nginx has it",
         cache="proxy_buffering off;",
         connection="",
         annotations={},
