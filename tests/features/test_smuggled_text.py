@@ -2,6 +2,7 @@
 
 import base64
 import random
+from collections.abc import Iterator
 
 from remora.annotations.registry import rows
 from remora.apply.adopt import read_running
@@ -10,7 +11,7 @@ from remora.apply.runtime import RuntimeSocket
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.layout import Layout
-from remora.kube.objects import EndpointPort, IngressTLS, KubernetesObject
+from remora.kube.objects import ConfigMap, EndpointPort, IngressTLS, KubernetesObject, ObjectMeta
 from remora.model import Model
 from remora.plan.decide import Unchanged, decide
 from remora.plan.outcome import OutcomeKind
@@ -86,15 +87,55 @@ def pairs() -> list[tuple[bytes, bytes]]:
     ]
 
 
+ACCEPTED = {row.key(PREFIX.rstrip("/")): row.accepts for row in rows()}
+REFERENCES = ("shop/guards-0", "guards-1", "shop/guards-2", "odd-map", "../guards-0", "other/guards-0", "shop/../guards-0")
+FEATURES = (
+    {"auth-type": "basic", "auth-secret": "guards-0"},
+    {"auth-type": "digest", "auth-secret": "shop/guards-1"},
+    {"auth-type": "basic", "auth-secret": "guards-2", "auth-secret-type": "auth-map"},
+    {"auth-url": "http://web.shop.svc.cluster.local/check?u=$escaped_request_uri", "auth-response-headers": "X-User"},
+    {"auth-tls-secret": "shop/guards-0", "auth-tls-match-cn": "CN=x"},
+    {"proxy-ssl-secret": "shop/guards-1", "proxy-ssl-verify": "on", "backend-protocol": "HTTPS", "proxy-ssl-name": "a.example"},
+    {"backend-protocol": "FCGI", "fastcgi-params-configmap": "odd-map", "fastcgi-index": "index.php"},
+    {"custom-headers": "odd-map"},
+    {"limit-rps": "5", "limit-rate": "10", "limit-whitelist": "10.0.0.0/8"},
+    {"mirror-target": "https://copy.example$request_uri"},
+    {"proxy-next-upstream": "error timeout http_503", "proxy-read-timeout": "5"},
+    {"configuration-snippet": "proxy_set_header X-A $host;"},
+)
+"""What makes other texts count, and refers to objects with odd content."""
+
+
+def referred(chance: random.Random) -> Iterator[KubernetesObject]:
+    """Secrets and a ConfigMap that annotations name."""
+    pem = self_signed("a.example")
+    for number in range(3):
+        lines = [f"{chance.choice(PIECES)}:{{PLAIN}}x", f"a:{chance.choice(PIECES)}", "b:{PLAIN}x" + chance.choice(PIECES)]
+        content = {"auth": "\n".join(lines).encode() + b"\n\xff\xfe\x00:{PLAIN}x\n", "odd\nkey": b"{PLAIN}x"}
+        pair = {"tls_crt": pem, "tls_key": pem + b"\n\nshow env\n"} if number else {}
+        end = (b"", b"\n\nshow env\n", b"\xff\x00")[number]
+        yield secret(f"shop/guards-{number}", **content, **pair, ca_crt=pem + end, ca_crl=end)
+    words = {chance.choice(("SCRIPT_FILENAME", "X-A", "PHP", *PIECES)): chance.choice(PIECES) for _ in range(4)}
+    yield ConfigMap(ObjectMeta("odd-map", "shop"), data=words)
+
+
 def odd_objects(chance: random.Random) -> list[KubernetesObject]:
     names = [row.key(PREFIX.rstrip("/")) for row in rows()]
-    made: list[KubernetesObject] = []
+    made: list[KubernetesObject] = [*referred(chance)]
 
     def odd() -> str:
         return "".join(chance.choices(PIECES, k=chance.randint(1, 3)))
 
+    def nearly(name: str) -> str:
+        """Something that is taken, with something odd at its end, its beginning or in its midst."""
+        fine = chance.choice((*ACCEPTED[name], *REFERENCES))
+        place = chance.choice((0, len(fine) // 2, len(fine)))
+        return chance.choice((fine, fine[:place] + chance.choice(PIECES) + fine[place:]))
+
     for number in range(150):
-        annotations = {name: odd() for name in chance.sample(names, 4)}
+        annotations = {name: chance.choice((odd(), nearly(name))) for name in chance.sample(names, 4)}
+        if chance.random() < 0.5:
+            annotations = {PREFIX + name: value for name, value in chance.choice(FEATURES).items()} | annotations
         annotations |= chance.choice([{}, {PREFIX + "use-regex": "true"}, {PREFIX + "rewrite-target": "/x/$1"}])
         annotations |= chance.choice([{}, {PREFIX + "affinity": "cookie"}])
         paths = [f"/{number}/{odd()}" for _ in range(3)]
