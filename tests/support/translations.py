@@ -126,6 +126,16 @@ def _route(route: Route) -> dict[str, Any]:
         shown["headers"] = dict(route.response_headers)
     if route.snippet:
         shown["snippet"] = [line for step in route.snippet for line in step_words(step)]
+    shown |= _guards(route)
+    shown |= _limits(route)
+    shown |= _observed(route)
+    if pages := route.error_pages:
+        shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
+    return shown
+
+
+def _guards(route: Route) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
     if route.cors:
         shown["cors"] = _cors(route.cors)
     if route.access != OPEN:
@@ -136,13 +146,15 @@ def _route(route: Route) -> dict[str, Any]:
         trust = {"authority": bool(clients.authority), "revoked": bool(clients.revoked)}
         shown["clients"] = dict(_stated(msgspec.structs.replace(clients, authority="", revoked="")))
         shown["clients"] |= {"check": clients.check.value, **{key: True for key, has in trust.items() if has}}
-    shown |= _limits(route)
+    return shown
+
+
+def _observed(route: Route) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
     if not route.is_logged:
         shown["logged"] = False
     if route.tracing:
         shown["traced"] = {"trusts": route.tracing.trusts, "name": route.tracing.name}
-    if pages := route.error_pages:
-        shown["pages"] = f"{pages.backend or 'built-in'} for {pages.statuses}{', not of pods' * pages.leaves_pods}"
     return shown
 
 

@@ -142,9 +142,7 @@ def configure_host(host: VirtualHost) -> HostPart:
         Map.DENIED_ADDRESSES: {
             key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.deny)
         },
-        Map.CLIENT_TLS: {
-            route.id: client_tls.client_entry(route.client_tls) for route in host.all_routes if route.client_tls
-        },
+        Map.CLIENT_TLS: {route.id: client_tls.client_entry(route.client_tls) for route in host.all_routes if route.client_tls},
         Map.CLIENT_SUBJECTS: {key: "1" for route in host.all_routes for key in client_tls.subject_keys(route)},
         Map.CLIENT_AUTHORITIES: dict(client_tls.authority_entries(host)),
         Map.EXTERNAL_AUTH: {route.id: external_auth.auth_entry(auth) for route, auth in _asking(host)},

@@ -20,9 +20,7 @@ def server_entries(slot: Slot, servers: tuple[Server, ...]) -> dict[str, str]:
     return states | {f"{slot}/{server.former_key}": server.name for server in servers if server.former_key}
 
 
-def servers_in(
-    running: Running, after: Running, layout: Layout, *, backends: Mapping[str, ProxyBackend]
-) -> Iterator[Command]:
+def servers_in(running: Running, after: Running, layout: Layout, *, backends: Mapping[str, ProxyBackend]) -> Iterator[Command]:
     """New servers, and those that are taken back. `backends` tell how new ones are spoken to."""
     names = {slot: name for name, slot in after.slots.items()}
     path = layout.map(Map.SERVERS)

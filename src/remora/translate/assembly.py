@@ -13,7 +13,19 @@ from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
-from remora.model import USUAL_TLS, Backend, BackendName, Certificate, FileKind, HostTls, Model, Peering, TcpService, UpstreamFile, VirtualHost
+from remora.model import (
+    USUAL_TLS,
+    Backend,
+    BackendName,
+    Certificate,
+    FileKind,
+    HostTls,
+    Model,
+    Peering,
+    TcpService,
+    UpstreamFile,
+    VirtualHost,
+)
 from remora.translate.auth_backends import AuthBackendUnit
 from remora.translate.backends import BackendUnit
 from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit

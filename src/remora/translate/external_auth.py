@@ -91,9 +91,7 @@ def find_auth_wish(view: View, ref: ObjectRef, parsed: Parsed) -> FoundAuth:
     )
 
 
-def _global_wish(
-    group: GlobalAuth, *, timeout: int, sent: tuple[tuple[str, Pieces], ...]
-) -> AuthWish | None:
+def _global_wish(group: GlobalAuth, *, timeout: int, sent: tuple[tuple[str, Pieces], ...]) -> AuthWish | None:
     if not group.url:
         return None
     return AuthWish(

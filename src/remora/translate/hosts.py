@@ -99,9 +99,7 @@ def _with_link_of_host(owners: list[Prepared]) -> list[Prepared]:
     of_host = next((owner.link.tls for owner in owners if owner.link.tls), None)
     if of_host is None:
         return owners
-    return [
-        msgspec.structs.replace(owner, link=with_link_of_host(owner.parsed, owner.link, of_host)) for owner in owners
-    ]
+    return [msgspec.structs.replace(owner, link=with_link_of_host(owner.parsed, owner.link, of_host)) for owner in owners]
 
 
 def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:

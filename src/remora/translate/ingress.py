@@ -170,9 +170,7 @@ class IngressUnit(Unit[Prepared], frozen=True):
         )
 
 
-def _read(
-    ingress: Ingress, prefixes: tuple[str, ...], defaults: Defaults, *, policy: str
-) -> tuple[Parsed, FoundSnippets]:
+def _read(ingress: Ingress, prefixes: tuple[str, ...], defaults: Defaults, *, policy: str) -> tuple[Parsed, FoundSnippets]:
     """The annotations, and those that snippets stand for: the Ingress's own go before all, the ConfigMap's say what no
     annotation does."""
     written = ingress.metadata.annotations

@@ -65,9 +65,7 @@ def test_a_refused_redirect_closes() -> None:
     assert [one.severity for one in result.problems] == [Severity.ERROR]
 
 
-@pytest.mark.parametrize(
-    "name", ["auth-type", "auth-url", "modsecurity-snippet", "denylist-source-range"]
-)
+@pytest.mark.parametrize("name", ["auth-type", "auth-url", "modsecurity-snippet", "denylist-source-range"])
 def test_a_guard_that_cannot_be_honoured_closes(name: str) -> None:
     result = parsed({f"ingress.kubernetes.io/{name}": "something"})
     assert result.is_closed
