@@ -263,3 +263,14 @@ async def test_headers_for_pods_speak_of_what_the_client_sent_whatever_else_is_s
     assert (told["host"], target) == ("inner.example", "/x?a=1")
     assert (told["x-a"], told["x-b"]) == ("2", "1")
     assert (told["x-host"], told["x-path"]) == ("web.example web.example", "1?")
+
+
+async def test_an_answer_has_no_empty_headers(site: Site) -> None:
+    await site.use("""add_header X-Added $arg_a; more_set_headers "X-Set: $arg_a";
+if ($arg_b) { return 200 ok; }""")
+    for query in ("", "?b=1"):
+        _, headers, _, _ = await site.get(f"/{query}", x_answer_X_Set="pod", x_answer_X_Added="pod")
+        assert "x-set" not in headers, query
+        assert headers.get("x-added") == ("pod" if not query else None), query
+    _, headers, _, _ = await site.get("/?a=1")
+    assert (headers["x-set"], headers["x-added"]) == ("1", "1")

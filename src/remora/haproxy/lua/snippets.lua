@@ -358,11 +358,13 @@ local function answer_headers(run, headers, status)
         for other in pairs(headers) do
           headers[other] = not is_named(name, other) and headers[other] or nil
         end
-      elseif change == "set" then
-        headers[name] = { text_of(run, step) }
       else
-        headers[name] = headers[name] or {}
-        table.insert(headers[name], text_of(run, step))
+        local text = text_of(run, step)
+        local others = change == "add" and headers[name] or {}
+        headers[name] = others
+        if text ~= "" then -- nginx sends no empty ones
+          table.insert(others, text)
+        end
       end
     end
   end
@@ -652,11 +654,10 @@ local function change_answer_headers(transaction)
     end
     if fits(step, status, media_type) then
       local change, name = step[2], step[3]
-      if change == "set" then
-        http:res_set_header(name, text_of(run, step))
-      elseif change == "add" then
-        http:res_add_header(name, text_of(run, step))
-      elseif name:sub(-1) == "*" then
+      local text = change ~= "remove" and text_of(run, step) or ""
+      if text ~= "" then
+        http[change == "set" and "res_set_header" or "res_add_header"](http, name, text)
+      elseif change ~= "add" and name:sub(-1) == "*" then
         for other in pairs(http:res_get_headers()) do
           if is_named(name:lower(), other) then
             http:res_del_header(other)
