@@ -207,7 +207,7 @@ class Controller:
         _log.info("following %s", connection.server)
         if settings.empties_statuses:
             self._farewell = lambda: self._empty_statuses(client, reporter)
-        self._own_pod = await _find_pod(client, NamespacedName(_own_namespace(), settings.instance))
+        self._own_pod = await find_pod(client, NamespacedName(_own_namespace(), settings.instance))
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             if settings.webhook:
                 webhook = reviewing(settings.webhook, self._judge, read_snapshot=lambda: cache.whole_snapshot)
@@ -275,16 +275,6 @@ class Controller:
         with suppress(HAProxyUnreachable):
             self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
         return self._metrics.render()
-
-
-async def _find_pod(client: ApiClient, pod: NamespacedName) -> ObjectRef | None:
-    """The controller's own pod; None where it is none, or may not be seen."""
-    try:
-        async with asyncio.timeout(FAREWELL):
-            return await find_pod(client, pod)
-    except (ApiServerError, ConfigurationError, TimeoutError) as error:
-        _log.warning("reloads make no Events, since the controller's own pod is not to be seen: %s", error)
-        return None
 
 
 async def _nothing_to_do() -> None:

@@ -1,11 +1,13 @@
 """Whether another pod runs this controller too: what the last one takes along when it goes depends on it."""
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import msgspec
 
-from remora.core.errors import ApiServerUnreachable
+from remora.core.errors import ApiServerError, ApiServerUnreachable, ConfigurationError
 from remora.core.names import NamespacedName, ObjectRef
 from remora.kube.client import ApiClient
 from remora.kube.objects import ObjectMeta, Pod
@@ -14,6 +16,11 @@ from remora.kube.resources import RESOURCES
 
 _OF_ONE_GENERATION = ("pod-template-hash", "controller-revision-hash", "pod-template-generation")
 """Labels in which the pods of two versions of one Deployment or DaemonSet differ."""
+
+
+PATIENCE = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 class _Item(Wire, frozen=True):
@@ -39,12 +46,13 @@ async def is_last_replica(client: ApiClient, pod: NamespacedName) -> bool:
 
 
 async def find_pod(client: ApiClient, pod: NamespacedName) -> ObjectRef | None:
-    """The pod, as Events name it; None if there is none.
-
-    Raises:
-        ApiServerError: the API server does not say.
-    """
-    own = await _list(client, pod.namespace, {"fieldSelector": f"metadata.name={pod.name}"})
+    """The pod, as Events name it; None if there is none, or it is not to be seen."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            own = await _list(client, pod.namespace, {"fieldSelector": f"metadata.name={pod.name}"})
+    except (ApiServerError, ConfigurationError, TimeoutError) as error:
+        _log.warning("reloads make no Events, since the controller's own pod is not to be seen: %s", error)
+        return None
     return ObjectRef("Pod", pod, own[0].uid) if own else None
 
 
