@@ -51,8 +51,8 @@ def entries_in(running: Running, after: Running, layout: Layout) -> Iterator[Com
 
 
 def entries_out(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
-    """Entries that are there no more."""
-    yield from _by_host(running, after, layout, names=(*ROUTES, *TEXTS), write=commands.remove_entries)
+    """Entries that are there no more: a guard before what it looks up, without which it would refuse everybody."""
+    yield from _by_host(running, after, layout, names=(*ROUTES, *reversed(TEXTS)), write=commands.remove_entries)
     for name, before, wanted in _bookkeeping(running, after):
         yield from commands.remove_entries(layout.map(name), before, wanted)
 
