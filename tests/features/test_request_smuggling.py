@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
@@ -421,3 +423,63 @@ def _resolved(path: str) -> str:
         elif element != ".":
             elements.append(element)
     return elements[0] if elements else ""
+
+
+_HEADERS = {b":method": b"POST", b":scheme": b"http", b":authority": b"web.example"}
+_CRLF = b"x\r\n\r\n" + HIDDEN
+OVER_HTTP2: dict[str, list[tuple[bytes, bytes]]] = {
+    # In HTTP/1.1 they would be lines of their own, or say where a body ends.
+    "an end of lines in a value": [(b"x-a", _CRLF)],
+    "LF in a value": [(b"x-a", b"x\n\n" + HIDDEN)],
+    "NUL in a value": [(b"x-a", b"x\x00y")],
+    "an end of lines in a name": [(b"x-a: b\r\ntransfer-encoding", b"chunked")],
+    "a colon in a name": [(b"transfer-encoding: chunked\r\nx", b"y")],
+    "a blank in a name": [(b"transfer-encoding ", b"chunked")],
+    "a name in upper case": [(b"Transfer-Encoding", b"chunked")],
+    "no name": [(b"", b"x")],
+    "a coding": [(b"transfer-encoding", b"chunked")],
+    "a connection": [(b"connection", b"content-length")],
+    "an upgrade": [(b"upgrade", b"h2c"), (b"connection", b"upgrade")],
+    "a length that is too small": [(b"content-length", b"0")],
+    "a length that is too large": [(b"content-length", b"5000")],
+    "two lengths": [(b"content-length", b"0"), (b"content-length", b"%d" % len(AS_CHUNKS))],
+    "no length": [(b"content-length", b"")],
+    "a length with a sign": [(b"content-length", b"+%d" % len(AS_CHUNKS))],
+    "another host": [(b"host", b"other.example")],
+    "two hosts": [(b"host", b"web.example"), (b"host", b"other.example")],
+    "a path that goes on": [(b":path", b"%s HTTP/1.1\r\nHost: web.example\r\n\r\nGET /hidden")],
+    "a path with a blank": [(b":path", b"%s /hidden")],
+    "a path with LF": [(b":path", b"%s\n/hidden")],
+    "a relative path": [(b":path", b"hidden%s")],
+    "no path": [(b":path", b"")],
+    "a star": [(b":path", b"*")],
+    "two paths": [(b":path", b"%s"), (b":path", b"/hidden")],
+    "a method that goes on": [(b":method", b"GET /hidden HTTP/1.1\r\nHost: web.example\r\n\r\nGET")],
+    "a method with a blank": [(b":method", b"GET /hidden")],
+    "CONNECT": [(b":method", b"CONNECT")],
+    "an authority that goes on": [(b":authority", b"web.example\r\n\r\n" + HIDDEN)],
+    "an authority with a path": [(b":authority", b"web.example/hidden?")],
+    "a scheme that goes on": [(b":scheme", b"http://other.example/hidden?")],
+    "another pseudo-header": [(b":hidden", b"x")],
+    "a pseudo-header too late": [(b"x-a", b"b"), (b":path", b"/hidden")],
+    "nothing odd": [],
+}
+
+
+async def _send_over_http2(site: Site, fields: list[tuple[bytes, bytes]], path: bytes) -> None:
+    config = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False, header_encoding=None)
+    connection = H2Connection(config)
+    connection.initiate_connection()
+    said = [(name, value.replace(b"%s", path)) for name, value in fields]
+    usual = [one for one in {**_HEADERS, b":path": path}.items() if one[0] not in dict(said) or said[0][0] == b"x-a"]
+    connection.send_headers(1, [*usual, *said])
+    connection.send_data(1, AS_CHUNKS, end_stream=True)
+    await site.send(connection.data_to_send())
+
+
+@pytest.mark.parametrize("name", OVER_HTTP2)
+async def test_no_request_over_http2_becomes_two(name: str, site: Site) -> None:
+    await asyncio.gather(*(_send_over_http2(site, OVER_HTTP2[name], b"/" + one.encode()) for one in ROUTES))
+    _assert_held(site)
+    if name == "nothing odd":
+        assert _arrived(site) == set(ROUTES) - set(CLOSED) - {"small"}
