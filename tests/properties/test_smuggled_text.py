@@ -43,6 +43,8 @@ EVERYTHING = ProxyOptions(
     use_gzip=True,
     ssl_ecdh_curve="P-256",
     ssl_session_cache=False,
+    disable_access_log=False,
+    otlp_collector_host="collector.example",
 )
 PROGRAM_WORDS = {line.split()[0] for line in render_program(proxy_settings(PROXY, EVERYTHING), ("X-A",)).split("\n") if line}
 """What lines of the program begin with when every option is on."""

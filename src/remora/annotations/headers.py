@@ -58,6 +58,8 @@ class Headers:
         basic,
         default="",
         risk=Risk.MEDIUM,
+        support=Support.PARTIAL,
+        differs="A ConfigMap of another namespace needs `allow-cross-namespace-resources`, as Secrets do.",
         doc="The ConfigMap `namespace/name` whose data are set as headers on all answers; the controller's ConfigMap must "
         "allow their names in `global-allowed-response-headers`.",
         accepts=("default/custom-headers",),

@@ -129,7 +129,7 @@ class IngressUnit(Unit[Prepared], frozen=True):
         hosts = _hosts(ingress, problems)
         problems += reference_problems(view, ingress, parsed)
         problems += default_backend_problems(view, ingress.ref, parsed)
-        headers, refusal = find_response_headers(view, parsed)
+        headers, refusal = find_response_headers(view, parsed, namespace=ingress.metadata.namespace)
         if refusal:
             problems.append(response_headers_refused(ingress.ref, refusal))
             parsed = msgspec.structs.replace(parsed, is_closed=True)

@@ -14,6 +14,7 @@ from remora.kube.objects import ConfigMap
 from remora.model import ClientHost, UpstreamHost
 from remora.translate.backends import BackendRef
 from remora.translate.proxying import proxying_problems
+from remora.translate.references import find_referenced
 from remora.translate.sessions import session_problems
 from remora.translate.view import View
 
@@ -64,17 +65,18 @@ def find_forwarded_prefix(parsed: Parsed, *, path: str) -> str:
     return group.x_forwarded_prefix if group.target and group.target != path else ""
 
 
-def find_response_headers(view: View, parsed: Parsed) -> tuple[tuple[tuple[str, str], ...], str]:
+def find_response_headers(view: View, parsed: Parsed, *, namespace: str) -> tuple[tuple[tuple[str, str], ...], str]:
     """The headers that are set on all answers of an Ingress, by name; or none, and why it must not be served."""
     name = parsed.of(Headers).custom
     if not name:
         return (), ""
     try:
-        config_map = view.find(ConfigMap, NamespacedName.parse(name))
+        NamespacedName.parse(name)  # one without a namespace is none, as in ingress-nginx
+        config_map, refusal = find_referenced(view, ConfigMap, name, parsed=parsed, namespace=namespace)
     except ValueError as error:
         return (), str(error)
     if config_map is None:
-        return (), f"there is no ConfigMap {name}"
+        return (), refusal
     headers = tuple((header, text.strip()) for header, text in sorted((config_map.data or {}).items()))
     for header, text in headers:
         if header not in parsed.of(Headers).allowed:
