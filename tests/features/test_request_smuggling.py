@@ -316,6 +316,11 @@ async def site(executor: Executor, proxy_settings: ProxySettings) -> AsyncIterat
         pod.stop()
 
 
+def batched(names: list[str]) -> list[tuple[str, ...]]:
+    """Those that share a proxy; what a pod took for a fault names its request."""
+    return [tuple(names[at : at + 16]) for at in range(0, len(names), 16)]
+
+
 def _arrived(site: Site) -> set[str]:
     return {target.decode("latin-1").split("/")[1].split("?")[0].split("#")[0] for target in site.pod.targets}
 
@@ -327,10 +332,11 @@ def _assert_held(site: Site) -> None:
     assert _arrived(site).isdisjoint(CLOSED)
 
 
-@pytest.mark.parametrize("name", [*WITH_A_BODY, *AMBIGUOUS])
-async def test_no_request_arrives_as_two(name: str, site: Site) -> None:
-    data = WITH_A_BODY.get(name) or AMBIGUOUS[name]
-    await asyncio.gather(*(site.send(data.replace(b"%s", b"/" + one.encode())) for one in ROUTES))
+@pytest.mark.parametrize("names", batched([*WITH_A_BODY, *AMBIGUOUS]))
+async def test_no_request_arrives_as_two(names: tuple[str, ...], site: Site) -> None:
+    table = WITH_A_BODY | AMBIGUOUS
+    paths = [b"/" + one.encode() for one in ROUTES]
+    await asyncio.gather(*(site.send(table[name].replace(b"%s", path)) for name in names for path in paths))
     _assert_held(site)
 
 
@@ -477,9 +483,10 @@ async def _send_over_http2(site: Site, fields: list[tuple[bytes, bytes]], path: 
     await site.send(connection.data_to_send())
 
 
-@pytest.mark.parametrize("name", OVER_HTTP2)
-async def test_no_request_over_http2_becomes_two(name: str, site: Site) -> None:
-    await asyncio.gather(*(_send_over_http2(site, OVER_HTTP2[name], b"/" + one.encode()) for one in ROUTES))
+@pytest.mark.parametrize("names", [*batched([*OVER_HTTP2][:-1]), ("nothing odd",)])
+async def test_no_request_over_http2_becomes_two(names: tuple[str, ...], site: Site) -> None:
+    paths = [b"/" + one.encode() for one in ROUTES]
+    await asyncio.gather(*(_send_over_http2(site, OVER_HTTP2[name], path) for name in names for path in paths))
     _assert_held(site)
-    if name == "nothing odd":
+    if names == ("nothing odd",):
         assert _arrived(site) == set(ROUTES) - set(CLOSED) - {"small"}
