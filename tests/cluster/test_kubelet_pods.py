@@ -46,8 +46,8 @@ async def test_args_are_appended_to_the_image_and_expanded(tmp_path: Path) -> No
 async def test_unknown_image_says_what_helps_and_starts_when_it_is_added(tmp_path: Path) -> None:
     async with small_cluster(tmp_path) as cluster:
         await cluster.registry.create("pods", pod("new", image="docker.io/library/new:latest"))
-        waiting = await until(lambda: cluster.container("new")["state"]["waiting"])
-        assert waiting["reason"] == "ErrImagePull"
+        await until(lambda: cluster.container("new")["state"]["waiting"]["reason"] == "ErrImagePull")
+        waiting = cluster.container("new")["state"]["waiting"]
         assert "remora image add --profile small docker.io/library/new:latest -- COMMAND" in waiting["message"]
         await until(lambda: cluster.container("new")["state"]["waiting"]["reason"] == "ImagePullBackOff")
         cluster.images.add(Image(name="new", command=(sys.executable, "-c", SERVER)))

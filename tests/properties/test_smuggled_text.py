@@ -27,6 +27,7 @@ LAYOUT = Layout(PROXY.state_directory)
 CONFIGURATOR = Configurator(PROXY)
 
 DIRECTIVES = {"backend", "server", "use-server", "http-request", "http-response", "filter"}
+DIRECTIVES |= {"retries", "retry-on"}
 DIRECTIVES |= {"fcgi-app", "docroot", "pass-header", "index", "set-param", "use-fcgi-app"}
 """What stands in the part of the configuration that follows the cluster."""
 

@@ -641,6 +641,18 @@ local function change_request_headers(transaction)
   end
 end
 
+local function remove_answer_header(http, name)
+  if name:sub(-1) ~= "*" then
+    http:res_del_header(name)
+    return
+  end
+  for other in pairs(http:res_get_headers()) do
+    if is_named(name:lower(), other) then
+      http:res_del_header(other)
+    end
+  end
+end
+
 local function change_answer_headers(transaction)
   local run, is_new = run_of(transaction, true)
   if is_new then
@@ -657,14 +669,8 @@ local function change_answer_headers(transaction)
       local text = change ~= "remove" and text_of(run, step) or ""
       if text ~= "" then
         http[change == "set" and "res_set_header" or "res_add_header"](http, name, text)
-      elseif change ~= "add" and name:sub(-1) == "*" then
-        for other in pairs(http:res_get_headers()) do
-          if is_named(name:lower(), other) then
-            http:res_del_header(other)
-          end
-        end
-      else
-        http:res_del_header(name)
+      elseif change ~= "add" then  -- nginx adds no header without a value, and leaves the pod's own
+        remove_answer_header(http, name)
       end
     end
   end
