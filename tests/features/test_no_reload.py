@@ -1,7 +1,7 @@
-"""The most used annotations of part A cost no reload: whatever Ingresses say with them is data to a running HAProxy.
+"""The most used annotations cost no reload: whatever Ingresses say with them is data to a running HAProxy.
 
-The names are the first of the usage count that belong to part A of the behaviour reference, in its order, with values that
-people write.
+The names are the first of the usage count, in its order, with values that people write; those of part A of the behaviour
+reference one by one, those of part B with what belongs to them.
 """
 
 import json
@@ -11,12 +11,13 @@ from collections.abc import Mapping
 import pytest
 
 from remora.apply.executor import Executor
+from remora.core.problem import Severity
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configurator
 from remora.kube.objects import EndpointPort, Ingress, IngressTLS, KubernetesObject
 from remora.model import Model
 from remora.plan.outcome import Outcome, OutcomeKind
-from remora.translate import Translator
+from remora.translate import Translation, Translator
 from tests.support.certificates import self_signed
 from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service
 from tests.support.proxy import Client, Pods
@@ -47,6 +48,34 @@ MOST_USED: dict[str, tuple[str, ...]] = {
 }
 """One more than twenty: `session-cookie-hash` is of long ago, and means nothing any more."""
 
+MOST_USED_POLICIES: tuple[dict[str, str], ...] = (
+    {"proxy-body-size": "10m", "proxy-request-buffering": "off", "client-body-buffer-size": "1M"},
+    {"proxy-read-timeout": "3600", "proxy-send-timeout": "3600"},
+    {"proxy-connect-timeout": "30"},
+    {"configuration-snippet": 'more_set_headers "X-Frame-Options: DENY";\nproxy_set_header X-A $host;'},
+    {"server-snippet": "location = /robots.txt { return 200 none; }"},
+    *({"backend-protocol": protocol} for protocol in ("HTTPS", "HTTP", "GRPC", "GRPCS", "AUTO_HTTP")),
+    {"proxy-buffer-size": "128k", "proxy-buffering": "off", "proxy-buffers-number": "4", "proxy-http-version": "1.1"},
+    {"auth-url": "http://web.shop.svc/auth", "auth-signin": "https://a.example/start?rd=$escaped_request_uri"},
+    {
+        "auth-url": "http://web.shop.svc/auth",
+        "auth-response-headers": "X-Auth-Request-User, Authorization",
+        "auth-method": "GET",
+    },
+    {"whitelist-source-range": "10.0.0.0/8, 192.168.0.0/16"},
+    {"auth-type": "basic", "auth-secret": "users", "auth-realm": "Authentication Required"},
+    {"limit-rps": "10", "limit-burst-multiplier": "5"},
+    {"limit-rpm": "100", "limit-whitelist": "10.0.0.0/8"},
+    {"limit-connections": "20"},
+    {"auth-tls-secret": "shop/authority", "auth-tls-verify-client": "on", "auth-tls-verify-depth": "1"},
+    {"ssl-ciphers": "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"},
+    {"default-backend": "other"},
+    {"proxy-cookie-path": "/ /app/", "proxy-redirect-from": "http://a.example/", "proxy-redirect-to": "/"},
+    {"mirror-target": "http://127.0.0.1:9/$request_uri"},
+    {"enable-access-log": "false"},
+)
+"""Values that have a price of one reload are in docs/differences.md: `backend-protocol: FCGI` and conditions for a next try."""
+
 ONLY_WITH = {"cors-": {"enable-cors": "true"}, "session-cookie-": {"affinity": "cookie"}}
 PATHS = ("/", "/app(/|$)(.*)", "/v(1|2)?(/|$)(.*)", "/api/v[0-9]+/(.*)")
 
@@ -63,8 +92,16 @@ class Cluster:
         return await self._executor.apply(self._configurator.configure(self._model(ingresses)))
 
     def _model(self, ingresses: tuple[Ingress, ...]) -> Model:
+        return self._translated(ingresses).model
+
+    def _translated(self, ingresses: tuple[Ingress, ...]) -> Translation:
         settings = RoutingSettings(session_key=b"k")
-        return Translator(settings).translate(snapshot_of([*self._objects, *ingresses]), None).model
+        return Translator(settings).translate(snapshot_of([*self._objects, *ingresses]), None)
+
+    def errors_in(self, *ingresses: Ingress) -> list[str]:
+        """What would close routes, which costs no reload either."""
+        problems = self._translated(ingresses).problems
+        return [problem.message for problem in problems if problem.severity is Severity.ERROR]
 
     async def costs_no_reload(self, *ingresses: Ingress) -> None:
         outcome = await self.apply(*ingresses)
@@ -77,7 +114,8 @@ async def cluster(executor: Executor, proxy_settings: ProxySettings, pods: Pods)
     port = await pods.start("a")
     certificate, begin, key = self_signed("shop.example").partition(b"-----BEGIN PRIVATE KEY")
     pair = secret("shop/tls", tls_crt=certificate, tls_key=begin + key)
-    objects: list[KubernetesObject] = [ingress_class("nginx"), pair]
+    users = secret("shop/users", auth=b"ada:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")
+    objects: list[KubernetesObject] = [ingress_class("nginx"), pair, users, secret("shop/authority", ca_crt=certificate)]
     for name in ("web", "other"):
         addresses = (endpoint("127.0.0.1", f"{name}-a"), endpoint("127.0.0.2", f"{name}-b"))
         objects.append(service(f"shop/{name}", cluster_ip="10.96.0.7"))
@@ -143,3 +181,24 @@ async def test_ingresses_with_any_of_them_cost_no_reload(seed: int, cluster: Clu
             there[name] = annotated(chosen, *draw.sample(PATHS, 2), name=name, service=draw.choice(("web", "other")))
         await cluster.costs_no_reload(plain(), *there.values())
     assert (await client.get("plain.example"))[0] == 200
+
+
+@pytest.mark.parametrize("annotations", MOST_USED_POLICIES, ids=lambda annotations: next(iter(annotations)))
+async def test_a_policy_that_comes_and_goes_costs_no_reload(
+    annotations: dict[str, str], cluster: Cluster, client: Client
+) -> None:
+    sticky = {"affinity": "cookie"}
+    assert cluster.errors_in(annotated(annotations, *PATHS)) == []
+    await cluster.costs_no_reload(plain(), annotated(sticky, *PATHS))
+    await cluster.costs_no_reload(plain(), annotated(annotations, *PATHS))
+    await cluster.costs_no_reload(plain(), annotated({**sticky, **annotations}, *PATHS))
+    await cluster.costs_no_reload(plain(), annotated(sticky, *PATHS))
+    assert (await client.get("plain.example"))[0] == 200
+
+
+async def test_policies_together_cost_no_reload(cluster: Cluster) -> None:
+    together: dict[str, str] = {}
+    for annotations in MOST_USED_POLICIES:
+        together |= annotations
+        await cluster.costs_no_reload(plain(), annotated(together, *PATHS))
+    await cluster.costs_no_reload(plain())
