@@ -11,7 +11,7 @@ import pytest
 from remora.apply.binary import find_binary
 from remora.haproxy.features import error_pages
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
-from remora.haproxy.lua import error_pages_script
+from remora.haproxy.lua import Script, script_text
 from tests.support.proxy import free_ports
 
 
@@ -48,7 +48,7 @@ async def url() -> AsyncIterator[str]:
         texts = {
             "pages.map": listed,
             "routes.map": "fetched errors|errors|fetched|\n",
-            "pages.lua": error_pages_script(),
+            "pages.lua": script_text(Script.ERROR_PAGES),
             "haproxy.cfg": render_sections(program(directory, front, errors)),
         }
         for name, text in texts.items():

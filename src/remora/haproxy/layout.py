@@ -2,6 +2,7 @@
 
 import msgspec
 
+from remora.haproxy.lua import Script
 from remora.haproxy.maps import Map
 
 
@@ -23,61 +24,13 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/runtime.sock"
 
     @property
-    def former_sessions_script(self) -> str:
-        return f"{self.directory}/former_sessions.lua"
-
-    @property
-    def rewrite_script(self) -> str:
-        return f"{self.directory}/rewrite.lua"
-
-    @property
-    def pod_answers_script(self) -> str:
-        return f"{self.directory}/pod_answers.lua"
-
-    @property
-    def client_chain_script(self) -> str:
-        return f"{self.directory}/client_chain.lua"
-
-    @property
-    def mirror_script(self) -> str:
-        return f"{self.directory}/mirror.lua"
-
-    @property
-    def session_placement_script(self) -> str:
-        return f"{self.directory}/session_placement.lua"
-
-    @property
-    def snippets_script(self) -> str:
-        return f"{self.directory}/snippets.lua"
-
-    @property
-    def passwords_script(self) -> str:
-        return f"{self.directory}/passwords.lua"
-
-    @property
     def passwords_socket(self) -> str:
         """Where the controller tries slow hashes."""
         return f"{self.directory}/passwords.sock"
 
     @property
-    def too_large_script(self) -> str:
-        return f"{self.directory}/too_large.lua"
-
-    @property
-    def subset_script(self) -> str:
-        return f"{self.directory}/subset.lua"
-
-    @property
-    def error_pages_script(self) -> str:
-        return f"{self.directory}/error_pages.lua"
-
-    @property
     def error_pages_socket(self) -> str:
         return f"{self.directory}/pages.sock"
-
-    @property
-    def external_auth_script(self) -> str:
-        return f"{self.directory}/external_auth.lua"
 
     @property
     def external_auth_socket(self) -> str:
@@ -111,6 +64,10 @@ class Layout(msgspec.Struct, frozen=True):
     @property
     def crt_list(self) -> str:
         return f"{self.directory}/certificates.list"
+
+    def script(self, script: Script) -> str:
+        """The file of a script in Lua."""
+        return f"{self.directory}/{script.value}.lua"
 
     def map(self, name: Map) -> str:
         """The file of a map, which is also its name on the runtime socket."""

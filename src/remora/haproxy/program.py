@@ -47,20 +47,7 @@ from remora.haproxy.features import (
 )
 from remora.haproxy.grammar import Directive, Section, render_sections, rule, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.lua import (
-    client_chain_script,
-    error_pages_script,
-    external_auth_script,
-    former_sessions_script,
-    mirror_script,
-    passwords_script,
-    pod_answers_script,
-    rewrite_script,
-    session_placement_script,
-    snippets_script,
-    subset_script,
-    too_large_script,
-)
+from remora.haproxy.lua import Script, script_text
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
 from remora.haproxy.pool import CLASSES, STICKY, Algorithm, BackendClass
 
@@ -94,21 +81,7 @@ def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) 
 def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[str, str]:
     body = render_sections(_sections(settings, header_names))
     process = render_sections([_global_section(settings, digest="")])
-    scripts = (
-        client_chain_script,
-        error_pages_script,
-        external_auth_script,
-        former_sessions_script,
-        mirror_script,
-        passwords_script,
-        pod_answers_script,
-        rewrite_script,
-        session_placement_script,
-        snippets_script,
-        subset_script,
-        too_large_script,
-    )
-    digest = _digest(process + body + "".join(script() for script in scripts))
+    digest = _digest(process + body + "".join(map(script_text, Script)))
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
 
@@ -168,19 +141,21 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("set-var proc.program", f"str({digest})"),
         *session_lifetime.global_rules(settings),
         *passwords.global_rules(settings),
-        rule("lua-load", layout.former_sessions_script),
-        rule("lua-load", layout.error_pages_script, layout.error_pages_socket),
-        rule("lua-load", layout.external_auth_script, layout.external_auth_socket),
+        rule("lua-load", layout.script(Script.FORMER_SESSIONS)),
+        rule("lua-load", layout.script(Script.ERROR_PAGES), layout.error_pages_socket),
+        rule("lua-load", layout.script(Script.EXTERNAL_AUTH), layout.external_auth_socket),
         rule("httpclient.retries 0"),  # each would be given the whole time that an error page may take
         rule("httpclient.ssl.verify none"),  # of mirrors alone, as in ingress-nginx
-        rule("lua-load", layout.session_placement_script, layout.map(Map.SERVERS)),
-        rule("lua-load", layout.subset_script),
-        rule("lua-load-per-thread", layout.too_large_script),
-        rule("lua-load-per-thread", layout.snippets_script),
-        rule("lua-load-per-thread", layout.client_chain_script),
-        rule("lua-load", layout.mirror_script),
-        rule("lua-load-per-thread", layout.pod_answers_script),
-        rule("lua-load-per-thread", layout.rewrite_script),  # it keeps nothing that threads share, so none waits for another
+        rule("lua-load", layout.script(Script.SESSION_PLACEMENT), layout.map(Map.SERVERS)),
+        rule("lua-load", layout.script(Script.SUBSET)),
+        rule("lua-load-per-thread", layout.script(Script.TOO_LARGE)),
+        rule("lua-load-per-thread", layout.script(Script.SNIPPETS)),
+        rule("lua-load-per-thread", layout.script(Script.CLIENT_CHAIN)),
+        rule("lua-load", layout.script(Script.MIRROR)),
+        rule("lua-load-per-thread", layout.script(Script.POD_ANSWERS)),
+        rule(
+            "lua-load-per-thread", layout.script(Script.REWRITE)
+        ),  # it keeps nothing that threads share, so none waits for another
         rule("expose-experimental-directives"),  # normalize-uri, which decides what a path is compared as
         *process_rules.global_rules(settings),
     ]

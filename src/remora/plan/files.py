@@ -10,20 +10,7 @@ from remora.haproxy.features.streams import port_sections
 from remora.haproxy.features.upstream import files_section
 from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.lua import (
-    client_chain_script,
-    error_pages_script,
-    external_auth_script,
-    former_sessions_script,
-    mirror_script,
-    passwords_script,
-    pod_answers_script,
-    rewrite_script,
-    session_placement_script,
-    snippets_script,
-    subset_script,
-    too_large_script,
-)
+from remora.haproxy.lua import Script, script_text
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import BackendClass, Slot, dedicated_slot
 from remora.plan.entries import all_entries
@@ -41,19 +28,8 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
         layout.program: wanted.program,
         layout.peers: wanted.peers.text,
         layout.backends: render_sections(_backend_sections(wanted, running, layout)),
-        layout.former_sessions_script: former_sessions_script(),
-        layout.error_pages_script: error_pages_script(),
-        layout.session_placement_script: session_placement_script(),
-        layout.external_auth_script: external_auth_script(),
-        layout.snippets_script: snippets_script(),
-        layout.subset_script: subset_script(),
-        layout.too_large_script: too_large_script(),
-        layout.rewrite_script: rewrite_script(),
-        layout.pod_answers_script: pod_answers_script(),
-        layout.client_chain_script: client_chain_script(),
-        layout.mirror_script: mirror_script(),
-        layout.passwords_script: passwords_script(),
         layout.crt_list: "".join(f"{line}\n" for line in _crt_list(wanted, layout)),
+        **{layout.script(script): script_text(script) for script in Script},
         **maps,
     }
     identity = {layout.peers_identity: wanted.peers.identity} if wanted.peers.identity else {}

@@ -4,7 +4,7 @@ import pytest
 
 from remora.haproxy.features import placement, session_lifetime
 from remora.haproxy.features.placement import is_wanted, placement_entry
-from remora.haproxy.lua import session_placement_script
+from remora.haproxy.lua import Script, script_text
 from remora.model import Placement, SessionPolicy
 
 
@@ -29,7 +29,7 @@ def test_a_route_that_leaves_it_to_chance_and_has_no_limit_pays_nothing() -> Non
 def test_the_script_knows_every_word_that_an_entry_may_have() -> None:
     for one in Placement:
         word = placement_entry(SessionPolicy(placement=one)).partition("|")[0]
-        assert f" {word} = " in session_placement_script()
+        assert f" {word} = " in script_text(Script.SESSION_PLACEMENT)
 
 
 def test_the_letters_of_a_cookie_policy_are_different() -> None:

@@ -14,6 +14,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.features import peers
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
+from remora.haproxy.lua import Script
 from remora.haproxy.maps import Map
 from remora.model import Login
 
@@ -35,7 +36,7 @@ AUTHENTICATED = "{ var(txn.authenticated) -m bool }"
 def global_rules(settings: ProxySettings) -> Iterator[Directive]:
     """Of the section `global`."""
     layout = Layout(settings.state_directory)
-    script = (layout.passwords_script, layout.map(Map.PASSWORDS), layout.passwords_socket, settings.lifetime_key)
+    script = (layout.script(Script.PASSWORDS), layout.map(Map.PASSWORDS), layout.passwords_socket, settings.lifetime_key)
     yield rule("lua-load", *filter(None, script))
 
 

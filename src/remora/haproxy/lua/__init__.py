@@ -1,76 +1,40 @@
 """What HAProxy has no converter for, as Lua that it loads at its start."""
 
+from enum import Enum
 from functools import cache
 from importlib import resources
 
 
-@cache
-def external_auth_script() -> str:
-    """The script that asks another service whether a request may pass. It is told the socket through which it asks."""
-    return resources.files(__name__).joinpath("external_auth.lua").read_text()
+class Script(Enum):
+    """The scripts, named by their file's stem, which is the same here and in the state directory."""
+
+    CLIENT_CHAIN = "client_chain"
+    """Counts the authorities in a chain that a client sent."""
+    ERROR_PAGES = "error_pages"
+    """Answers with the page of a default backend. It is told the socket through which it asks."""
+    EXTERNAL_AUTH = "external_auth"
+    """Asks another service whether a request may pass. It is told the socket through which it asks."""
+    FORMER_SESSIONS = "former_sessions"
+    """Finds the pod of a cookie of ingress-nginx's balanced mode."""
+    MIRROR = "mirror"
+    """Sends copies of requests."""
+    PASSWORDS = "passwords"
+    """Tries passwords. It is told the map of users, the controller's socket, and a key if there is one."""
+    POD_ANSWERS = "pod_answers"
+    """Changes names in pods' cookies and redirects."""
+    REWRITE = "rewrite"
+    """Makes paths anew from groups of regular expressions."""
+    SESSION_PLACEMENT = "session_placement"
+    """Gives new sessions their pods. It is told the file of the map `servers`."""
+    SNIPPETS = "snippets"
+    """Walks the steps of snippets."""
+    SUBSET = "subset"
+    """Chooses among the few servers of a key."""
+    TOO_LARGE = "too_large"
+    """Answers 413 and takes what the client still sends."""
 
 
 @cache
-def former_sessions_script() -> str:
-    """The script that finds the pod of a cookie of ingress-nginx's balanced mode."""
-    return resources.files(__name__).joinpath("former_sessions.lua").read_text()
-
-
-@cache
-def passwords_script() -> str:
-    """The script that tries passwords. It is told the map of users, the controller's socket, and a key if there is one."""
-    return resources.files(__name__).joinpath("passwords.lua").read_text()
-
-
-@cache
-def rewrite_script() -> str:
-    """The script that makes paths anew from groups of regular expressions."""
-    return resources.files(__name__).joinpath("rewrite.lua").read_text()
-
-
-@cache
-def session_placement_script() -> str:
-    """The script that gives new sessions their pods. It is told the file of the map `servers`."""
-    return resources.files(__name__).joinpath("session_placement.lua").read_text()
-
-
-@cache
-def snippets_script() -> str:
-    """The script that walks the steps of snippets."""
-    return resources.files(__name__).joinpath("snippets.lua").read_text()
-
-
-@cache
-def subset_script() -> str:
-    """The script that chooses among the few servers of a key."""
-    return resources.files(__name__).joinpath("subset.lua").read_text()
-
-
-@cache
-def too_large_script() -> str:
-    """The script that answers 413 and takes what the client still sends."""
-    return resources.files(__name__).joinpath("too_large.lua").read_text()
-
-
-@cache
-def error_pages_script() -> str:
-    """The script that answers with the page of a default backend."""
-    return resources.files(__name__).joinpath("error_pages.lua").read_text()
-
-
-@cache
-def pod_answers_script() -> str:
-    """The script that changes names in pods' cookies and redirects."""
-    return resources.files(__name__).joinpath("pod_answers.lua").read_text()
-
-
-@cache
-def mirror_script() -> str:
-    """The script that sends copies of requests."""
-    return resources.files(__name__).joinpath("mirror.lua").read_text()
-
-
-@cache
-def client_chain_script() -> str:
-    """What counts the authorities in a chain that a client sent."""
-    return resources.files(__name__).joinpath("client_chain.lua").read_text()
+def script_text(script: Script) -> str:
+    """The script's source."""
+    return resources.files(__name__).joinpath(f"{script.value}.lua").read_text()
