@@ -32,6 +32,7 @@ from remora.haproxy.features import (
     upstream_headers,
 )
 from remora.haproxy.features.counting import UNROUTED
+from remora.haproxy.fixed_backends import HEALTHZ_BACKEND, NOT_FOUND_BACKEND, UNAVAILABLE_BACKEND
 from remora.haproxy.maps import (
     ANY_HOST_KEY,
     DEFAULT_ROUTE_KEY,
@@ -43,7 +44,6 @@ from remora.haproxy.maps import (
     regex_key,
 )
 from remora.haproxy.pool import Algorithm, BackendClass
-from remora.haproxy.program import HEALTHZ_BACKEND, NOT_FOUND_BACKEND, UNAVAILABLE_BACKEND
 from remora.haproxy.target import Target
 from remora.model import (
     AffinityMode,

@@ -12,9 +12,9 @@ from functools import lru_cache
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname
+from remora.haproxy.fixed_backends import HEALTHZ_BACKEND
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, fixed_part
 from remora.haproxy.maps import ANY_HOST_KEY, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map, RouteRecord
-from remora.haproxy.program import HEALTHZ_BACKEND
 from remora.model import Model, Route, VirtualHost
 
 
