@@ -64,6 +64,10 @@ MISTAKEN = {
 """Names that people write and no release of this decade reads, and what they mean by them; misspellings find themselves."""
 
 
+VALUE_REFUSED = "the value is refused"
+"""How the message of a Problem begins that a parser's refusal makes; `report.admission` knows it by this."""
+
+
 class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a row stands: the group, and the name of its field."""
 
@@ -310,7 +314,7 @@ def _judge(written: Written, *, object: ObjectRef, accepted: Acceptance) -> _Ver
 
 
 def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
-    message = f"the value is refused: {why}"
+    message = f"{VALUE_REFUSED}: {why}"
     if row.on_invalid is OnInvalid.DENY and (object.kind == "Ingress" or row.guards):
         return _closing(object, field, code="AnnotationRefused", message=message)
     default = str(row.default).lower() if isinstance(row.default, bool) else row.default

@@ -80,6 +80,10 @@ def literal(text: str) -> str:
     return text.replace("%", "%%")
 
 
+NEW_IDENTIFIER = "uuid(),regsub(-,,g)"
+"""A sample expression: 32 random hex digits."""
+
+
 def address_and_port(address: str, port: int) -> str:
     """`address:port`; HAProxy takes what follows the last colon as the port, IPv6 brackets or not (section 11)."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from remora.annotations.configmap.access import Access
-from remora.annotations.registry import Defaults, parse_all, parse_defaults
+from remora.annotations.registry import VALUE_REFUSED, Defaults, parse_all, parse_defaults
 from remora.annotations.registry import is_ours as is_known_prefix
 from remora.annotations.values import shown
 from remora.core.names import NamespacedName
@@ -164,7 +164,7 @@ def _is_fatal(finding: Finding) -> bool:
     """Whether it is wrong in itself, whatever else is in the cluster now or later."""
     if finding.code:
         return finding.code in _UNSERVED
-    is_refused = finding.verdict is Verdict.REFUSED and "the value is refused" in finding.reason
+    is_refused = finding.verdict is Verdict.REFUSED and VALUE_REFUSED in finding.reason
     return finding.closes or (is_refused and finding.field.rpartition("/")[2] in DROPPED)
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from remora.annotations.registry import VALUE_REFUSED
 from remora.annotations.values import ValueRefused, boolean
 from remora.core.names import NamespacedName
 from remora.core.problem import Problem
@@ -35,7 +36,7 @@ def read_mark(pod: Pod) -> PodMark:
     try:
         return PodMark(boolean(text))
     except ValueRefused as refusal:
-        message = f"the value is refused: {refusal}"
+        message = f"{VALUE_REFUSED}: {refusal}"
         field = f"metadata.annotations[{SESSION_DRAIN}]"
         problem = Problem(pod.ref, field, "AnnotationRefused", message, "the pod goes on getting new sessions")
         return PodMark(problems=(problem,))

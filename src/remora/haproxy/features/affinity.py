@@ -11,7 +11,7 @@ header and found again behind it by a back-reference: 0.7 us more than `req.cook
 from collections.abc import Iterator
 
 from remora.haproxy.features import broken_sessions, by_name, former_sessions
-from remora.haproxy.grammar import Directive, rule
+from remora.haproxy.grammar import NEW_IDENTIFIER, Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.model import Affinity, CookieAttributes
 
@@ -30,8 +30,6 @@ _FIND_COOKIE = f"{FIND_WHOLE},field(1,|)"
 
 _SESSION = "field(1,;),field(-1,~)"
 """What is behind the last `~`. Of what is no cookie's value only the cookie's name is left, lest another cookie be followed."""
-
-_NEW_KEY = "uuid(),regsub(-,,g)"
 
 _OLD_BROWSERS = "Chrome/[456]|CPU.iPhone.OS.12|iPad;.CPU.OS.12|Macintosh.*Intel.Mac.OS.X.10_14(?!.*Chrome).*Safari"
 """User agents that take `SameSite=None` for `Strict`: the list behind ingress-nginx's conditional annotation."""
@@ -53,7 +51,7 @@ def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
         # Without the stamp behind it, from when the route's sessions had lifetimes.
         yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~.)")
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"
-        yield rule("http-request set-var(txn.key)", _NEW_KEY, when=is_new)
+        yield rule("http-request set-var(txn.key)", NEW_IDENTIFIER, when=is_new)
     yield from former_sessions.request_rules(kind.algorithm, servers_map)
     if kind.rich:
         yield from agent_rules()

@@ -8,7 +8,7 @@ mode with the key KEPT, because a random key would lead elsewhere at the next vi
 import hashlib
 from collections.abc import Iterator
 
-from remora.haproxy.grammar import Directive, address_and_port, rule
+from remora.haproxy.grammar import NEW_IDENTIFIER, Directive, address_and_port, rule
 from remora.haproxy.pool import Algorithm
 
 KEPT = "kept"
@@ -39,9 +39,7 @@ def request_rules(algorithm: Algorithm, servers_map: str, *, keeps: str = "") ->
         is_found = "{ var(txn.former_server) -m found }"
         yield rule(f"http-request set-var(txn.key) str({KEPT})", when=f"{is_found} {keeps}".rstrip())
         gone = f"!{{ be_name,concat(/,txn.session),map_str({servers_map}) -m found }}"
-        yield rule(
-            "http-request set-var(txn.key)", "uuid(),regsub(-,,g)", when=f"{{ var(txn.key) -m str {KEPT} }} !{is_found} {gone}"
-        )
+        yield rule("http-request set-var(txn.key)", NEW_IDENTIFIER, when=f"{{ var(txn.key) -m str {KEPT} }} !{is_found} {gone}")
 
 
 def choosing_rules(algorithm: Algorithm) -> Iterator[Directive]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from remora.core.options import ProxyOptions
 from remora.haproxy.features.client_address import PEER
-from remora.haproxy.grammar import Directive, rule
+from remora.haproxy.grammar import NEW_IDENTIFIER, Directive, rule
 
 _SET = "http-request set-header"
 _HOST = "txn.forwarded_host"
@@ -27,7 +27,7 @@ def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[
     moved_host = f"{{ req.hdr({options.forwarded_host_header}) -m found }}"
     yield rule(f"{_SET} X-Original-Forwarded-Host", f"%[{said_host}]", when=moved_host)
     if options.generate_request_id:
-        yield rule(f"{_SET} X-Request-ID", "%[uuid(),regsub(-,,g)]", when="!{ req.hdr(x-request-id) -m found }")
+        yield rule(f"{_SET} X-Request-ID", f"%[{NEW_IDENTIFIER}]", when="!{ req.hdr(x-request-id) -m found }")
     yield rule(f"{_SET} X-Real-IP", "%[src]")
     if told and options.compute_full_forwarded_for:
         yield rule(f"{_SET} X-Forwarded-For", f"%[{said_for}], %[var({PEER})]", when=moved)

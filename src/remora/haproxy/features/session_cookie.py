@@ -21,11 +21,10 @@ from remora.haproxy.features import (
     session_lifetime,
     session_tracking,
 )
-from remora.haproxy.grammar import Directive, rule
+from remora.haproxy.grammar import NEW_IDENTIFIER, Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.model import Affinity, CookieFormat
 
-_NEW_IDENTIFIER = "uuid(),regsub(-,,g)"
 _MUST_ISSUE = "http-request set-var(txn.issue) bool(true)"
 _NAMED = "{ var(txn.id) -m found }"
 _HAS_VALUE = "{ var(txn.value) -m len gt 0 }"
@@ -120,7 +119,7 @@ def _identifier_rules() -> Iterator[Directive]:
     is_known = f"{{ var(txn.id) -m reg {session_tracking.IDENTIFIER} }}"
     yield rule("http-request set-var(txn.fresh) bool(true)", when=f"!{has(_NAMELESS)} !{is_known}")
     yield rule(_MUST_ISSUE, when="{ var(txn.fresh) -m found }")
-    yield rule("http-request set-var(txn.id)", _NEW_IDENTIFIER, when="{ var(txn.fresh) -m found }")
+    yield rule("http-request set-var(txn.id)", NEW_IDENTIFIER, when="{ var(txn.fresh) -m found }")
 
 
 def _owner_rules() -> Iterator[Directive]:
