@@ -55,15 +55,15 @@ def decide_patches(snapshot: Snapshot, published: Iterable[ObjectRef], addresses
     return tuple(patches)
 
 
-def decide_farewell(snapshot: Snapshot, published: Iterable[ObjectRef], addresses: Addresses | None) -> tuple[StatusPatch, ...]:
+def decide_farewell(published: Iterable[ObjectRef], addresses: Addresses | None) -> tuple[StatusPatch, ...]:
     """What to write so that no served Ingress tells an address at which nobody will answer.
 
-    Of several addresses, some may be those of others who go on.
+    All of them, since an address that was just written may not have come back from the API server yet. Of several addresses,
+    some may be those of others who go on.
     """
     if addresses is None or len(addresses) > 1:
         return ()
-    refs = [ref for ref in published if (found := snapshot.find(Ingress, ref.name)) and found.status.load_balancer.ingress]
-    return tuple(StatusPatch(ref.name, ()) for ref in refs)
+    return tuple(StatusPatch(ref.name, ()) for ref in published)
 
 
 def _addresses_of(service: Service) -> Iterator[IngressLoadBalancerIngress]:

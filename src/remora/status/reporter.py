@@ -60,6 +60,7 @@ class Reporter:
         self._report = Report()
         self._told = asyncio.Event()
         self._noted = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def tell(self, report: Report) -> None:
         """Takes the Report that counts from now on."""
@@ -80,10 +81,10 @@ class Reporter:
 
     async def say_goodbye(self) -> None:
         """Takes the addresses from all statuses, and writes none from now on."""
-        patches = decide_farewell(self._read_snapshot(), self._report.published, self._addresses())
         leads, self._leads = self._leads, lambda: False
-        if leads():
-            await self._write_all(patches, leads=leads)
+        # An address that is under way would otherwise arrive after its removal.
+        async with self._writing:
+            await self._write_all(decide_farewell(self._report.published, self._addresses()), may_write=leads)
 
     async def run(self) -> None:
         """Writes for ever."""
@@ -101,7 +102,8 @@ class Reporter:
             except TimeoutError:
                 pass
             self._told.clear()
-            is_done = await self._write_all(self._patches() if self._leads() else ())
+            async with self._writing:
+                is_done = await self._write_all(self._patches() if self._leads() else (), may_write=lambda: self._leads())
             wait = self._interval if is_done else min(RETRY, self._interval)
 
     def _patches(self) -> tuple[StatusPatch, ...]:
@@ -111,9 +113,8 @@ class Reporter:
         service = self._read_snapshot().find(Service, self._settings.service) if self._settings.service else None
         return decide_addresses(self._settings, service)
 
-    async def _write_all(self, patches: Iterable[StatusPatch], *, leads: Callable[[], bool] | None = None) -> bool:
+    async def _write_all(self, patches: Iterable[StatusPatch], *, may_write: Callable[[], bool]) -> bool:
         waiting = iter(patches)
-        may_write = leads or self._leads
         results: list[bool] = []
 
         async def work() -> None:

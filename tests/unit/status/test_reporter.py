@@ -75,6 +75,34 @@ async def test_statuses_follow_the_service() -> None:
         assert patch == {"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.2"}]}}}
 
 
+def addresses(api: FakeApi) -> list[object]:
+    statuses = (stored.get("status", {}) for stored in api.objects["ingresses"].values())
+    return [address for status in statuses for address in status.get("loadBalancer", {}).get("ingress") or ()]
+
+
+async def test_the_goodbye_empties_a_status_that_the_cache_has_not_seen_filled() -> None:
+    async with reporting() as bench:
+        ref = bench.add_ingress("web").ref
+        bench.set_address("10.0.0.1")
+        bench.reporter.tell(Report(published=(ref,)))
+        await until(lambda: bool(addresses(bench.api)))
+        await bench.reporter.say_goodbye()
+        assert not addresses(bench.api)
+
+
+async def test_what_is_being_written_is_written_before_the_goodbye() -> None:
+    async with reporting() as bench:
+        refs = tuple(bench.add_ingress(f"web-{number}").ref for number in range(60))
+        bench.set_address("10.0.0.1")
+        bench.reporter.tell(Report(published=refs))
+        await until(lambda: bool(bench.api.patches))
+        await bench.reporter.say_goodbye()
+        assert not addresses(bench.api)
+        bench.reporter.tell(Report(published=refs))
+        await asyncio.sleep(0.05)
+        assert not addresses(bench.api)
+
+
 async def test_an_event_that_another_replica_recorded_is_no_trouble() -> None:
     async with reporting() as bench:
         ref = bench.add_ingress("web").ref
