@@ -9,6 +9,10 @@ from remora.cluster.api.resources import STATUS_VERBS, Resource, ResourceTable
 
 _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "status": ("", "", "", STATUS_VERBS),
+    "approval": ("", "", "", STATUS_VERBS),
+    "binding": ("", "", "Binding", ("create",)),
+    "ephemeralcontainers": ("", "", "", STATUS_VERBS),
+    "resize": ("", "", "", STATUS_VERBS),
     "scale": ("autoscaling", "v1", "Scale", STATUS_VERBS),
     "log": ("", "", "", ("get",)),
     "proxy": ("", "", "PodProxyOptions", ("get",)),

@@ -7,7 +7,7 @@ import msgspec
 
 from remora.cluster.api import deletion
 from remora.cluster.api.errors import ApiError, Object, bad_request, invalid_options, method_not_allowed, unsupported
-from remora.cluster.api.handlers import Call, success
+from remora.cluster.api.handlers import Call, Handler, success
 from remora.cluster.api.handlers_read import parse_selectors
 from remora.cluster.api.http_body import field_validation, read_object, read_options
 from remora.cluster.api.http_message import Request, Response
@@ -33,12 +33,13 @@ async def update(call: Call) -> Response:
     return await _update(call, "")
 
 
-async def update_status(call: Call) -> Response:
-    return await _update(call, "status")
+def update_part(subresource: str) -> Handler:
+    """Replaces a part of an object."""
 
+    async def handle(call: Call) -> Response:
+        return await _update(call, subresource)
 
-async def finalize(call: Call) -> Response:
-    return await _update(call, "finalize")
+    return handle
 
 
 async def _update(call: Call, subresource: str) -> Response:
@@ -71,8 +72,13 @@ async def patch_object(call: Call) -> Response:
     return await _patch(call, "")
 
 
-async def patch_status(call: Call) -> Response:
-    return await _patch(call, "status")
+def patch_part(subresource: str) -> Handler:
+    """Patches a part of an object."""
+
+    async def handle(call: Call) -> Response:
+        return await _patch(call, subresource)
+
+    return handle
 
 
 async def _patch(call: Call, subresource: str) -> Response:

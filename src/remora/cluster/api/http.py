@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import formatdate
 from typing import Any
 
-from remora.cluster.api import handlers_proxy, handlers_read, handlers_subresources, handlers_write
+from remora.cluster.api import handlers_binding, handlers_proxy, handlers_read, handlers_subresources, handlers_write
 from remora.cluster.api.errors import ApiError, method_not_allowed, unauthorized, unknown_resource
 from remora.cluster.api.handlers import Api, Call, Handler
 from remora.cluster.api.http_message import MOST_BODY, Request, Response, object_response, parse_query
@@ -38,22 +38,32 @@ _OBJECT: Mapping[str, tuple[str, Handler]] = {
     "PATCH": ("patch", handlers_write.patch_object),
     "DELETE": ("delete", handlers_write.delete),
 }
-_SUBRESOURCES: Mapping[str, Mapping[str, Handler]] = {
-    "status": {
+
+
+def _part(name: str) -> Mapping[str, Handler]:
+    return {
         "GET": handlers_read.read_one,
-        "PUT": handlers_write.update_status,
-        "PATCH": handlers_write.patch_status,
-    },
+        "PUT": handlers_write.update_part(name),
+        "PATCH": handlers_write.patch_part(name),
+    }
+
+
+_SUBRESOURCES: Mapping[str, Mapping[str, Handler]] = {
+    "approval": _part("approval"),
+    "ephemeralcontainers": _part("ephemeralcontainers"),
+    "resize": _part("resize"),
+    "status": _part("status"),
     "scale": {
         "GET": handlers_subresources.read_scale,
         "PUT": handlers_subresources.update_scale,
         "PATCH": handlers_subresources.patch_scale,
     },
+    "binding": {"POST": handlers_binding.bind},
     "log": {"GET": handlers_subresources.read_log},
     "proxy": {"GET": handlers_proxy.proxy_to_pod},
     "eviction": {"POST": handlers_subresources.evict},
     "token": {"POST": handlers_subresources.create_token},
-    "finalize": {"PUT": handlers_write.finalize},
+    "finalize": {"PUT": handlers_write.update_part("finalize")},
 }
 
 
@@ -127,7 +137,9 @@ def _find_handler(row: Resource, address: Address, method: str) -> Handler:
     verb, handler = (_OBJECT if address.name else _COLLECTION).get(method, ("", review))
     if verb not in row.verbs:
         raise method_not_allowed()
-    return review if row.is_review else handler
+    if row.is_review:
+        return handlers_binding.bind if row.kind == "Binding" else review
+    return handler
 
 
 def _find_subresource(row: Resource, name: str, method: str) -> Handler:

@@ -17,6 +17,7 @@ from remora.cluster.api import deletion, errors
 from remora.cluster.api.defaults import set_defaults, set_status_defaults
 from remora.cluster.api.fields import matches_fields
 from remora.cluster.api.names import check_metadata
+from remora.cluster.api.parts import COUNTED, check_part, with_part
 from remora.cluster.api.resources import RESOURCES, Resource, ResourceTable
 from remora.cluster.api.selectors import Selector
 from remora.cluster.api.validation import check, check_update
@@ -194,6 +195,13 @@ class Registry:
         if causes:
             raise errors.invalid(row.kind, new["metadata"].get("name", ""), causes, group=row.group)
 
+    def _checked_part(self, row: Resource, given: Object, before: Object, subresource: str) -> Object:
+        new = copy_of(given)
+        set_defaults(row.storage, new)
+        if causes := [*check(row.storage, new), *check_part(new, before, subresource)]:
+            raise errors.invalid(row.kind, new["metadata"]["name"], causes, group=row.group)
+        return new
+
     async def update(self, resource: str, obj: Object, *, subresource: str = "", dry_run: bool = False) -> Object:
         """Replaces an object; with `subresource` "status" only its status, with "finalize" a namespace's finalizers.
 
@@ -214,22 +222,20 @@ class Registry:
             self._refuse_invalid(row, new, before)
         elif subresource == "status":
             set_status_defaults(resource, new)
+        elif subresource in COUNTED:
+            new = self._checked_part(row, new, before, subresource)
         if _content(new) == _content(before):
             return before
-        if row.has_generation and not subresource and _specification(new) != _specification(before):
-            new["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
+        if row.has_generation and (not subresource or subresource in COUNTED) and _specification(new) != _specification(before):
+            new["metadata"] = {**new["metadata"], "generation": before["metadata"].get("generation", 0) + 1}
         if dry_run:
             return new
         return self._store.remove(resource, new) if deletion.is_done(resource, new) else self._store.put(resource, new)
 
     def _merged(self, row: Resource, obj: Object, before: Object, subresource: str) -> Object:
         """What an update means: the parts that it may change from `obj`, the rest from what is stored."""
-        if subresource == "finalize":
-            return {**before, "spec": obj.get("spec") or {}, "metadata": dict(before["metadata"])}
         if subresource:
-            return _with(before, "status", obj.get("status")) | {
-                "metadata": _status_metadata(obj["metadata"], before["metadata"])
-            }
+            return with_part(before, obj, subresource)
         metadata = obj["metadata"] | {key: before["metadata"][key] for key in _SET_BY_SERVER if key in before["metadata"]}
         for key in (*_SET_BY_SERVER, "selfLink"):
             if key not in before["metadata"]:
@@ -306,18 +312,6 @@ def _place(obj: Object) -> tuple[str, str]:
 def _with(obj: Object, key: str, value: Any) -> Object:
     rest = {name: part for name, part in obj.items() if name != key}
     return rest if value is None else rest | {key: value}
-
-
-def _status_metadata(given: Object, before: Object) -> Object:
-    """Outside the status a status update may note annotations (the Deployment controller's revision) and fields' owners.
-
-    But only one that names the version it read: another may have read the object before somebody else changed these.
-    """
-    if not given.get("resourceVersion"):
-        return before
-    for key in ("annotations", "managedFields"):
-        before = _with(before, key, given.get(key, before.get(key)))
-    return before
 
 
 def _content(obj: Object) -> Object:

@@ -7,64 +7,10 @@ checks, table columns, conversion) is found by its storage name or kind in a mod
 
 from collections.abc import Iterable
 
-import msgspec
+from remora.cluster.api.kept import KEPT
+from remora.cluster.api.resource import STANDARD_VERBS, STATUS_VERBS, Resource, rows
 
-STANDARD_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-STATUS_VERBS = ("get", "patch", "update")
-
-
-class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource in one version, with the facts that Kubernetes' discovery and storage strategies hold about it."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    storage: str
-    is_stored: bool = True
-    namespaced: bool = True
-    short_names: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = STANDARD_VERBS
-    subresources: tuple[str, ...] = ()
-    has_generation: bool = False
-    """`metadata.generation` counts changes of the specification."""
-    keeps_new_status: bool = False
-    """A status given at creation is kept although there is a status subresource."""
-    returns_deleted: bool = False
-    """DELETE answers with the object, not with a Status."""
-    name_rule: str = "subdomain"
-    """How `metadata.name` is checked: `subdomain`, `label`, `label1035` or `path` (see `names`)."""
-    deprecation: str = ""
-    """The text of the Warning header, where the version is one that Kubernetes has given up."""
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def singular(self) -> str:
-        return self.kind.lower()
-
-    @property
-    def list_kind(self) -> str:
-        return f"{self.kind}List"
-
-    @property
-    def has_status(self) -> bool:
-        return "status" in self.subresources
-
-    @property
-    def is_review(self) -> bool:
-        """A question that is answered, not an object that is kept."""
-        return self.verbs == ("create",)
-
-
-def _rows(group: str, version: str, *specs: tuple[str, str, dict[str, object]]) -> Iterable[Resource]:
-    for plural, kind, facts in specs:
-        storage = str(facts.pop("storage", "")) or (f"{plural}.{group}" if group else plural)
-        yield Resource(group=group, version=version, plural=plural, kind=kind, storage=storage, **facts)  # type: ignore[arg-type]
-
+__all__ = ["RESOURCES", "STANDARD_VERBS", "STATUS_VERBS", "Resource", "ResourceTable"]
 
 _ALL = ("all",)
 _CLUSTER = {"namespaced": False}
@@ -88,9 +34,11 @@ def _review(*, namespaced: bool = False) -> dict[str, object]:
     return {"namespaced": namespaced, "verbs": ("create",)}
 
 
-_CORE = _rows(
+_CORE = rows(
     "",
     "v1",
+    ("bindings", "Binding", {"verbs": ("create",)}),
+    ("componentstatuses", "ComponentStatus", {**_CLUSTER, "short_names": ("cs",), "verbs": ("get", "list")}),
     ("configmaps", "ConfigMap", {"short_names": ("cm",)}),
     ("endpoints", "Endpoints", {"short_names": ("ep",)}),
     ("events", "Event", {"short_names": ("ev",), "name_rule": "path"}),
@@ -125,7 +73,7 @@ _CORE = _rows(
         {
             "short_names": ("po",),
             "categories": _ALL,
-            "subresources": ("eviction", "log", "proxy", "status"),
+            "subresources": ("binding", "ephemeralcontainers", "eviction", "log", "proxy", "resize", "status"),
             "has_generation": True,
             "returns_deleted": True,
         },
@@ -152,7 +100,7 @@ _CORE = _rows(
     ),
 )
 
-_APPS = _rows(
+_APPS = rows(
     "apps",
     "v1",
     ("controllerrevisions", "ControllerRevision", {}),
@@ -182,13 +130,13 @@ _AUTOSCALER: dict[str, object] = {"short_names": ("hpa",), "categories": _ALL, "
 _STATUS: dict[str, object] = {"subresources": ("status",)}
 
 _OTHERS = (
-    _rows(
+    rows(
         "authentication.k8s.io",
         "v1",
         ("selfsubjectreviews", "SelfSubjectReview", _review()),
         ("tokenreviews", "TokenReview", _review()),
     ),
-    _rows(
+    rows(
         "authorization.k8s.io",
         "v1",
         ("localsubjectaccessreviews", "LocalSubjectAccessReview", _review(namespaced=True)),
@@ -196,36 +144,36 @@ _OTHERS = (
         ("selfsubjectrulesreviews", "SelfSubjectRulesReview", _review()),
         ("subjectaccessreviews", "SubjectAccessReview", _review()),
     ),
-    _rows("autoscaling", "v2", ("horizontalpodautoscalers", "HorizontalPodAutoscaler", {**_AUTOSCALER})),
-    _rows("autoscaling", "v1", ("horizontalpodautoscalers", "HorizontalPodAutoscaler", {**_AUTOSCALER, "is_stored": False})),
-    _rows(
+    rows("autoscaling", "v2", ("horizontalpodautoscalers", "HorizontalPodAutoscaler", {**_AUTOSCALER})),
+    rows("autoscaling", "v1", ("horizontalpodautoscalers", "HorizontalPodAutoscaler", {**_AUTOSCALER, "is_stored": False})),
+    rows(
         "batch",
         "v1",
         ("cronjobs", "CronJob", {**_STATUS, "short_names": ("cj",), "categories": _ALL, "has_generation": True}),
         ("jobs", "Job", {**_STATUS, "categories": _ALL, "has_generation": True}),
     ),
-    _rows("coordination.k8s.io", "v1", ("leases", "Lease", {})),
-    _rows("discovery.k8s.io", "v1", ("endpointslices", "EndpointSlice", {"has_generation": True})),
-    _rows(
+    rows("coordination.k8s.io", "v1", ("leases", "Lease", {})),
+    rows("discovery.k8s.io", "v1", ("endpointslices", "EndpointSlice", {"has_generation": True})),
+    rows(
         "events.k8s.io",
         "v1",
         ("events", "Event", {"short_names": ("ev",), "storage": "events", "is_stored": False, "name_rule": "path"}),
     ),
-    _rows("extensions", "v1beta1", ("ingresses", "Ingress", _old_ingress("extensions/v1beta1"))),
-    _rows(
+    rows("extensions", "v1beta1", ("ingresses", "Ingress", _old_ingress("extensions/v1beta1"))),
+    rows(
         "networking.k8s.io",
         "v1",
         ("ingressclasses", "IngressClass", {**_CLUSTER, "has_generation": True}),
         ("ingresses", "Ingress", {**_STATUS, "short_names": ("ing",), "has_generation": True}),
         ("networkpolicies", "NetworkPolicy", {"short_names": ("netpol",), "has_generation": True}),
     ),
-    _rows("networking.k8s.io", "v1beta1", ("ingresses", "Ingress", _old_ingress("networking.k8s.io/v1beta1"))),
-    _rows(
+    rows("networking.k8s.io", "v1beta1", ("ingresses", "Ingress", _old_ingress("networking.k8s.io/v1beta1"))),
+    rows(
         "policy",
         "v1",
         ("poddisruptionbudgets", "PodDisruptionBudget", {**_STATUS, "short_names": ("pdb",), "has_generation": True}),
     ),
-    _rows(
+    rows(
         "rbac.authorization.k8s.io",
         "v1",
         ("clusterrolebindings", "ClusterRoleBinding", {**_CLUSTER, "name_rule": "path"}),
@@ -233,7 +181,7 @@ _OTHERS = (
         ("rolebindings", "RoleBinding", {"name_rule": "path"}),
         ("roles", "Role", {"name_rule": "path"}),
     ),
-    _rows(
+    rows(
         "storage.k8s.io",
         "v1",
         ("storageclasses", "StorageClass", {**_CLUSTER, "short_names": ("sc",), "returns_deleted": True}),
@@ -286,9 +234,9 @@ class ResourceTable:
         return self._stored[resource].namespaced
 
 
-def _all_rows() -> Iterable[Resource]:
-    for rows in (_CORE, _APPS, *_OTHERS):
-        yield from rows
+def _allrows() -> Iterable[Resource]:
+    for group in (_CORE, _APPS, *_OTHERS, *KEPT):
+        yield from group
 
 
-RESOURCES = ResourceTable(_all_rows())
+RESOURCES = ResourceTable(_allrows())

@@ -64,7 +64,7 @@ def default_pod_spec(spec: Object) -> None:
 
 
 def _containers(spec: Object) -> list[Object]:
-    return [*parts(spec, "initContainers"), *parts(spec, "containers")]
+    return [*parts(spec, "initContainers"), *parts(spec, "containers"), *parts(spec, "ephemeralContainers")]
 
 
 def _default_container(container: Object) -> None:

@@ -30,7 +30,7 @@ def check_pod_spec(spec: Object, field: str) -> Iterator[Cause]:
     if not spec.get("containers"):
         yield required(f"{field}.containers")
     names: set[str] = set()
-    for group in ("initContainers", "containers"):
+    for group in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in listed(spec, group):
             where = f"{field}.{group}[{index}]"
             yield from _check_container(container, where, names)
