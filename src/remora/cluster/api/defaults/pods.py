@@ -132,7 +132,8 @@ def _default_volume(volume: Object) -> None:
 
 def quality_of_service(spec: Object) -> str:
     """`status.qosClass` (Kubernetes `ComputePodQOS`)."""
-    resources = [container.get("resources") or {} for container in _containers(spec)]
+    counted = (*parts(spec, "initContainers"), *parts(spec, "containers"))
+    resources = [container.get("resources") or {} for container in counted]
     if not any(each.get("limits") or each.get("requests") for each in resources):
         return "BestEffort"
     return "Guaranteed" if all(_is_guaranteed(each) for each in resources) else "Burstable"

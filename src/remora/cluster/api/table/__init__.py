@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from remora.cluster.api.table import network, others, pods, workloads
+from remora.cluster.api.table import kept, network, others, pods, workloads
 from remora.cluster.api.table.columns import NAME_AND_AGE, Column
 
 Object = dict[str, Any]
@@ -42,6 +42,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "services": network.SERVICES,
     "statefulsets.apps": workloads.STATEFULSETS,
     "storageclasses.storage.k8s.io": others.STORAGE_CLASSES,
+    **kept.KEPT,
 }
 
 INCLUDE = ("None", "Metadata", "Object")

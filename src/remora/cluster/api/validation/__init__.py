@@ -6,14 +6,23 @@ The checks are those that a person's mistakes meet; what only another API client
 from collections.abc import Iterator
 
 from remora.cluster.api.errors import Cause
+from remora.cluster.api.validation.batch import BATCH, BATCH_UPDATES
 from remora.cluster.api.validation.fields import Check, CheckUpdate, Object
 from remora.cluster.api.validation.ingress import check_ingress
-from remora.cluster.api.validation.others import check_immutable, check_secret
+from remora.cluster.api.validation.kept import KEPT, KEPT_UPDATES
+from remora.cluster.api.validation.others import check_config_map, check_immutable, check_secret
 from remora.cluster.api.validation.pods import check_pod, check_pod_update
+from remora.cluster.api.validation.rbac import check_binding, check_binding_update, check_role
 from remora.cluster.api.validation.services import check_service
 from remora.cluster.api.validation.workloads import check_selector_update, check_workload
 
+_RBAC = "rbac.authorization.k8s.io"
+
 _CHECKS: dict[str, Check] = {
+    f"clusterrolebindings.{_RBAC}": check_binding,
+    f"clusterroles.{_RBAC}": check_role,
+    f"rolebindings.{_RBAC}": check_binding,
+    f"roles.{_RBAC}": check_role,
     "daemonsets.apps": check_workload,
     "deployments.apps": check_workload,
     "ingresses.networking.k8s.io": check_ingress,
@@ -22,16 +31,22 @@ _CHECKS: dict[str, Check] = {
     "secrets": check_secret,
     "services": check_service,
     "statefulsets.apps": check_workload,
+    "configmaps": check_config_map,
+    **BATCH,
+    **KEPT,
 }
 
 _UPDATE_CHECKS: dict[str, CheckUpdate] = {
+    f"clusterrolebindings.{_RBAC}": check_binding_update,
+    f"rolebindings.{_RBAC}": check_binding_update,
     "configmaps": check_immutable,
     "daemonsets.apps": check_selector_update,
     "deployments.apps": check_selector_update,
     "pods": check_pod_update,
     "replicasets.apps": check_selector_update,
     "secrets": check_immutable,
-    "statefulsets.apps": check_selector_update,
+    **BATCH_UPDATES,
+    **KEPT_UPDATES,
 }
 
 
