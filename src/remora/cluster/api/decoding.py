@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from remora.cluster.api.errors import ApiError, bad_request
+from remora.cluster.api.fitting import fits
 from remora.cluster.api.schemas import Schema, find_name, resolved, schema_of
 
 Object = dict[str, Any]
@@ -133,6 +134,9 @@ def decode(value: Any, *, api_version: str, kind: str) -> Decoded:
         why = f"json: cannot unmarshal {_kind_of(value)} into Go value of type {_go_kind(api_version, kind)}"
         raise _unusable(kind, api_version, kind, why)
     _check_kind(value, api_version, kind)
+    name = find_name(api_version, kind)
+    if name is not None and fits(name)(value):
+        return Decoded({**value, "apiVersion": api_version, "kind": kind}, ())
     walk = _Walk()
     try:
         result = walk.object(value, schema_of(api_version, kind), _Place("", kind, ""))

@@ -78,6 +78,7 @@ class Application:
             return
         try:
             response = await self._answer(scope, receive)
+            await self._api.registry.settled()
         except ApiError as error:
             response = _error_response(error)
         except Exception:  # a fault of ours must not look like a broken connection

@@ -52,21 +52,17 @@ class Watch(AsyncIterator[WatchEvent]):
         ApiError: Expired, when the reader was too slow; a new watch has to begin with what exists then.
     """
 
-    def __init__(self, initial: Iterable[WatchEvent], subscription: Subscription, namespace: str) -> None:
+    def __init__(self, initial: Iterable[WatchEvent], subscription: Subscription) -> None:
         self._initial = iter(initial)
         self._subscription = subscription
-        self._namespace = namespace
 
     async def __anext__(self) -> WatchEvent:
         for event in self._initial:
             return event
-        while True:
-            try:
-                change = await self._subscription.next()
-            except TooOldError:
-                raise errors.expired("The resourceVersion for the provided watch is too old.") from None
-            if not self._namespace or change.object["metadata"].get("namespace", "") == self._namespace:
-                return _event(change)
+        try:
+            return _event(await self._subscription.next())
+        except TooOldError:
+            raise errors.expired("The resourceVersion for the provided watch is too old.") from None
 
 
 def _event(change: Change) -> WatchEvent:
@@ -104,6 +100,18 @@ class Registry:
     def find(self, resource: str, namespace: str, name: str) -> Object | None:
         return self._store.find(resource, namespace, name)
 
+    async def settled(self) -> None:
+        """Returns when what was written can no longer be lost; to be awaited before anybody outside is told of it.
+
+        Raises:
+            sqlite3.Error: it could not be written, and is undone.
+        """
+        await self._store.settled()
+
+    def touched(self, resource: str) -> int:
+        """The version of the newest change of a resource since the start: what was made of it before then is old."""
+        return self._store.touched(resource)
+
     def list(
         self, resource: str, namespace: str = "", *, labels: Selector | None = None, fields: Selector | None = None
     ) -> tuple[list[Object], int]:
@@ -123,12 +131,12 @@ class Registry:
         """
         version = self._store.version if since is None else since
         try:
-            subscription = self._store.subscribe(resource, since=version)
+            subscription = self._store.subscribe(resource, since=version, namespace=namespace)
         except TooOldError:
             raise errors.expired(f"too old resource version: {version} ({self._store.version})") from None
         existing = [] if since is not None else self._store.list(resource, namespace)
         initial = [WatchEvent("ADDED", obj, int(obj["metadata"]["resourceVersion"])) for obj in existing]
-        return Watch(initial, subscription, namespace)
+        return Watch(initial, subscription)
 
     async def create(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
         """Stores a new object.

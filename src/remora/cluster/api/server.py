@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from remora.cluster.api.handlers import Api
 from remora.cluster.api.http import PEER, Application
+from remora.cluster.api.joining import JoiningTransport
 from remora.cluster.api.node import NodePort
 from remora.cluster.api.pki import Pki
 from remora.cluster.api.registry import Registry
@@ -76,7 +77,7 @@ class _Protocol(HttpToolsProtocol):
     """Tells the application whose certificate the client has shown."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, JoiningTransport(transport)))
         self._peer = identity_of(transport.get_extra_info("ssl_object"))
 
     def on_message_begin(self) -> None:

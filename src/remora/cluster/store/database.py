@@ -1,4 +1,4 @@
-"""The SQLite file behind the store. Every write is one transaction that is on disk, as far as a killed process goes, on return.
+"""The SQLite file behind the store. Changes written together are one transaction, which on return no killed process can lose.
 
 `synchronous=NORMAL` in WAL mode: a commit has reached the operating system when it returns, so `kill -9` loses nothing; only a
 power failure may lose the last commits (never the file's consistency), which for a cluster on one's own machine is the better
@@ -6,7 +6,7 @@ bargain than an fsync for every status update.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +17,15 @@ CREATE TABLE IF NOT EXISTS counter (
 INSERT OR IGNORE INTO counter VALUES (1, 0, 0);
 CREATE TABLE IF NOT EXISTS objects (
     resource TEXT, namespace TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (resource, namespace, name)
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS log (
     version INTEGER PRIMARY KEY, type TEXT NOT NULL, resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
     body BLOB NOT NULL
 );
 """
+
+_CHECKPOINT = 4000
+"""Pages of WAL (16 MB) after which it is copied into the file, for which SQLite waits for the disk."""
 
 
 class Row(NamedTuple):
@@ -43,15 +46,20 @@ class Database:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
         self._connection.close()
 
     def read_counter(self) -> tuple[int, int]:
-        """The last version given, and the newest one that the log no longer has."""
-        version, compacted = self._connection.execute("SELECT version, compacted FROM counter").fetchone()
-        return version, compacted
+        """The last version given, and the newest one that the log no longer has.
+
+        The counter is only as new as the last look at the log's length; what is newer is in the log.
+        """
+        counted, compacted = self._connection.execute("SELECT version, compacted FROM counter").fetchone()
+        (logged,) = self._connection.execute("SELECT MAX(version) FROM log").fetchone()
+        return max(counted, logged or 0), compacted
 
     def read_objects(self) -> Iterator[tuple[str, str, str, bytes]]:
         yield from self._connection.execute("SELECT resource, namespace, name, body FROM objects")
@@ -60,24 +68,28 @@ class Database:
         for row in self._connection.execute("SELECT version, type, resource, namespace, name, body FROM log ORDER BY version"):
             yield Row(*row)
 
-    def write(self, row: Row, *, compact_to: int | None = None) -> None:
-        """Keeps one change, and forgets the log up to and including `compact_to`."""
+    def write(self, rows: Sequence[Row], *, compact_to: int | None = None) -> None:
+        """Keeps all these changes or none, and forgets the log up to and including `compact_to`."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._write(row, compact_to)
+            for row in rows:
+                self._write(row)
+            if compact_to is not None:
+                self._compact(rows[-1].version, compact_to)
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
-    def _write(self, row: Row, compact_to: int | None) -> None:
+    def _write(self, row: Row) -> None:
         execute = self._connection.execute
         if row.type == "DELETED":
             execute("DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", row[2:5])
         else:
             execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", row[2:])
         execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", row)
-        execute("UPDATE counter SET version = ?", (row.version,))
-        if compact_to is not None:
-            execute("DELETE FROM log WHERE version <= ?", (compact_to,))
-            execute("UPDATE counter SET compacted = ?", (compact_to,))
+
+    def _compact(self, version: int, compact_to: int) -> None:
+        self._connection.execute("DELETE FROM log WHERE version <= ?", (compact_to,))
+        self._connection.execute("UPDATE counter SET version = ?, compacted = ?", (version, compact_to))

@@ -1,12 +1,17 @@
 """The store: current objects in memory, a global version, and a bounded log of changes that watches follow.
 
-Reads never touch the disk. A write is on disk before anybody sees it, and seen by every watch before it returns. There is one
-writer, the event loop: whoever checks something and then writes without awaiting in between does both as one step.
+Reads never touch the disk. There is one writer, the event loop: whoever checks something and then writes without awaiting in
+between does both as one step. What is written in one turn of the loop goes to disk as one transaction at its end, because a
+transaction costs twice what a change in it does. Until then only the process itself sees it: watches are told after the
+transaction, a version is told only of what is on disk, and whoever tells somebody outside of a write awaits `settled` first.
 """
 
 import asyncio
+import logging
+import sqlite3
 import weakref
 from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +20,8 @@ import msgspec
 from remora.cluster.store.database import Database, Row
 
 Object = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 LOG_LENGTH = 1000
 """Changes that are kept for each resource in memory, and for all of them together on disk."""
@@ -37,9 +44,10 @@ class Change(NamedTuple):
 
 
 class Subscription:
-    """The changes of one resource, in order, from the moment of subscribing."""
+    """The changes of one resource, in order, from the moment of subscribing; with a namespace only those in it."""
 
-    def __init__(self, backlog: list[Change]) -> None:
+    def __init__(self, backlog: list[Change], namespace: str = "") -> None:
+        self.namespace = namespace
         self._changes = deque(backlog)
         self._arrived = asyncio.Event()
         self._is_overrun = False
@@ -92,15 +100,22 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
-        self.version, self._compacted = self._database.read_counter()
+        self._version, self._compacted = self._database.read_counter()
         self._objects: dict[str, dict[str, dict[str, Object]]] = {}
         self._logs: dict[str, _Log] = {}
         self._subscriptions: dict[str, weakref.WeakSet[Subscription]] = {}
-        self._load()
+        self._touched: dict[str, int] = {}
+        self._pending: list[tuple[Row, Change]] = []
+        self._outcome: asyncio.Future[None] | None = None
+        """Of the transaction that is to come, if somebody waits for it."""
+        self._load_objects()
+        self._load_log()
 
-    def _load(self) -> None:
+    def _load_objects(self) -> None:
         for resource, namespace, name, body in self._database.read_objects():
             self._objects.setdefault(resource, {}).setdefault(namespace, {})[name] = msgspec.json.decode(body)
+
+    def _load_log(self) -> None:
         last: dict[tuple[str, str, str], Object] = {}
         for row in self._database.read_log():
             obj: Object = msgspec.json.decode(row.body)
@@ -109,7 +124,14 @@ class Store:
             self._log(row.resource).append(Change(row.version, row.type, obj, previous))  # type: ignore[arg-type]
 
     def close(self) -> None:
+        self.commit()
         self._database.close()
+
+    @property
+    def version(self) -> int:
+        """The newest version given; all changes up to it are on disk and have been told to watches."""
+        self.commit()
+        return self._version
 
     def find(self, resource: str, namespace: str, name: str) -> Object | None:
         return self._objects.get(resource, {}).get(namespace, {}).get(name)
@@ -123,10 +145,14 @@ class Store:
     def count(self, resource: str) -> int:
         return sum(len(objects) for objects in self._objects.get(resource, {}).values())
 
+    def touched(self, resource: str) -> int:
+        """The version of the newest change of a resource since the start; 0 if there was none."""
+        return self._touched.get(resource, 0)
+
     def put(self, resource: str, obj: Object) -> Object:
         """Keeps an object under its namespace and name and returns it as kept, with its new `metadata.resourceVersion`."""
         metadata = obj["metadata"]
-        version = self.version + 1
+        version = self._version + 1
         kept = {**obj, "metadata": {**metadata, "resourceVersion": str(version)}}
         previous = self.find(resource, metadata.get("namespace", ""), metadata["name"])
         self._write(resource, Change(version, "ADDED" if previous is None else "MODIFIED", kept, previous))
@@ -135,34 +161,86 @@ class Store:
     def remove(self, resource: str, obj: Object) -> Object:
         """Removes a kept object; returned is its last state (`obj`) under the version of its removal, as watchers see it."""
         metadata = obj["metadata"]
-        version = self.version + 1
+        version = self._version + 1
         last = {**obj, "metadata": {**metadata, "resourceVersion": str(version)}}
         previous = self.find(resource, metadata.get("namespace", ""), metadata["name"])
         self._write(resource, Change(version, "DELETED", last, previous))
         return last
 
-    def subscribe(self, resource: str, *, since: int) -> Subscription:
+    def subscribe(self, resource: str, *, since: int, namespace: str = "") -> Subscription:
         """All changes of a resource after the version `since`, from the log and as they come.
 
         Raises:
             TooOldError: the log no longer reaches back to that version.
         """
-        subscription = Subscription(self._log(resource).since(since))
+        self.commit()
+        backlog = [change for change in self._log(resource).since(since) if _is_in(change, namespace)]
+        subscription = Subscription(backlog, namespace)
         self._subscriptions.setdefault(resource, weakref.WeakSet()).add(subscription)
         return subscription
+
+    async def settled(self) -> None:
+        """Returns when all that was written is on disk.
+
+        Raises:
+            sqlite3.Error: it cannot be written, and is undone.
+        """
+        if self._pending:
+            if self._outcome is None:
+                self._outcome = asyncio.get_running_loop().create_future()
+            # Whoever goes away must not take the outcome from the others.
+            await asyncio.shield(self._outcome)
+
+    def commit(self) -> None:
+        """Brings to disk what was written since the last time, then tells watches.
+
+        Raises:
+            sqlite3.Error: it cannot be written, and is undone.
+        """
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        outcome, self._outcome = self._outcome, None
+        try:
+            self._database.write([row for row, _ in pending], compact_to=_compact_to(pending[0][0].version, self._version))
+        except sqlite3.Error as error:
+            self._undo(pending)
+            if outcome is not None and not outcome.done():
+                outcome.set_exception(error)
+            raise
+        for row, change in pending:
+            self._tell(row.resource, change)
+        if outcome is not None and not outcome.done():
+            outcome.set_result(None)
+
+    def _undo(self, pending: Iterable[tuple[Row, Change]]) -> None:
+        """Back to what is on disk. Versions are not given twice: somebody may have kept what he made of the state at one."""
+        self._version += 1
+        self._touched.update((row.resource, self._version) for row, _ in pending)
+        self._objects.clear()
+        self._load_objects()
+
+    def _commit_at_end_of_turn(self) -> None:
+        try:
+            self.commit()
+        except sqlite3.Error:
+            _log.exception("the last changes could not be written and are undone")
 
     def _write(self, resource: str, change: Change) -> None:
         metadata = change.object["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        body = msgspec.json.encode(change.object)
-        compact_to = change.version - LOG_LENGTH if change.version % _COMPACT_EVERY == 0 else None
-        row = Row(change.version, change.type, resource, namespace, name, body)
-        self._database.write(row, compact_to=compact_to if compact_to and compact_to > 0 else None)
-        self.version = change.version
+        row = Row(change.version, change.type, resource, namespace, name, msgspec.json.encode(change.object))
+        self._version = self._touched[resource] = change.version
         self._mirror(resource, namespace, name, change)
+        self._pending.append((row, change))
+        if len(self._pending) == 1:
+            _soon(self._commit_at_end_of_turn, otherwise=self.commit)
+
+    def _tell(self, resource: str, change: Change) -> None:
         self._log(resource).append(change)
         for subscription in self._subscriptions.get(resource, ()):
-            subscription.put(change)
+            if _is_in(change, subscription.namespace):
+                subscription.put(change)
 
     def _mirror(self, resource: str, namespace: str, name: str, change: Change) -> None:
         objects = self._objects.setdefault(resource, {}).setdefault(namespace, {})
@@ -178,3 +256,24 @@ class Store:
         if log is None:
             log = self._logs[resource] = _Log(self._compacted)
         return log
+
+
+def _is_in(change: Change, namespace: str) -> bool:
+    return not namespace or change.object["metadata"].get("namespace", "") == namespace
+
+
+def _compact_to(first: int, last: int) -> int | None:
+    """The version up to which the log may go when the changes from `first` to `last` are written, None to leave it."""
+    if first // _COMPACT_EVERY == last // _COMPACT_EVERY and first % _COMPACT_EVERY:
+        return None
+    return last - LOG_LENGTH if last > LOG_LENGTH else None
+
+
+def _soon(call: Callable[[], None], *, otherwise: Callable[[], None]) -> None:
+    """Calls it at the end of this turn of the event loop; where none runs, `otherwise` at once."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        otherwise()
+    else:
+        loop.call_soon(call)

@@ -1,6 +1,7 @@
 """The store: versions, watches, compaction, and what a new process finds."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,56 @@ def test_what_is_read_again_is_what_was_in_memory(
     again = Store(path)
     assert (again.version, again.list("pods")) == before
     again.close()
+
+
+async def test_writes_of_one_turn_are_one_transaction_and_are_told_after_it(store: Store, path: Path) -> None:
+    subscription = store.subscribe("pods", since=0)
+    store.put("pods", thing("a"))
+    store.put("pods", thing("b"))
+    assert not subscription.has_next()
+    assert Store(path).version == 0
+    await store.settled()
+    assert [(await subscription.next()).version for _ in range(2)] == [1, 2]
+    assert names(Store(path).list("pods")) == ["a", "b"]
+
+
+async def test_who_begins_to_watch_amid_a_turn_sees_each_change_once(store: Store) -> None:
+    store.put("pods", thing("a"))
+    subscription = store.subscribe("pods", since=store.version)
+    store.put("pods", thing("b"))
+    await store.settled()
+    assert (await subscription.next()).version == 2
+    assert not subscription.has_next()
+
+
+async def test_what_cannot_be_written_is_undone_and_told_to_who_waits_only(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("pods", thing("a", spec=1))
+    await store.settled()
+    subscription = store.subscribe("pods", since=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(store._database, "_write", failing)
+        store.put("pods", thing("a", spec=2))
+        store.put("pods", thing("b"))
+        with pytest.raises(sqlite3.OperationalError):
+            await store.settled()
+    assert [obj["spec"] for obj in store.list("pods")] == [1]
+    assert not subscription.has_next()
+    after = store.put("pods", thing("a", spec=3))
+    await store.settled()
+    assert int(after["metadata"]["resourceVersion"]) > 3
+    assert (await subscription.next()).object["spec"] == 3
+
+
+def failing(row: object) -> None:
+    raise sqlite3.OperationalError("disk full")
+
+
+async def test_a_watch_of_a_namespace_sees_no_other(store: Store) -> None:
+    subscription = store.subscribe("pods", since=0, namespace="a")
+    store.put("pods", thing("x", "b"))
+    store.put("pods", thing("y", "a"))
+    await store.settled()
+    assert (await subscription.next()).object["metadata"]["name"] == "y"
+    assert not subscription.has_next()
