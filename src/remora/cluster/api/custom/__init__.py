@@ -1,0 +1,1 @@
+"""Custom resources: what a CustomResourceDefinition says, as rows of the one table of resources."""

@@ -1,0 +1,477 @@
+"""The functions of CEL's standard library and of Kubernetes' (`k8s.io/apiserver/pkg/cel/library`), by name. Pure.
+
+A wrong type shows itself as Python's TypeError, AttributeError or ValueError, which the compiler calls "no such overload".
+"""
+
+import ipaddress
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from remora.cluster.api.names import (
+    wrong_with_label,
+    wrong_with_label_1035,
+    wrong_with_label_value,
+    wrong_with_qualified_name,
+    wrong_with_subdomain,
+)
+from remora.cluster.cel.values import (
+    NONE,
+    CelError,
+    Optional,
+    compare,
+    equal,
+    parse_duration,
+    parse_timestamp,
+    regex,
+    render_duration,
+    render_timestamp,
+    some,
+    type_name,
+)
+
+Function = Callable[..., Any]
+
+_QUANTITY_SUFFIXES = {
+    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)},
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), start=1)},
+    **{"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)},
+}
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    value: Decimal
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A named format; its faults in a text are a list that is empty for a fitting one."""
+
+    name: str
+    faults: Function
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str | bytes | list | dict):
+        return len(value)
+    raise CelError("no such overload")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise CelError("no such overload")
+    return value
+
+
+def to_string(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return str(int(value)) if value == int(value) and abs(value) < 1e21 else repr(value)
+        case timedelta():
+            return render_duration(value)
+        case datetime():
+            return render_timestamp(value)
+        case bytes():
+            return value.decode()
+        case list() | dict() | None:
+            raise CelError("no such overload")
+        case _:
+            return str(getattr(value, "value", value))
+
+
+def _to_int(value: Any) -> int:
+    if isinstance(value, datetime):
+        return int(value.timestamp())
+    try:
+        return int(value)
+    except (ValueError, OverflowError):
+        raise CelError(f"type conversion error from '{type_name(value)}' to 'int'") from None
+
+
+def _to_double(value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise CelError(f"type conversion error from '{type_name(value)}' to 'double'") from None
+
+
+def _to_bool(value: Any) -> bool:
+    found = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}.get(str(value).lower())
+    if found is None:
+        raise CelError("type conversion error from 'string' to 'bool'")
+    return found
+
+
+def quantity(text: str) -> Quantity:
+    number = _text(text).rstrip("numkKMGTPEi")
+    try:
+        return Quantity(Decimal(number) * _QUANTITY_SUFFIXES[text[len(number) :]])
+    except (InvalidOperation, KeyError):
+        raise CelError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'") from None
+
+
+def _is(make: Function) -> Function:
+    def check(text: Any) -> bool:
+        try:
+            make(_text(text))
+        except (CelError, ValueError):
+            return False
+        return True
+
+    return check
+
+
+def _ip(text: str) -> Any:
+    try:
+        if "%" in text:
+            raise ValueError
+        return ipaddress.ip_address(_text(text))
+    except ValueError:
+        raise CelError(f'IP Address "{text}" parse error during conversion from string') from None
+
+
+def _cidr(text: str) -> Any:
+    try:
+        if "/" not in text:
+            raise ValueError
+        return ipaddress.ip_interface(_text(text))
+    except ValueError:
+        raise CelError(f'network address parse error during conversion from string: "{text}"') from None
+
+
+def _contains_ip(network: Any, address: Any) -> bool:
+    return (_ip(address) if isinstance(address, str) else address) in network.network
+
+
+def _contains_cidr(network: Any, other: Any) -> bool:
+    return bool((_cidr(other) if isinstance(other, str) else other).network.subnet_of(network.network))
+
+
+def _url(text: str) -> Any:
+    found = urlsplit(_text(text))
+    if not (found.scheme and (found.netloc or found.path)) and not text.startswith("/"):
+        raise CelError(f"URL parse error during conversion from string: parse {text!r}: invalid URI for request")
+    return found
+
+
+def _substring(text: str, start: int, end: int | None = None) -> str:
+    stop = len(text) if end is None else end
+    if not 0 <= start <= stop <= len(text):
+        raise CelError(f"index out of range: {start}")
+    return text[start:stop]
+
+
+def _char_at(text: str, index: int) -> str:
+    if not 0 <= index <= len(text):
+        raise CelError(f"index out of range: {index}")
+    return text[index : index + 1]
+
+
+def _index_of(value: Any, item: Any, start: int = 0) -> int:
+    if isinstance(value, str):
+        return value.find(_text(item), start)
+    return next((index for index, found in enumerate(value) if equal(found, item)), -1)
+
+
+def _last_index_of(value: Any, item: Any) -> int:
+    if isinstance(value, str):
+        return value.rfind(_text(item))
+    return next((index for index in reversed(range(len(value))) if equal(value[index], item)), -1)
+
+
+def _split(text: str, separator: str, limit: int = -1) -> list[str]:
+    if limit == 0:
+        return []
+    parts = text.split(separator) if separator else list(text)
+    if 0 < limit < len(parts):
+        return [*parts[: limit - 1], separator.join(parts[limit - 1 :])]
+    return parts
+
+
+def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
+    return _text(text).replace(old, new, limit)
+
+
+def _join(items: list[str], separator: str = "") -> str:
+    return separator.join(items)
+
+
+def _reverse(value: Any) -> Any:
+    return value[::-1]
+
+
+def _format(template: str, arguments: list[Any]) -> str:
+    """`%s` and `%d` write what they are given, `%.Nf` a number."""
+    parts = iter(arguments)
+
+    def shown(found: Any) -> str:
+        if found[0] == "%%":
+            return "%"
+        value = next(parts, None)
+        if found[2] in ("f", "e"):
+            return f"{float(value or 0):.{found[1] or 6}{found[2]}}"
+        if found[2] in ("b", "o", "x", "X"):
+            return format(int(value or 0), found[2])
+        return (
+            "null"
+            if value is None
+            else msgspec.json.encode(value).decode()
+            if isinstance(value, list | dict)
+            else to_string(value)
+        )
+
+    return regex(r"%(?:%|(?:\.(\d+))?([sdfebxXo]))").sub(shown, template)
+
+
+def _is_sorted(items: list[Any]) -> bool:
+    return all(compare(one, other) <= 0 for one, other in zip(items, items[1:], strict=False))
+
+
+def _extreme(items: list[Any], sign: int) -> Any:
+    if not items:
+        raise CelError(f"{'max' if sign > 0 else 'min'} called on empty list")
+    found = items[0]
+    for item in items[1:]:
+        found = item if compare(item, found) * sign > 0 else found
+    return found
+
+
+def _sum(items: list[Any]) -> Any:
+    if any(isinstance(item, timedelta) for item in items):
+        return sum(items, timedelta())
+    return sum(items)
+
+
+def _distinct(items: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for item in items:
+        if not any(equal(item, other) for other in found):
+            found.append(item)
+    return found
+
+
+def _flatten(items: list[Any], depth: int = 1) -> list[Any]:
+    flat: list[Any] = []
+    for item in items:
+        flat += _flatten(item, depth - 1) if isinstance(item, list) and depth > 0 else [item]
+    return flat
+
+
+def _find(text: str, pattern: str) -> str:
+    found = regex(pattern).search(text)
+    return found[0] if found else ""
+
+
+def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
+    found = [match[0] for match in regex(pattern).finditer(text)]
+    return found if limit < 0 else found[:limit]
+
+
+def _matches(text: Any, pattern: Any) -> bool:
+    return regex(_text(pattern)).search(_text(text)) is not None
+
+
+def _contains(text: str, part: str) -> bool:
+    return _text(part) in _text(text)
+
+
+def _value(optional: Any) -> Any:
+    if not optional.has_value:
+        raise CelError("optional.none() dereference")
+    return optional.value
+
+
+def _or(optional: Optional, other: Any) -> Any:
+    return optional if optional.has_value else other
+
+
+def _or_value(optional: Optional, other: Any) -> Any:
+    return optional.value if optional.has_value else other
+
+
+def _validate(found: Format, text: str) -> Optional:
+    faults = found.faults(_text(text))
+    return some(faults) if faults else NONE
+
+
+def _time_part(pick: Function) -> Function:
+    def part(moment: Any, zone: str = "UTC") -> int:
+        if isinstance(moment, timedelta):
+            raise CelError("no such overload")
+        return int(pick(moment.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))))
+
+    return part
+
+
+def _clock_part(of_time: Function, unit: timedelta) -> Function:
+    def part(value: Any, zone: str = "UTC") -> int:
+        if isinstance(value, timedelta):
+            return int(value / unit)
+        return int(_time_part(of_time)(value, zone))
+
+    return part
+
+
+def _uri_faults(text: str) -> list[str]:
+    return [] if _is(_url)(text) else ["invalid URI"]
+
+
+def _date_faults(text: str) -> list[str]:
+    try:
+        datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        return ["invalid date"]
+    return []
+
+
+def _formatted(fits: Function, fault: str) -> Function:
+    return lambda text: [] if fits(text) else [fault]
+
+
+def _prefix(check: Function) -> Function:
+    return lambda text: check(text[:-1] + "a" if len(text) > 1 and text.endswith("-") else text)
+
+
+FORMATS: dict[str, Function] = {
+    "dns1123Label": wrong_with_label,
+    "dns1123Subdomain": wrong_with_subdomain,
+    "dns1035Label": wrong_with_label_1035,
+    "dns1123LabelPrefix": _prefix(wrong_with_label),
+    "dns1123SubdomainPrefix": _prefix(wrong_with_subdomain),
+    "dns1035LabelPrefix": _prefix(wrong_with_label_1035),
+    "qualifiedName": wrong_with_qualified_name,
+    "labelValue": wrong_with_label_value,
+    "uri": _uri_faults,
+    "uuid": _formatted(
+        lambda text: regex(r"^(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$").search(text), "does not match UUID"
+    ),
+    "byte": _formatted(lambda text: regex(r"^[A-Za-z0-9+/]*={0,2}$").search(text) and len(text) % 4 == 0, "invalid base64"),
+    "date": _date_faults,
+    "datetime": _formatted(_is(parse_timestamp), "invalid datetime"),
+}
+
+
+def _named_format(name: str) -> Optional:
+    return some(Format(name, FORMATS[name])) if name in FORMATS else NONE
+
+
+FUNCTIONS: dict[str, Function] = {
+    "size": _size,
+    "type": type_name,
+    "dyn": lambda value: value,
+    "int": _to_int,
+    "uint": _to_int,
+    "double": _to_double,
+    "string": to_string,
+    "bool": _to_bool,
+    "bytes": lambda value: value if isinstance(value, bytes) else _text(value).encode(),
+    "duration": lambda value: value if isinstance(value, timedelta) else parse_duration(_text(value)),
+    "timestamp": lambda value: value if isinstance(value, datetime) else parse_timestamp(_text(value)),
+    "matches": _matches,
+    "quantity": quantity,
+    "isQuantity": _is(quantity),
+    "ip": _ip,
+    "isIP": _is(_ip),
+    "cidr": _cidr,
+    "isCIDR": _is(_cidr),
+    "url": _url,
+    "isURL": _is(_url),
+}
+
+METHODS: dict[str, Function] = {
+    "size": _size,
+    "matches": _matches,
+    "contains": _contains,
+    "startsWith": lambda text, part: _text(text).startswith(_text(part)),
+    "endsWith": lambda text, part: _text(text).endswith(_text(part)),
+    "charAt": _char_at,
+    "indexOf": _index_of,
+    "lastIndexOf": _last_index_of,
+    "lowerAscii": lambda text: _text(text).lower(),
+    "upperAscii": lambda text: _text(text).upper(),
+    "replace": _replace,
+    "split": _split,
+    "substring": _substring,
+    "trim": lambda text: _text(text).strip(),
+    "join": _join,
+    "reverse": _reverse,
+    "format": _format,
+    "find": _find,
+    "findAll": _find_all,
+    "isSorted": _is_sorted,
+    "sum": _sum,
+    "min": lambda items: _extreme(items, -1),
+    "max": lambda items: _extreme(items, 1),
+    "distinct": _distinct,
+    "flatten": _flatten,
+    "sort": sorted,
+    "slice": lambda items, start, end: items[start:end],
+    "first": lambda items: some(items[0]) if items else NONE,
+    "last": lambda items: some(items[-1]) if items else NONE,
+    "hasValue": lambda optional: optional.has_value,
+    "value": _value,
+    "orValue": _or_value,
+    "or": _or,
+    "validate": _validate,
+    "family": lambda address: address.version,
+    "isUnspecified": lambda address: address.is_unspecified,
+    "isLoopback": lambda address: address.is_loopback,
+    "isLinkLocalMulticast": lambda address: address.is_multicast and address.is_link_local,
+    "isLinkLocalUnicast": lambda address: address.is_link_local,
+    "isGlobalUnicast": lambda address: not (address.is_multicast or address.is_loopback or address.is_unspecified),
+    "containsIP": _contains_ip,
+    "containsCIDR": _contains_cidr,
+    "prefixLength": lambda network: network.network.prefixlen,
+    "masked": lambda network: ipaddress.ip_interface(network.network),
+    "ip": lambda network: network.ip,
+    "getScheme": lambda url: url.scheme,
+    "getHost": lambda url: url.netloc.rpartition("@")[2],
+    "getHostname": lambda url: url.hostname or "",
+    "getPort": lambda url: str(url.port or ""),
+    "getEscapedPath": lambda url: url.path,
+    "getQuery": lambda url: parse_qs(url.query, keep_blank_values=True),
+    "isInteger": lambda found: found.value == int(found.value),
+    "asInteger": lambda found: int(found.value),
+    "asApproximateFloat": lambda found: float(found.value),
+    "sign": lambda found: (found.value > 0) - (found.value < 0),
+    "add": lambda found, other: Quantity(found.value + getattr(other, "value", other)),
+    "sub": lambda found, other: Quantity(found.value - getattr(other, "value", other)),
+    "isLessThan": lambda found, other: found.value < other.value,
+    "isGreaterThan": lambda found, other: found.value > other.value,
+    "compareTo": lambda found, other: (found.value > other.value) - (found.value < other.value),
+    "getFullYear": _time_part(lambda moment: moment.year),
+    "getMonth": _time_part(lambda moment: moment.month - 1),
+    "getDate": _time_part(lambda moment: moment.day),
+    "getDayOfMonth": _time_part(lambda moment: moment.day - 1),
+    "getDayOfWeek": _time_part(lambda moment: moment.isoweekday() % 7),
+    "getDayOfYear": _time_part(lambda moment: moment.timetuple().tm_yday - 1),
+    "getHours": _clock_part(lambda moment: moment.hour, timedelta(hours=1)),
+    "getMinutes": _clock_part(lambda moment: moment.minute, timedelta(minutes=1)),
+    "getSeconds": _clock_part(lambda moment: moment.second, timedelta(seconds=1)),
+    "getMilliseconds": _clock_part(lambda moment: moment.microsecond // 1000, timedelta(milliseconds=1)),
+}
+
+NAMESPACES: dict[str, dict[str, Function]] = {
+    "optional": {"of": some, "none": lambda: NONE, "ofNonZeroValue": lambda value: some(value) if value else NONE},
+    "format": {
+        "named": _named_format,
+        **{name: (lambda name=name, faults=faults: Format(name, faults)) for name, faults in FORMATS.items()},
+    },
+    "math": {
+        "greatest": lambda *items: max(items[0] if isinstance(items[0], list) else items),
+        "least": lambda *items: min(items[0] if isinstance(items[0], list) else items),
+        "abs": abs,
+    },
+    "ip": {"isCanonical": lambda text: str(_ip(text)) == text},
+    "sets": {
+        "contains": lambda whole, part: all(any(equal(item, found) for found in whole) for item in part),
+        "intersects": lambda one, other: any(equal(item, found) for item in one for found in other),
+        "equivalent": lambda one, other: all(item in other for item in one) and all(item in one for item in other),
+    },
+}
