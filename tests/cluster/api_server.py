@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from remora.cluster.addresses import Network
+from remora.cluster.api.authorization.defaults import default_roles
 from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.server import ApiServer
@@ -46,6 +47,8 @@ async def running_api_server(directory: Path) -> AsyncIterator[Running]:
     registry = Registry(store=store)
     for name in ("default", "kube-system"):
         await registry.create("namespaces", {"metadata": {"name": name}})
+    for role in default_roles():
+        await registry.create(str(registry.resources.find_name(role["apiVersion"], role["kind"])), role)
     allocator = ServiceAllocator(
         network=Network(0), services=(), find=lambda key: registry.find("services", key.namespace, key.name)
     )

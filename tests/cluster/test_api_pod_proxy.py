@@ -57,6 +57,12 @@ async def test_the_first_port_of_the_pod_is_meant_if_none_is_named(api: Running,
 
 async def test_who_asks_stays_with_the_api_server(api: Running, port: int) -> None:
     await api.registry.create("serviceaccounts", {"metadata": {"name": "reader", "namespace": "default"}})
+    binding = {
+        "metadata": {"name": "reader"},
+        "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "default"}],
+    }
+    await api.registry.create("clusterrolebindings.rbac.authorization.k8s.io", binding)
     token = api.tokens.issue("default", "reader", "", lifetime=600)
     headers = {"Authorization": f"Bearer {token}"}
     async with api.session.get("/api/v1/namespaces/default/pods/web/proxy/", headers=headers) as response:

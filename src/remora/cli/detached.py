@@ -18,7 +18,9 @@ _ERROR = "remora: "
 """Begins an error that the cluster's own process told."""
 
 
-def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
+def up_detached(
+    name: str, ports: Ports, *, wait: bool, timeout: float, authorization_mode: str = "AlwaysAllow"
+) -> None:
     """Returns when the API server answers and, with `wait`, the Ingress controller is ready.
 
     Raises:
@@ -28,7 +30,7 @@ def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
     profile = make_profile(name, claimed=claimed_indexes())
     if find_runner(profile):
         raise UsageError(already_running(profile))
-    process = _spawn(profile, ports)
+    process = _spawn(profile, ports, authorization_mode)
     say(f"starting profile {name} (pid {process.pid}), log in {profile.log}")
     why = _wait(profile, process, wait_controller=wait, timeout=timeout)
     for note in _notes(profile):
@@ -38,9 +40,10 @@ def up_detached(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
     show_started(Started.read(_again(name)), detached=True)
 
 
-def _spawn(profile: Profile, ports: Ports) -> "subprocess.Popen[bytes]":
+def _spawn(profile: Profile, ports: Ports, authorization_mode: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "remora", "up", "--profile", profile.name, "--no-wait"]
     command += [f"--api-port={ports.api}", f"--http-port={ports.http}", f"--https-port={ports.https}"]
+    command += [f"--authorization-mode={authorization_mode}"]
     profile.kubeconfig.unlink(missing_ok=True)
     with profile.log.open("wb") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

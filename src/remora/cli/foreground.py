@@ -13,12 +13,15 @@ import uvloop
 
 from remora.cli.render import NOTE, say
 from remora.cli.render.started import Started, show_started
+from remora.cluster.api.authorization.authorizer import AuthorizationMode
 from remora.cluster.cluster import Cluster
 from remora.cluster.start import Ports, Start, starting
 from remora.core.errors import RemoraError
 
 
-def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> None:
+def up_foreground(
+    name: str, ports: Ports, *, wait: bool, timeout: float, authorization_mode: AuthorizationMode = "AlwaysAllow"
+) -> None:
     """Runs until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
@@ -29,7 +32,7 @@ def up_foreground(name: str, ports: Ports, *, wait: bool, timeout: float) -> Non
     with starting(name, ports) as start:
         for note in start.notes:
             say(f"{NOTE}{note}")
-        _raise_alone(lambda: uvloop.run(_run(start, wait=wait, timeout=timeout)))
+        _raise_alone(lambda: uvloop.run(_run(start, authorization_mode, wait=wait, timeout=timeout)))
     say(f"Profile {name} is down; its state stays in {start.profile.directory}.")
 
 
@@ -54,7 +57,7 @@ def _find_own_programs_first() -> None:
     os.environ["PATH"] = os.pathsep.join([own, *folders])
 
 
-async def _run(start: Start, *, wait: bool, timeout: float) -> None:
+async def _run(start: Start, authorization_mode: AuthorizationMode, *, wait: bool, timeout: float) -> None:
     began = time.monotonic()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -70,7 +73,7 @@ async def _run(start: Start, *, wait: bool, timeout: float) -> None:
             say(f"Ingress controller is ready ({time.monotonic() - began:.1f} s)")
         show_started(Started.of(start, server=cluster.server), detached=False)
 
-    await Cluster(start).run(stop, greet)
+    await Cluster(start, authorization_mode=authorization_mode).run(stop, greet)
 
 
 def _stopping(stop: asyncio.Event) -> None:

@@ -1,10 +1,18 @@
 """`remora up` and `remora demo`."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from remora.cli.options import ProfileOption
+
+
+class AuthorizationMode(StrEnum):
+    """What a client certificate is worth; service accounts get what their bindings give in every mode."""
+
+    ALWAYS_ALLOW = "AlwaysAllow"
+    RBAC = "RBAC"
 
 
 def up(
@@ -15,6 +23,10 @@ def up(
     api_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API server; 0 chooses.")] = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the Ingress controller is ready.")] = True,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait at most.")] = 60.0,
+    authorization_mode: Annotated[
+        AuthorizationMode,
+        typer.Option(help="AlwaysAllow: whoever has a client certificate may do all. RBAC: only group system:masters."),
+    ] = AuthorizationMode.ALWAYS_ALLOW,
 ) -> None:
     """Start a local cluster, in the foreground until Ctrl-C."""
     from remora.cluster.start import Ports
@@ -23,11 +35,11 @@ def up(
     if detach:
         from remora.cli.detached import up_detached
 
-        up_detached(profile, ports, wait=wait, timeout=timeout)
+        up_detached(profile, ports, wait=wait, timeout=timeout, authorization_mode=authorization_mode.value)
     else:
         from remora.cli.foreground import up_foreground
 
-        up_foreground(profile, ports, wait=wait, timeout=timeout)
+        up_foreground(profile, ports, wait=wait, timeout=timeout, authorization_mode=authorization_mode.value)
 
 
 def demo() -> None:

@@ -15,6 +15,7 @@ import msgspec
 import yaml
 
 from remora.cluster.addresses import Network
+from remora.cluster.api.authorization.defaults import default_roles
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
 from remora.cluster.entry import LOCALHOST, Entry
@@ -39,6 +40,7 @@ async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_p
     """
     for obj in (
         *namespaces(),
+        *default_roles(),
         *kubernetes_service(network, api_port),
         *controller_objects(entry, may_bind_low_ports=may_bind_low_ports),
     ):

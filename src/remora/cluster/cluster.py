@@ -11,6 +11,7 @@ from typing import Any
 
 from remora.apply.binary import find_binary
 from remora.cluster.addresses import Network
+from remora.cluster.api.authorization.authorizer import AuthorizationMode
 from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.server import ApiServer
@@ -35,8 +36,9 @@ _POLL = 0.05
 class Cluster:
     """One cluster in this process. The profile's lock is the caller's business (`start.starting`)."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, *, authorization_mode: AuthorizationMode = "AlwaysAllow") -> None:
         self._start = start
+        self._authorization_mode = authorization_mode
         self._profile = start.profile
         self._network = Network(start.profile.index)
         self._registry: Registry | None = None
@@ -137,6 +139,7 @@ class Cluster:
             pki=pki,
             tokens=Tokens(pki.token_key),
             node=kubelet,
+            authorization_mode=self._authorization_mode,
             host=LOCALHOST,
             port=self._profile.choices.api_port,
         )

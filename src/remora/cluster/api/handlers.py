@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from remora.cluster.api.authorization.authorizer import Authorizer
 from remora.cluster.api.errors import ApiError, Object, not_found
 from remora.cluster.api.http_message import Request, Response, object_response
 from remora.cluster.api.http_path import Address
@@ -23,6 +24,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     node: NodePort
     tokens: Tokens
     address: str
+    authorizer: Authorizer
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

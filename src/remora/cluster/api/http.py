@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import formatdate
 from typing import Any
 
+import msgspec
+
 from remora.cluster.api import handlers_binding, handlers_proxy, handlers_read, handlers_subresources, handlers_write
+from remora.cluster.api.authorization.attributes import attributes_of
+from remora.cluster.api.authorization.impersonation import impersonated
+from remora.cluster.api.caller import Caller, set_caller
 from remora.cluster.api.errors import ApiError, method_not_allowed, unauthorized, unknown_resource
 from remora.cluster.api.handlers import Api, Call, Handler
-from remora.cluster.api.http_message import MOST_BODY, Request, Response, object_response, parse_query
+from remora.cluster.api.http_message import MOST_BODY, Request, Response, object_response, parse_query, render_warning
 from remora.cluster.api.http_meta import PUBLIC, answer_meta, not_found
 from remora.cluster.api.http_path import Address, parse_path
 from remora.cluster.api.negotiation import negotiate
@@ -89,15 +94,16 @@ class Application:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = scope["path"]
+        query = parse_query(scope["query_string"].decode("latin-1"))
+        address = parse_path(scope.get("raw_path", path.encode()).decode("latin-1"))
         request = Request(
             method=scope["method"],
             path=path,
-            query=parse_query(scope["query_string"].decode("latin-1")),
+            query=query,
             headers=headers,
             body=await _read_body(receive),
-            identity=self._identity(scope, headers, path),
+            identity=self._authorized(scope, headers, address, query),
         )
-        address = parse_path(scope.get("raw_path", path.encode()).decode("latin-1"))
         if address is None or not address.plural:
             if request.method not in ("GET", "HEAD"):
                 raise method_not_allowed()
@@ -113,7 +119,28 @@ class Application:
             raise unknown_resource()
         handler = _find_handler(row, address, request.method)
         form = negotiate(request.headers.get("accept", ""))
-        return await handler(Call(api=self._api, request=request, address=address, row=row, form=form))
+        warnings: list[str] = []
+        set_caller(Caller(request.identity, row, address.subresource, warnings))
+        response = await handler(Call(api=self._api, request=request, address=address, row=row, form=form))
+        if not warnings:
+            return response
+        more = tuple(("warning", render_warning(text)) for text in dict.fromkeys(warnings))
+        return msgspec.structs.replace(response, headers=(*response.headers, *more))
+
+    def _authorized(
+        self, scope: Scope, headers: Mapping[str, str], address: Address | None, query: Mapping[str, str]
+    ) -> Identity:
+        """On whose behalf the request is answered.
+
+        Raises:
+            ApiError: Unauthorized or Forbidden.
+        """
+        path, authorizer = scope["path"], self._api.authorizer
+        identity = impersonated(authorizer, self._identity(scope, headers, path), scope["headers"])
+        if path not in PUBLIC:
+            # A WebSocket begins with a GET.
+            authorizer.check(identity, attributes_of(scope.get("method", "GET"), path, address, query))
+        return identity
 
     def _identity(self, scope: Scope, headers: Mapping[str, str], path: str) -> Identity:
         kind, _, token = headers.get("authorization", "").partition(" ")
@@ -125,7 +152,7 @@ class Application:
         peer: Identity | None = scope.get("extensions", {}).get(PEER, {}).get("identity")
         if peer is None and path not in PUBLIC:
             raise unauthorized()
-        return peer or _ANONYMOUS
+        return self._api.authorizer.person(peer) if peer else _ANONYMOUS
 
 
 def _find_handler(row: Resource, address: Address, method: str) -> Handler:

@@ -1,12 +1,17 @@
-"""Reviews: questions about rights and identities. Nothing is forbidden to anyone who is known here."""
+"""Reviews: questions about rights and identities, answered as the request that they are about would be."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from remora.cluster.api.errors import Object
+from remora.cluster.api.authorization.authorizer import Authorizer
+from remora.cluster.api.authorization.rules import Attributes, Rule, wire_rule
+from remora.cluster.api.errors import Cause, Object, bad_request, invalid, invalid_value
 from remora.cluster.api.handlers import Call
 from remora.cluster.api.http_body import read_object
 from remora.cluster.api.http_message import Response
 from remora.cluster.api.tokens import Identity, TokenError, Tokens
+
+_GROUP = "authorization.k8s.io"
 
 
 async def review(call: Call) -> Response:
@@ -25,12 +30,11 @@ def _status(call: Call, spec: Object) -> Object:
     if call.row.kind == "TokenReview":
         return _token_status(call.api.tokens, spec.get("token", ""))
     if call.row.kind == "SelfSubjectRulesReview":
-        return {
-            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-            "incomplete": False,
-        }
-    return {"allowed": True}
+        return _rules_status(call.api.authorizer, call.request.identity, spec.get("namespace", ""))
+    if causes := list(_check_access(call.row.kind, spec, call.namespace)):
+        raise invalid(call.row.kind, "", causes, group=_GROUP)
+    is_own = call.row.kind == "SelfSubjectAccessReview"
+    return _access_status(call.api.authorizer, call.request.identity if is_own else _asked_for(spec), spec)
 
 
 def user_info(identity: Identity) -> Object:
@@ -50,3 +54,66 @@ def _token_status(tokens: Tokens, token: str) -> Object:
         return {"authenticated": True, "user": user_info(tokens.verify(token))}
     except TokenError as error:
         return {"user": {}, "error": str(error)}
+
+
+def _rules_status(authorizer: Authorizer, identity: Identity, namespace: str) -> Object:
+    if not namespace:
+        raise bad_request("no namespace on request")
+    rules = authorizer.rules_of(identity, namespace)
+    return {
+        "resourceRules": [wire_rule(rule) for rule in _distinct(rules) if not rule.paths],
+        "nonResourceRules": [wire_rule(rule) for rule in _distinct(rules) if rule.paths],
+        "incomplete": False,
+    }
+
+
+def _distinct(rules: tuple[Rule, ...]) -> Iterator[Rule]:
+    yield from dict.fromkeys(rules)
+
+
+def _check_access(kind: str, spec: Object, namespace: str) -> Iterator[Cause]:
+    """Kubernetes' `ValidateSubjectAccessReviewSpec` and its kin."""
+    resource, plain = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    why = "cannot be specified in combination with resourceAttributes"
+    if resource is not None and plain is not None:
+        yield invalid_value("spec.nonResourceAttributes", plain, why)
+    if resource is None and plain is None:
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        yield invalid_value("spec.resourceAttributes", None, why)
+    if kind == "SelfSubjectAccessReview":
+        return
+    if not spec.get("user") and not spec.get("groups"):
+        yield invalid_value("spec.user", "", "at least one of user or group must be specified")
+    if kind == "LocalSubjectAccessReview":
+        if plain is not None:
+            yield invalid_value("spec.nonResourceAttributes", plain, "disallowed on this kind of request")
+        if (resource or {}).get("namespace", "") != namespace:
+            given = (resource or {}).get("namespace", "")
+            yield invalid_value("spec.resourceAttributes.namespace", given, "must match metadata.namespace")
+
+
+def _asked_for(spec: Object) -> Identity:
+    extra = {key.lower(): tuple(values or ()) for key, values in (spec.get("extra") or {}).items()}
+    return Identity(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
+
+
+def _access_status(authorizer: Authorizer, identity: Identity, spec: Object) -> Object:
+    decision = authorizer.decide(identity, _attributes(spec))
+    return {"allowed": decision.is_allowed, **({"reason": decision.reason} if decision.reason else {})}
+
+
+def _attributes(spec: Object) -> Attributes:
+    plain = spec.get("nonResourceAttributes")
+    if plain is not None:
+        return Attributes(verb=plain.get("verb") or "", path=plain.get("path") or "")
+    asked = spec.get("resourceAttributes") or {}
+    return Attributes(
+        verb=asked.get("verb") or "",
+        group=asked.get("group") or "",
+        version=asked.get("version") or "",
+        # Without a resource the question would be one about a path, and no rule about resources may answer that.
+        resource=asked.get("resource") or " ",
+        subresource=asked.get("subresource") or "",
+        namespace=asked.get("namespace") or "",
+        name=asked.get("name") or "",
+    )

@@ -9,6 +9,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from remora.cluster.api.authorization.authorizer import AuthorizationMode, Authorizer
+from remora.cluster.api.authorization.escalation import EscalationCheck
 from remora.cluster.api.handlers import Api
 from remora.cluster.api.http import PEER, Application
 from remora.cluster.api.joining import JoiningTransport
@@ -25,13 +27,24 @@ class ApiServer:
     """Serves the registry over HTTPS on one address."""
 
     def __init__(
-        self, *, registry: Registry, pki: Pki, tokens: Tokens, node: NodePort, host: str = "127.0.0.1", port: int
+        self,
+        *,
+        registry: Registry,
+        pki: Pki,
+        tokens: Tokens,
+        node: NodePort,
+        host: str = "127.0.0.1",
+        port: int,
+        authorization_mode: AuthorizationMode = "AlwaysAllow",
     ) -> None:
         self.listening = asyncio.Event()
         self._host = host
         self._port = port
         self._pki = pki
-        self._application = Application(Api(registry=registry, node=node, tokens=tokens, address=f"{host}:{port}"))
+        authorizer = Authorizer(registry, authorization_mode)
+        EscalationCheck(authorizer).attach(registry)
+        api = Api(registry=registry, node=node, tokens=tokens, address=f"{host}:{port}", authorizer=authorizer)
+        self._application = Application(api)
 
     @property
     def url(self) -> str:

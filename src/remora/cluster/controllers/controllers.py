@@ -3,6 +3,7 @@
 import asyncio
 
 from remora.cluster.api.registry import Registry
+from remora.cluster.controllers.clusterroles import ClusterRoleAggregation
 from remora.cluster.controllers.deployment import DeploymentController
 from remora.cluster.controllers.endpoints import EndpointsController
 from remora.cluster.controllers.endpointslice import EndpointSliceController
@@ -22,6 +23,7 @@ class Controllers:
         table = registry.resources
         namespaced = tuple(name for name in table.names if table.is_namespaced(name))
         self._controllers = (
+            ClusterRoleAggregation(registry=registry),
             DeploymentController(registry=registry, events=events),
             ReplicaSetController(registry=registry, events=events),
             EndpointSliceController(registry=registry, events=events),
