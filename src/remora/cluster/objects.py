@@ -90,8 +90,9 @@ def is_active(pod: Mapping[str, Any]) -> bool:
 
 
 def with_metadata(obj: Mapping[str, Any], **fields: Any) -> Object:
-    """A copy with these fields of `metadata` instead."""
-    return {**obj, "metadata": {**obj["metadata"], **fields}}
+    """A copy with these fields of `metadata` instead. Empty ones are left out, as Kubernetes leaves them out."""
+    kept = {name: value for name, value in obj["metadata"].items() if name not in fields}
+    return {**obj, "metadata": {**kept, **{name: value for name, value in fields.items() if value}}}
 
 
 def with_conditions(existing: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[Object]:

@@ -42,6 +42,7 @@ class Delete(msgspec.Struct, frozen=True):
     name: str
     uid: str
     note: Note | None = None
+    propagation: str = "Background"
 
 
 Action = Create | Update | Delete | Note
@@ -54,9 +55,9 @@ class Decision(msgspec.Struct, frozen=True):
     again_in: float | None = None
 
 
-def delete(resource: str, obj: Object, note: Note | None = None) -> Delete:
+def delete(resource: str, obj: Object, note: Note | None = None, *, propagation: str = "Background") -> Delete:
     metadata = obj["metadata"]
-    return Delete(resource, metadata.get("namespace", ""), metadata["name"], metadata.get("uid", ""), note)
+    return Delete(resource, metadata.get("namespace", ""), metadata["name"], metadata.get("uid", ""), note, propagation)
 
 
 def update_status(resource: str, obj: Object, status: Object) -> tuple[Update, ...]:
@@ -97,7 +98,9 @@ async def carry_out(actions: Sequence[Action], *, registry: Registry, events: Ev
 
 async def _delete(registry: Registry, action: Delete) -> None:
     try:
-        await registry.delete(action.resource, action.namespace, action.name, uid=action.uid or None)
+        await registry.delete(
+            action.resource, action.namespace, action.name, uid=action.uid or None, propagation=action.propagation
+        )
     except ApiError as error:
         if error.reason not in ("NotFound", "Conflict"):
             raise

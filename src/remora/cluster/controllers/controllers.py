@@ -4,12 +4,15 @@ import asyncio
 
 from remora.cluster.api.registry import Registry
 from remora.cluster.controllers.clusterroles import ClusterRoleAggregation
+from remora.cluster.controllers.daemonset import DaemonSetController
 from remora.cluster.controllers.deployment import DeploymentController
 from remora.cluster.controllers.endpoints import EndpointsController
 from remora.cluster.controllers.endpointslice import EndpointSliceController
 from remora.cluster.controllers.garbage import GarbageCollector
+from remora.cluster.controllers.job import JobController
 from remora.cluster.controllers.namespace import NamespaceController
-from remora.cluster.controllers.replicaset import ReplicaSetController
+from remora.cluster.controllers.replicaset import REPLICATION_CONTROLLERS, ReplicaSetController
+from remora.cluster.controllers.statefulset import StatefulSetController
 from remora.cluster.events import Events
 
 _WITHOUT_OWNERS = frozenset({"events", "leases.coordination.k8s.io"})
@@ -26,6 +29,10 @@ class Controllers:
             ClusterRoleAggregation(registry=registry),
             DeploymentController(registry=registry, events=events),
             ReplicaSetController(registry=registry, events=events),
+            ReplicaSetController(registry=registry, events=events, resource=REPLICATION_CONTROLLERS),
+            StatefulSetController(registry=registry, events=events),
+            DaemonSetController(registry=registry, events=events),
+            JobController(registry=registry, events=events),
             EndpointSliceController(registry=registry, events=events),
             EndpointsController(registry=registry, events=events),
             NamespaceController(registry=registry, events=events, resources=namespaced, ca_certificate=ca_certificate),

@@ -3,7 +3,8 @@
 from typing import Any
 
 from remora.cluster.controllers.actions import Create, Delete, Update
-from remora.cluster.controllers.replicaset import DELETION_COST, decide, deletion_order
+from remora.cluster.controllers.pods import DELETION_COST, deletion_order
+from remora.cluster.controllers.replicaset import decide
 from remora.cluster.objects import Object, controller_of, is_controlled_by
 from tests.unit.cluster.controllers.workloads import NOW, deployment, later, pod, replicaset
 
