@@ -8,6 +8,7 @@ from typing import Any
 
 from remora.cluster.api.decoding import decode
 from remora.cluster.api.errors import Object, bad_request
+from remora.cluster.api.eviction import charged
 from remora.cluster.api.handlers import Call, success
 from remora.cluster.api.handlers_write import delete_options, patch_type
 from remora.cluster.api.http_body import read_options, read_value
@@ -18,6 +19,7 @@ from remora.cluster.api.table.columns import NONE, render_labels, render_selecto
 _FIRST_WAIT = 0.2
 """Seconds for which a log may be silent before the answer begins; an error can be told only until then."""
 _HOUR = 3600
+_BUDGETS = "poddisruptionbudgets.policy"
 
 
 async def read_scale(call: Call) -> Response:
@@ -70,7 +72,7 @@ async def read_log(call: Call) -> Response:
     request = call.request
     pieces = call.api.node.log(
         pod,
-        _container(pod, request.query.get("container", "")),
+        container_of(pod, request.query.get("container", "")),
         follow=request.is_set("follow"),
         previous=request.is_set("previous"),
         tail_lines=request.integer("tailLines"),
@@ -81,7 +83,7 @@ async def read_log(call: Call) -> Response:
     return Response(content_type="text/plain", body=await _begun(pieces))
 
 
-def _container(pod: Object, name: str) -> str:
+def container_of(pod: Object, name: str) -> str:
     """The container that is meant.
 
     Raises:
@@ -139,8 +141,12 @@ async def _from_first(first: asyncio.Future[bytes], pieces: AsyncIterator[bytes]
 async def evict(call: Call) -> Response:
     eviction = read_options(call.request, "Eviction")
     options = delete_options(call.request, eviction.get("deleteOptions") or {})
+    pod, registry = call.find(), call.api.registry
+    budget = charged(pod, registry.list(_BUDGETS, call.namespace)[0], now=datetime.now(UTC))
     if not options.dry_run:
-        pod = with_disruption(call.find(), now=datetime.now(UTC))
+        if budget is not None:
+            await registry.update(_BUDGETS, budget, subresource="status")
+        pod = with_disruption(pod, now=datetime.now(UTC))
         await call.api.registry.update(call.storage, pod, subresource="status")
     call.api.registry.remove(call.storage, call.namespace, call.name, options)
     return call.raw(success(status=201), status=201)

@@ -6,6 +6,7 @@ from remora.cluster.api.registry import Registry
 from remora.cluster.controllers.clusterroles import ClusterRoleAggregation
 from remora.cluster.controllers.daemonset import DaemonSetController
 from remora.cluster.controllers.deployment import DeploymentController
+from remora.cluster.controllers.disruption import DisruptionController
 from remora.cluster.controllers.endpoints import EndpointsController
 from remora.cluster.controllers.endpointslice import EndpointSliceController
 from remora.cluster.controllers.garbage import GarbageCollector
@@ -33,6 +34,7 @@ class Controllers:
             StatefulSetController(registry=registry, events=events),
             DaemonSetController(registry=registry, events=events),
             JobController(registry=registry, events=events),
+            DisruptionController(registry=registry, events=events),
             EndpointSliceController(registry=registry, events=events),
             EndpointsController(registry=registry, events=events),
             NamespaceController(registry=registry, events=events, resources=namespaced, ca_certificate=ca_certificate),
