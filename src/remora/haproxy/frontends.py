@@ -1,6 +1,7 @@
-"""The two frontends: what happens to a request before it has a backend.
+"""The frontends: what happens to a request before it has a backend.
 
-`FRONTEND_PHASES` is the one place that orders it.
+There are two, and behind them two that count bodies of unknown length (`features.body_meter`). `FRONTEND_PHASES` is the one
+place that orders it, and `METERED_PHASES` for those.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy import process_rules
 from remora.haproxy.features import (
     answers,
+    body_meter,
     body_size,
     canary,
     client_address,
@@ -35,9 +37,12 @@ _LONGEST_REPEATED = 1000
 
 
 def frontend_sections(settings: ProxySettings, layout: Layout) -> Iterator[Section]:
-    """For HTTP and for HTTPS."""
+    """For HTTP and for HTTPS, each followed by the one that counts."""
     for listener in _listeners(settings, layout):
-        yield _frontend_section(listener, layout)
+        yield _frontend_section(listener.scheme, listener, layout, FRONTEND_PHASES)
+        lines = tuple(body_meter.binds(layout, scheme=listener.scheme))
+        metered = msgspec.structs.replace(listener, binds=lines, is_metered=True)
+        yield _frontend_section(body_meter.name_of(listener.scheme), metered, layout, METERED_PHASES)
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -55,26 +60,27 @@ class Listener(msgspec.Struct, frozen=True):
     logging: tuple[Directive, ...] = ()
     """What stands before the rules so that the controller is told of requests, whatever becomes of them."""
     logging_ids: tuple[Directive, ...] = ()
+    is_metered: bool = False
+    """Whether it is the frontend that counts bodies, of requests that another one let in."""
 
 
 def _listeners(settings: ProxySettings, layout: Layout) -> Iterator[Listener]:
     options = settings.options
-    logs = {
-        "logging": tuple(request_log.frontend_rules(settings)),
-        "logging_ids": tuple(request_log.request_id_rules(settings)),
-    }
+    logging, ids = tuple(request_log.frontend_rules(settings)), tuple(request_log.request_id_rules(settings))
     lines = {scheme: tuple(process_rules.listener_rules(settings, scheme=scheme)) for scheme in ("http", "https")}
     plain = tuple(process_rules.binds(settings, crt_list=""))
-    yield Listener("http", settings.http_port, (*plain, *lines["http"]), record_field=2, options=options, **logs)
+    yield Listener(
+        "http", settings.http_port, (*plain, *lines["http"]), record_field=2, options=options, logging=logging, logging_ids=ids
+    )
     tls = (*process_rules.binds(settings, crt_list=layout.crt_list), *client_tls.connection_rules(layout))
-    yield Listener("https", 443, (*tls, *lines["https"]), record_field=1, options=options, **logs)
+    yield Listener("https", 443, (*tls, *lines["https"]), record_field=1, options=options, logging=logging, logging_ids=ids)
 
 
-def _frontend_section(listener: Listener, layout: Layout) -> Section:
+def _frontend_section(name: str, listener: Listener, layout: Layout, phases: "tuple[Phase, ...]") -> Section:
     lines = [*listener.binds, *listener.logging]
-    for phase in FRONTEND_PHASES:
+    for phase in phases:
         lines += phase(listener, layout)
-    return section("frontend", listener.scheme, "from", "base", lines=lines)
+    return section("frontend", name, "from", "base", lines=lines)
 
 
 def _refuse(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -117,7 +123,12 @@ def _find_route_at_once(listener: Listener, layout: Layout) -> Iterator[Directiv
 def _end_without_canary(listener: Listener, layout: Layout) -> Iterator[Directive]:
     """Ends the rules for a request that has its route, unless that has a canary, which is counted for itself."""
     yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
-    yield from body_size.request_rules(layout.map(Map.BODY_LIMITS), listener.options.proxy_body_size)
+    limit = listener.options.proxy_body_size
+    yield from body_size.request_rules(layout.map(Map.BODY_LIMITS), limit)
+    if listener.is_metered:
+        yield from body_meter.metering_rules(layout, limit)
+    else:
+        yield from body_meter.request_rules(layout, limit, scheme=listener.scheme)
     yield from counting.request_rules(when=f"!{{ var(txn.record) -m end {CANARY_MARK} }}")
     yield rule("http-request allow", when="{ sc0_tracked }")
 
@@ -194,7 +205,16 @@ def _hand_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
         yield rule("use_backend", f"%[var(txn.record),field({listener.record_field},|)]")
 
 
-FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] = (
+def _take_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    """What the first frontend found, where it is not in headers."""
+    yield from body_meter.frontend_rules()
+    yield from forwarded.taking_over_rules(listener.options)
+    yield from listener.logging_ids
+
+
+Phase = Callable[[Listener, Layout], Iterable[Directive]]
+
+FRONTEND_PHASES: tuple[Phase, ...] = (
     _find_client,
     _refuse,
     _forward,  # before the first `allow`; whatever a backend answers itself, these headers go nowhere
@@ -204,5 +224,15 @@ FRONTEND_PHASES: tuple[Callable[[Listener, Layout], Iterable[Directive]], ...] =
     _choose_canary,  # only requests whose route has one come here
     _change_answers,  # before what ends the rules for answers
     _count_responses,
+    _hand_over,
+)
+
+METERED_PHASES: tuple[Phase, ...] = (
+    _take_over,
+    _find_route_at_once,
+    _normalise,
+    _find_route_by_host,
+    _choose_canary,
+    _count_responses,  # the first frontend, which counted nothing, changes the answers
     _hand_over,
 )

@@ -45,6 +45,10 @@ class Layout(msgspec.Struct, frozen=True):
     def https_socket(self) -> str:
         return f"{self.directory}/https.sock"
 
+    def metered_socket(self, scheme: str) -> str:
+        """Where requests are counted whose body has no known length."""
+        return f"{self.directory}/metered-{scheme}.sock"
+
     @property
     def peers(self) -> str:
         return f"{self.directory}/peers.cfg"

@@ -13,6 +13,7 @@ from remora.haproxy import process_rules
 from remora.haproxy.classes import class_section, policy_rules
 from remora.haproxy.features import (
     answers,
+    body_meter,
     body_size,
     broken_sessions,
     client_tls,
@@ -83,6 +84,8 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     yield from streams.passthrough_sections(settings, layout)
     yield from fixed_backends()
     yield body_size.section_of("base", layout.map(Map.ERROR_PAGES))
+    for scheme in ("http", "https"):
+        yield body_meter.backend_section(layout, scheme=scheme)
     yield bookkeeping_section(layout)
     yield from error_pages.sections(
         defaults="base",
@@ -123,6 +126,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("lua-load", layout.script(Script.SESSION_PLACEMENT), layout.map(Map.SERVERS)),
         rule("lua-load", layout.script(Script.SUBSET)),
         rule("lua-load-per-thread", layout.script(Script.TOO_LARGE)),
+        rule("lua-load-per-thread", layout.script(Script.BODY_METER)),
         rule("lua-load-per-thread", layout.script(Script.SNIPPETS)),
         rule("lua-load-per-thread", layout.script(Script.CLIENT_CHAIN)),
         rule("lua-load", layout.script(Script.MIRROR)),

@@ -31,7 +31,7 @@ def test_nobody_pays_for_lines_that_nobody_reads() -> None:
 def test_each_reader_has_lines_written(wanted: ProxySettings) -> None:
     assert is_wanted(wanted)
     program = render_program(wanted)
-    assert program.count("    log ring@requests ") == 2
+    assert program.count("    log ring@requests ") == 4  # of each frontend, and of those that count bodies
     assert "server controller unix@/s/requests.sock" in program
 
 

@@ -4,7 +4,7 @@ The limit of most routes is the program's own, that of others an entry of a map;
 that says that it is larger gets the backend below, before its route's redirects, preflights and guards.
 
 A body of unknown length (chunked, or HTTP/2 without Content-Length) has at this point the size of what has arrived, at most a
-buffer. Counting the rest takes a filter in Lua on every stream of a proxy, some 10 µs each, whether or not it counts.
+buffer; the rest is counted by `body_meter`.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,9 @@ from remora.model import Route
 
 BACKEND = "too-large"
 """Answers 413."""
+
+PAGE = "<html><head><title>413 Request Entity Too Large</title></head><body><h1>413 Request Entity Too Large</h1></body></html>"
+"""On one line, since HAProxy's configuration language has no other texts."""
 
 _STATUS = 413
 _HAS_BODY = "{ req.body_size gt 0 }"

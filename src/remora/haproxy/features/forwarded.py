@@ -70,6 +70,12 @@ def _scheme_and_port(options: ProxyOptions, *, scheme: str, port: int) -> Iterat
         yield rule(f"{_SET} {name}", f"%[req.hdr({proto.lower()})]" if options.scheme_is_told else scheme)
 
 
+def taking_over_rules(options: ProxyOptions) -> Iterator[Directive]:
+    """Of a frontend to which another one passes requests on: it knows by headers what that one found."""
+    if options.use_forwarded_headers:
+        yield rule(f"http-request set-var({_HOST})", "req.hdr(x-forwarded-host)")
+
+
 def host_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of backends: the Host for pods and redirects. It is set after the route was found, by the Host that was sent."""
     if options.use_forwarded_headers:

@@ -8,6 +8,8 @@ from importlib import resources
 class Script(Enum):
     """The scripts, named by their file's stem, which is the same here and in the state directory."""
 
+    BODY_METER = "body_meter"
+    """Ends requests whose body grows too large while it is passed on."""
     CLIENT_CHAIN = "client_chain"
     """Counts the authorities in a chain that a client sent."""
     ERROR_PAGES = "error_pages"
