@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
 
+# Tests start hundreds of Pythons; where this is set, each of them would compile all of Remora for itself.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check format lint types imports unit features cluster golden docs bench clean
 
@@ -24,8 +27,8 @@ demo: $(STAMP)  ## Show a real client held by a real cookie on a real pod, on a 
 up: $(STAMP)  ## Start the local cluster in the foreground
 	@$(BIN)/remora up
 
-test: $(STAMP)  ## Run all tests, three files at a time: most of them wait for something
-	$(BIN)/pytest -q -n 3 --dist loadfile
+test: $(STAMP)  ## Run all tests, four files at a time: most of them wait for something
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: lint types imports unit  ## Format, lint, types, import contracts, pure tests
 
