@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import msgspec
 
 from remora.cluster.addresses import Network
 from remora.cluster.api.authorization.defaults import default_roles
+from remora.cluster.api.errors import internal_error
+from remora.cluster.api.node import Console
 from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.server import ApiServer
@@ -28,6 +30,15 @@ class NoNode:
 
     async def log(self, pod: dict[str, Any], container: str, **options: Any) -> AsyncIterator[bytes]:
         yield f"{pod['metadata']['name']}/{container}\n".encode()
+
+    def check_running(self, pod: dict[str, Any], container: str) -> None:
+        raise internal_error(f'unable to upgrade connection: container not found ("{container}")')
+
+    async def execute(self, pod: dict[str, Any], container: str, command: Sequence[str], console: Console) -> int:
+        raise NotImplementedError
+
+    async def attach(self, pod: dict[str, Any], container: str, console: Console) -> None:
+        raise NotImplementedError
 
 
 class Running(msgspec.Struct, frozen=True):

@@ -128,6 +128,10 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def internal_error(message: str) -> ApiError:
+    return ApiError(500, "InternalError", f"Internal error occurred: {message}", details={"causes": [{"message": message}]})
+
+
 def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 

@@ -1,18 +1,26 @@
 """The API as an ASGI application: who asks, for what, which handler answers, and how the answer goes out."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Any
 
 import msgspec
 
-from remora.cluster.api import handlers_binding, handlers_proxy, handlers_read, handlers_subresources, handlers_write
+from remora.cluster.api import (
+    handlers_binding,
+    handlers_proxy,
+    handlers_read,
+    handlers_streams,
+    handlers_subresources,
+    handlers_write,
+)
 from remora.cluster.api.authorization.attributes import attributes_of
 from remora.cluster.api.authorization.impersonation import impersonated
 from remora.cluster.api.caller import Caller, set_caller
-from remora.cluster.api.errors import ApiError, method_not_allowed, unauthorized, unknown_resource
+from remora.cluster.api.errors import ApiError, bad_request, method_not_allowed, unauthorized, unknown_resource
 from remora.cluster.api.handlers import Api, Call, Handler
 from remora.cluster.api.http_message import MOST_BODY, Request, Response, object_response, parse_query, render_warning
 from remora.cluster.api.http_meta import PUBLIC, answer_meta, not_found
@@ -20,10 +28,12 @@ from remora.cluster.api.http_path import Address, parse_path
 from remora.cluster.api.negotiation import negotiate
 from remora.cluster.api.resources import Resource
 from remora.cluster.api.reviews import review
+from remora.cluster.api.streams.connection import Gone, serve_websocket
 from remora.cluster.api.tokens import Identity, TokenError
 
 PEER = "remora.peer"
-"""Extension of the ASGI scope: under `identity`, whom a verified client certificate names, or None."""
+"""Extension of the ASGI scope: under `identity`, whom a verified client certificate names, or None; under `take_over`, what
+answers 101 with a protocol's name and gives the bare connection."""
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -64,6 +74,9 @@ _SUBRESOURCES: Mapping[str, Mapping[str, Handler]] = {
         "PATCH": handlers_subresources.patch_scale,
     },
     "binding": {"POST": handlers_binding.bind},
+    "attach": dict.fromkeys(("GET", "POST"), handlers_streams.attach),
+    "exec": dict.fromkeys(("GET", "POST"), handlers_streams.execute),
+    "portforward": dict.fromkeys(("GET", "POST"), handlers_streams.forward_ports),
     "log": {"GET": handlers_subresources.read_log},
     "proxy": {"GET": handlers_proxy.proxy_to_pod},
     "eviction": {"POST": handlers_subresources.evict},
@@ -79,7 +92,7 @@ class Application:
         self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return
         try:
             response = await self._answer(scope, receive)
@@ -89,19 +102,21 @@ class Application:
         except Exception:  # a fault of ours must not look like a broken connection
             _log.exception("%s %s failed", scope["method"], scope["path"])
             response = _error_response(ApiError(500, "InternalError", "Internal error occurred: see the API server's log"))
-        await _send(response, receive, send)
+        await _deliver(response, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _joined_headers(scope["headers"])
         path = scope["path"]
-        query = parse_query(scope["query_string"].decode("latin-1"))
+        query_string = scope["query_string"].decode("latin-1")
+        query = parse_query(query_string)
         address = parse_path(scope.get("raw_path", path.encode()).decode("latin-1"))
         request = Request(
-            method=scope["method"],
+            method=scope.get("method", "GET"),
             path=path,
             query=query,
+            query_string=query_string,
             headers=headers,
-            body=await _read_body(receive),
+            body=b"" if scope["type"] == "websocket" else await _read_body(receive),
             identity=self._authorized(scope, headers, address, query),
         )
         if address is None or not address.plural:
@@ -193,6 +208,35 @@ async def _read_body(receive: Receive) -> bytes:
             raise ApiError(413, "RequestEntityTooLarge", message_text, details={})
         if not message.get("more_body"):
             return bytes(body)
+
+
+def _joined_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers that were sent several times are one list (RFC 9110, section 5.3)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+async def _deliver(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    session, is_websocket = response.session, scope["type"] == "websocket"
+    if session is None:
+        await (_refuse_websocket(response, send) if is_websocket else _send(response, receive, send))
+    elif is_websocket:
+        await serve_websocket(session, receive, send)
+    else:
+        with contextlib.suppress(Gone):
+            await session.run(scope["extensions"][PEER]["take_over"](session.protocol))
+
+
+async def _refuse_websocket(response: Response, send: Send) -> None:
+    """An answer instead of the upgrade; those that come in pieces, such as watches, are not given this way."""
+    if not isinstance(response.body, bytes):
+        response = _error_response(bad_request("this is not answered by WebSocket"))
+    headers = [(b"content-type", response.content_type.encode())]
+    await send({"type": "websocket.http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": response.body})
 
 
 async def _send(response: Response, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from remora.cluster.api.errors import Object, bad_request, invalid_options, unsupported
 from remora.cluster.api.negotiation import JSON, YAML
+from remora.cluster.api.streams.connection import Session
 from remora.cluster.api.tokens import Identity
 
 MOST_BODY = 3 * 1024 * 1024
@@ -27,6 +28,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     body: bytes
     identity: Identity
+    query_string: str = ""
+
+    def every(self, name: str) -> list[str]:
+        """All values of a query parameter that may be repeated."""
+        return [value for key, value in parse_qsl(self.query_string, keep_blank_values=True) if key == name]
 
     @property
     def content_type(self) -> str:
@@ -63,12 +69,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """`body` is everything, or pieces as they come."""
+    """`body` is everything, or pieces as they come; with a `session` the connection changes its protocol instead."""
 
     status: int = 200
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | AsyncIterator[bytes] = b""
+    session: Session | None = None
 
 
 def parse_query(text: str) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import ssl
-from typing import Any, cast
+from typing import cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from remora.cluster.api.admission.webhooks import Webhooks
 from remora.cluster.api.authorization.authorizer import AuthorizationMode, Authorizer
 from remora.cluster.api.authorization.escalation import EscalationCheck
 from remora.cluster.api.handlers import Api
@@ -17,7 +17,8 @@ from remora.cluster.api.joining import JoiningTransport
 from remora.cluster.api.node import NodePort
 from remora.cluster.api.pki import Pki
 from remora.cluster.api.registry import Registry
-from remora.cluster.api.tokens import Identity, Tokens
+from remora.cluster.api.takeover import BareConnection, WebSocketProtocol, identity_of, take_over
+from remora.cluster.api.tokens import Tokens
 
 _KEEP_ALIVE = 180
 """Seconds that an idle connection is kept; longer than the 90 of Go's clients, so that they are the ones to close it."""
@@ -43,6 +44,8 @@ class ApiServer:
         self._pki = pki
         authorizer = Authorizer(registry, authorization_mode)
         EscalationCheck(authorizer).attach(registry)
+        self._webhooks = Webhooks(registry)
+        registry.add_reviewer(self._webhooks)
         api = Api(registry=registry, node=node, tokens=tokens, address=f"{host}:{port}", authorizer=authorizer)
         self._application = Application(api)
 
@@ -61,7 +64,10 @@ class ApiServer:
         config = uvicorn.Config(
             self._application,
             http="httptools",
-            ws="none",
+            ws=WebSocketProtocol,
+            ws_per_message_deflate=False,
+            # While a command does not read its standard input, the client's pongs wait behind it.
+            ws_ping_timeout=None,
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -84,6 +90,7 @@ class ApiServer:
             self.listening.clear()
             server.close()
             await _end(state)
+            await self._webhooks.close()
 
 
 class _Protocol(HttpToolsProtocol):
@@ -95,18 +102,19 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {PEER: {"identity": self._peer}}
+        self.scope["extensions"] = {PEER: {"identity": self._peer, "take_over": self._take_over}}
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """What is asked for beside WebSockets is the application's affair."""
 
-def identity_of(connection: ssl.SSLObject | None) -> Identity | None:
-    """Whom a verified client certificate names: its common name, in the groups that are its organizations."""
-    certificate: Any = connection.getpeercert() if connection is not None else None
-    if not certificate:
-        return None
-    parts = [pair for name in certificate.get("subject", ()) for pair in name]
-    names = [value for key, value in parts if key == "commonName"]
-    groups = [value for key, value in parts if key == "organizationName"]
-    return Identity(names[0], (*groups, "system:authenticated")) if names else None
+    def _take_over(self, protocol: str) -> BareConnection:
+        self.connections.discard(self)
+        # The cycle would else answer for an application that did not.
+        self.cycle.disconnected = True
+        headers = (("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", protocol))
+        connection = take_over(self.transport, headers)
+        self.connections.add(connection)  # type: ignore[arg-type]
+        return connection
 
 
 async def _end(state: ServerState) -> None:

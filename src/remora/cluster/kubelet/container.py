@@ -3,24 +3,27 @@
 import asyncio
 import contextlib
 import hashlib
-import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from remora.cluster.api.node import Console
 from remora.cluster.kubelet.actions import Target, ask
+from remora.cluster.kubelet.attachment import StandardStreams
 from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
 from remora.cluster.kubelet.environment import ConfigError, command
+from remora.cluster.kubelet.execution import execute
 from remora.cluster.kubelet.health import Outcomes, watch_health
 from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.logs import Capture
 from remora.cluster.kubelet.processes import Process, StartFailed, adopt, start
 from remora.cluster.kubelet.records import Record, find_record, write_record
 from remora.cluster.kubelet.states import ContainerState, Running, Terminated, Waiting, lost
+from remora.cluster.kubelet.terminals import controlled, with_terminal
 from remora.cluster.objects import now, parse_time
 
 _LOOK_FOR_IMAGE = 0.25
@@ -62,6 +65,7 @@ class Container:
         self._pod = pod
         self._directory = pod.directory / "containers" / state.name
         self.capture = Capture(self._directory)
+        self._streams = StandardStreams(self._directory, spec, self.capture)
         self._target: Target | None = None
         self._pause: float | None = None
         self._is_told_to_stop = False
@@ -116,6 +120,25 @@ class Container:
         if self._process is not None:
             self._process.let_go()
         self.capture.let_go()
+        self._streams.end()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.is_running
+
+    async def execute(self, command: Sequence[str], console: Console) -> int:
+        """Runs a command beside the process, in the same environment and folder; it ends when the process does.
+
+        Raises:
+            StartFailed: there is no such program, or the container does not run.
+        """
+        process, target = self._process, self._target
+        if process is None or target is None:
+            raise StartFailed("container is not running")
+        return await execute(command, env=target.env, workdir=target.workdir, console=console, container=process.wait)
+
+    async def attach(self, console: Console) -> None:
+        await self._streams.attach(console)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -136,6 +159,7 @@ class Container:
         if record is None or process is None:
             return None
         self.capture.begin(record.instance)
+        self._streams.adopt()
         self._target = self._pod.target(self.spec, record.env, Path(record.workdir))
         running = Running(parse_time(record.started_at))
         self._set(state=running, container_id=record.container_id, restarts=record.instance)
@@ -168,12 +192,11 @@ class Container:
     def _spawn(self, argv: list[str], env: Mapping[str, str], workdir: Path) -> Process:
         if not argv:
             raise StartFailed("no command specified")
-        stdout, stderr = self.capture.open_for_child()
-        try:
-            return start(argv, env=env, workdir=workdir, stdout=stdout, stderr=stderr)
-        finally:
-            os.close(stdout)
-            os.close(stderr)
+        with self._streams.open_for_child() as (stdin, stdout, stderr):
+            if self._streams.is_terminal:
+                env = with_terminal(env)
+                argv = controlled(argv, env=env, workdir=workdir)
+            return start(argv, env=env, workdir=workdir, stdin=stdin, stdout=stdout, stderr=stderr)
 
     async def _image(self) -> Image | None:
         """The image, waited for as long as it takes; None if the pod stops meanwhile."""
@@ -234,6 +257,7 @@ class Container:
 
     def _ended(self, ended: Terminated) -> None:
         self.capture.end()
+        self._streams.end()
         ran_for = ended.finished_at - (ended.started_at or ended.finished_at)
         self._pause = restart_pause(self._pause, ran_for=ran_for)
         self._set(state=ended, ready=self._is_init and ended.exit_code == 0, started=False)

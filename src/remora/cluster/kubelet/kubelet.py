@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 import aiohttp
 
 from remora.cluster.addresses import NODE_NAME, Network, is_assignable, next_address
-from remora.cluster.api.errors import bad_request
+from remora.cluster.api.errors import bad_request, internal_error
+from remora.cluster.api.node import Console
 from remora.cluster.api.registry import Registry, WatchEvent
 from remora.cluster.controllers.loop import follow
 from remora.cluster.events import Events
@@ -22,6 +23,7 @@ from remora.cluster.kubelet.images import ImageCatalog
 from remora.cluster.kubelet.leftovers import end_leftovers
 from remora.cluster.kubelet.logs import read_log
 from remora.cluster.kubelet.pod import Pod
+from remora.cluster.kubelet.processes import StartFailed
 from remora.cluster.kubelet.scheduler import Scheduler
 from remora.cluster.kubelet.shared import Shared, Tokens
 from remora.cluster.kubelet.states import Waiting
@@ -135,6 +137,28 @@ class Kubelet:
             limit_bytes=limit_bytes,
         ):
             yield part
+
+    def check_running(self, pod: Object, container: str) -> None:
+        """Satisfies `NodePort.check_running`."""
+        self._find_running(pod, container)
+
+    async def execute(self, pod: Object, container: str, command: Sequence[str], console: Console) -> int:
+        """Satisfies `NodePort.execute`."""
+        try:
+            return await self._find_running(pod, container).execute(command, console)
+        except StartFailed as error:
+            raise internal_error(f"error executing command in container: {error}") from None
+
+    async def attach(self, pod: Object, container: str, console: Console) -> None:
+        """Satisfies `NodePort.attach`."""
+        await self._find_running(pod, container).attach(console)
+
+    def _find_running(self, pod: Object, container: str) -> Container:
+        running = self._pods.get(uid_of(pod))
+        found = running.find_container(container) if running else None
+        if found is None or not found.is_running:
+            raise internal_error(f'unable to upgrade connection: container not found ("{container}")')
+        return found
 
     def _find_container(self, pod: Object, container: str) -> Container:
         running = self._pods.get(uid_of(pod))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from remora.cluster.kubelet.loglines import Splitter, render_line, render_stamp, tail_offset
+from remora.cluster.kubelet.tap import Tap
 
 _CHUNK = 65536
 _BOUND = 10_000_000
@@ -72,7 +73,9 @@ class Capture:
         self._loop = asyncio.get_running_loop()
         self._splitters = {stream: Splitter(stream) for stream in _STREAMS}
         self._fifos = {stream: _open_fifo(directory / stream) for stream in _STREAMS}
+        self._terminal: int | None = None
         self.log: Log | None = None
+        self.taps: set[Tap] = set()
         for stream, fd in self._fifos.items():
             self._loop.add_reader(fd, self._readable, stream, fd)
 
@@ -88,9 +91,17 @@ class Capture:
         if self.log is None or self.log.is_finished:
             return
         self._drain()
+        self._leave_terminal()
         stamp = render_stamp(time.time_ns())
         self.log.append(b"".join(line for splitter in self._splitters.values() for line in splitter.flush(stamp)))
         self.log.finish()
+        for tap in self.taps:
+            tap.finish()
+
+    def follow_terminal(self, fd: int) -> None:
+        """What comes from the container's terminal is its standard output; the caller closes it after the end."""
+        self._terminal = fd
+        self._loop.add_reader(fd, self._readable, "stdout", fd)
 
     def open_for_child(self) -> tuple[int, int]:
         """Fresh file descriptors for a new process's standard output and error; the caller closes them."""
@@ -111,13 +122,20 @@ class Capture:
         for fd in self._fifos.values():
             self._loop.remove_reader(fd)
         self._drain()
+        self._leave_terminal()
         for fd in self._fifos.values():
             os.close(fd)
         if self.log is not None and not self.log.is_finished:
             self.log.finish()
 
+    def _leave_terminal(self) -> None:
+        if self._terminal is not None:
+            self._loop.remove_reader(self._terminal)
+            self._terminal = None
+
     def _drain(self) -> None:
-        for stream, fd in self._fifos.items():
+        terminal = [] if self._terminal is None else [("stdout", self._terminal)]
+        for stream, fd in (*self._fifos.items(), *terminal):
             # At most what the FIFO holds: a process that prints without end must not hold up its own end.
             for _ in range(_PIPE // _CHUNK):
                 if not self._readable(stream, fd):
@@ -128,6 +146,11 @@ class Capture:
             data = os.read(fd, _CHUNK)
         except BlockingIOError:
             return False
+        except OSError:  # no process has the terminal any more
+            self._leave_terminal()
+            return False
+        for tap in self.taps:
+            tap.put(data, is_error=stream == "stderr")
         if self.log is not None and not self.log.is_finished:
             lines = b"".join(self._splitters[stream].feed(data, render_stamp(time.time_ns())))
             if lines:

@@ -42,8 +42,11 @@ class Process:
     `wait` gives its return code as `subprocess` does (negative: killed by that signal), or None for one that is not our child.
     """
 
-    def __init__(self, identity: Identity, *, pidfd: int, child: "subprocess.Popen[bytes] | None") -> None:
+    def __init__(
+        self, identity: Identity, *, pidfd: int, child: "subprocess.Popen[bytes] | None", ends_group: bool = True
+    ) -> None:
         self.identity = identity
+        self._ends_group = ends_group
         self._pidfd = pidfd
         self._child = child
         self._loop = asyncio.get_running_loop()
@@ -79,7 +82,8 @@ class Process:
 
     def _has_ended(self) -> None:
         # As long as the leader is not reaped, nobody else can have its group's number.
-        self._kill_group()
+        if self._ends_group:
+            self._kill_group()
         self._stop_watching()
         self._ended.set_result(self._child.wait() if self._child else None)
 
@@ -92,8 +96,19 @@ class Process:
         os.close(self._pidfd)
 
 
-def start(command: Sequence[str], *, env: Mapping[str, str], workdir: Path, stdout: int, stderr: int) -> Process:
-    """Starts a command; the file descriptors become its standard output and error.
+def start(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    workdir: Path,
+    stdout: int,
+    stderr: int,
+    stdin: int = subprocess.DEVNULL,
+    ends_group: bool = True,
+) -> Process:
+    """Starts a command; the file descriptors become its standard output, error and input.
+
+    With `ends_group` what the command left in its process group ends with it.
 
     Raises:
         StartFailed: there is no such program or working directory, or it must not be executed.
@@ -105,7 +120,7 @@ def start(command: Sequence[str], *, env: Mapping[str, str], workdir: Path, stdo
             list(command),
             env=dict(env),
             cwd=workdir,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
@@ -117,7 +132,7 @@ def start(command: Sequence[str], *, env: Mapping[str, str], workdir: Path, stdo
         raise StartFailed(f'exec: "{command[0]}": {getattr(error, "strerror", None) or error}') from None
     # An unreaped child keeps its id, so there is no race here.
     identity = find_identity(child.pid) or Identity(child.pid, 0)
-    return Process(identity, pidfd=os.pidfd_open(child.pid), child=child)
+    return Process(identity, pidfd=os.pidfd_open(child.pid), child=child, ends_group=ends_group)
 
 
 def adopt(identity: Identity) -> Process | None:
@@ -147,6 +162,18 @@ def find_marked(variable: str) -> dict[str, list[Identity]]:
         values = [part.removeprefix(wanted) for part in environment.split(b"\0") if part.startswith(wanted)]
         if values and (identity := find_identity(int(entry.name))):
             found.setdefault(values[0].decode(errors="replace"), []).append(identity)
+    return found
+
+
+def find_session(leader: int) -> list[Identity]:
+    """All processes of the session that this process leads."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) == leader and fields[0] not in "ZX":
+                    found.append(Identity(int(entry.name), int(fields[19])))
     return found
 
 
