@@ -13,6 +13,7 @@ from remora.cluster.controllers import revision
 from remora.cluster.controllers.actions import Action, Create, Decision, Note, Update, carry_out, delete, update_status
 from remora.cluster.controllers.deployment_status import seconds_to_deadline, status
 from remora.cluster.controllers.loop import Loop, follow
+from remora.cluster.controllers.ownership import claims, is_adoptable, owned
 from remora.cluster.controllers.rollout import (
     Limits,
     is_scaling,
@@ -28,12 +29,8 @@ from remora.cluster.objects import (
     Object,
     annotations_of,
     controller_of,
-    controller_reference,
-    is_controlled_by,
     is_terminating,
     key_of,
-    labels_of,
-    selector_matches,
     with_metadata,
 )
 from remora.cluster.objects import now as current_time
@@ -48,15 +45,15 @@ def decide(deployment: Object, replicasets: Sequence[Object], pods: Sequence[Obj
     """The next step. `replicasets` and `pods` are those of the Deployment's namespace; others' are left alone."""
     if is_terminating(deployment):
         return Decision()
-    adopted = tuple(_adopt(deployment, rs) for rs in replicasets if _is_adoptable(deployment, rs))
-    if adopted:
-        return Decision(adopted)
-    own = [rs for rs in replicasets if is_controlled_by(rs, deployment)]
+    if claimed := claims(deployment, REPLICASETS, replicasets):
+        return Decision(claimed)
+    own = owned(deployment, replicasets)
     new = revision.find_new(deployment, own)
     old = revision.oldest_first([rs for rs in own if rs is not new])
     bounds = limits(deployment)
-    steps = _rollout(deployment, new, old, pods, bounds=bounds)
-    after = status(deployment, new, own, bounds=bounds, now=now)
+    counted = revision.without_collision(deployment, replicasets) if new is None else deployment
+    steps = _rollout(counted, new, old, pods, bounds=bounds)
+    after = status(counted, new, own, bounds=bounds, now=now)
     return Decision((*steps, *update_status(DEPLOYMENTS, deployment, after)), seconds_to_deadline(deployment, after, now=now))
 
 
@@ -134,19 +131,6 @@ def _clean_up(deployment: Object, old: Sequence[Object], *, busy: bool) -> tuple
     return () if busy else tuple(delete(REPLICASETS, rs) for rs in revision.obsolete(deployment, old))
 
 
-def _is_adoptable(deployment: Object, replicaset: Object) -> bool:
-    return (
-        controller_of(replicaset) is None
-        and not is_terminating(replicaset)
-        and selector_matches(deployment["spec"].get("selector"), labels_of(replicaset))
-    )
-
-
-def _adopt(deployment: Object, replicaset: Object) -> Action:
-    references = [*(replicaset["metadata"].get("ownerReferences") or ()), controller_reference(deployment)]
-    return Update(REPLICASETS, with_metadata(replicaset, ownerReferences=references))
-
-
 def _is_finished(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in TERMINAL_PHASES
 
@@ -180,7 +164,7 @@ class DeploymentController:
             self._loop.add(NamespacedName(namespace, owner["name"]))
         elif owner is None:
             for deployment in self._registry.list(DEPLOYMENTS, namespace)[0]:
-                if _is_adoptable(deployment, event.object):
+                if is_adoptable(deployment, event.object):
                     self._loop.add(key_of(deployment))
 
     def _pod_changed(self, event: WatchEvent) -> None:

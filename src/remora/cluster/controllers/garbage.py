@@ -36,7 +36,7 @@ def decide_dependent(resource: str, obj: Object, find_owner: FindOwner) -> tuple
         return (delete(resource, obj),)
     waiting = [reference for reference in present if _is_waiting(find_owner(reference))]
     if len(waiting) == len(present):
-        return (delete(resource, obj),)
+        return (delete(resource, obj, propagation="Foreground"),)
     if len(present) < len(references):
         return (Update(resource, with_metadata(obj, ownerReferences=present)),)
     return ()
@@ -62,7 +62,10 @@ def decide_owner(resource: str, owner: Object, dependents: Iterable[tuple[str, O
 def _part(resource: str, dependent: Object, owner: Object) -> Action:
     """A dependent goes with its only owner; from others' it is only set free."""
     is_shared = any(reference.get("uid") != uid_of(owner) for reference in owner_references(dependent))
-    return Update(resource, _without_owner(dependent, owner)) if is_shared else delete(resource, dependent)
+    if is_shared:
+        return Update(resource, _without_owner(dependent, owner))
+    # In the foreground itself, so that the owner outlives what its dependents own.
+    return delete(resource, dependent, propagation="Foreground")
 
 
 def owner_references(obj: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Which ReplicaSet belongs to which revision of a Deployment, and what a new one looks like. Pure."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +56,17 @@ def revision_of(obj: Mapping[str, Any]) -> int:
 
 def next_revision(old: Sequence[Object]) -> int:
     return max(map(revision_of, old), default=0) + 1
+
+
+def without_collision(deployment: Object, replicasets: Iterable[Object]) -> Object:
+    """The Deployment with `status.collisionCount` raised until no ReplicaSet has the name that the next one is to get."""
+    names = {found["metadata"]["name"] for found in replicasets}
+    template = without_hash(deployment["spec"]["template"])
+    status = deployment.get("status") or {}
+    collisions = before = int(status.get("collisionCount") or 0)
+    while f"{deployment['metadata']['name']}-{template_hash(template, collisions=collisions)}" in names:
+        collisions += 1
+    return deployment if collisions == before else {**deployment, "status": {**status, "collisionCount": collisions}}
 
 
 def new_replicaset(deployment: Mapping[str, Any], *, size: int, revision: int, bounds: Limits) -> Object:

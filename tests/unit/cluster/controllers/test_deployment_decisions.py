@@ -151,3 +151,44 @@ def test_hash_follows_from_the_template_alone() -> None:
     template = deployment()["spec"]["template"]
     assert revision.template_hash(template) == revision.template_hash({**template})
     assert revision.template_hash(template) != revision.template_hash(template, collisions=1)
+
+
+def test_taken_name_is_passed_over_and_counted() -> None:
+    owner = deployment(1)
+    create = decide(owner, [], [], now=NOW).actions[0]
+    assert isinstance(create, Create)
+    stranger = replicaset(deployment(), 0, name=create.object["metadata"]["name"], labels={}, ownerReferences=[])
+    again, *_, noted = decide(owner, [stranger], [], now=NOW).actions
+    assert isinstance(again, Create)
+    assert again.object["metadata"]["name"] != create.object["metadata"]["name"]
+    assert isinstance(noted, Update)
+    assert noted.object["status"]["collisionCount"] == 1
+
+
+def test_resumed_deployment_says_so_before_it_goes_on() -> None:
+    condition = {
+        "type": "Progressing",
+        "status": "Unknown",
+        "reason": "DeploymentPaused",
+        "lastUpdateTime": "2026-05-01T11:00:00Z",
+    }
+    owner = deployment(1, status={"conditions": [condition]})
+    *_, noted = decide(owner, [_replicaset_of(owner, 1, number=1, available=0)], [], now=NOW).actions
+    assert isinstance(noted, Update)
+    found = {c["type"]: c for c in noted.object["status"]["conditions"]}
+    assert found["Progressing"]["reason"] == "DeploymentResumed"
+
+
+def test_refused_pods_are_a_condition_of_the_deployment_until_they_come() -> None:
+    owner = deployment(1)
+    stuck = _replicaset_of(owner, 1, number=1)
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "pods is forbidden"}
+    stuck["status"] = {"replicas": 0, "conditions": [failure]}
+    noted = decide(owner, [stuck], [], now=NOW).actions[-1]
+    assert isinstance(noted, Update)
+    assert noted.object["status"]["conditions"][-1]["message"] == "pods is forbidden"
+    stuck["status"] = {"replicas": 1, "availableReplicas": 1}
+    owner["status"] = noted.object["status"]
+    after = decide(owner, [stuck], [], now=NOW).actions[-1]
+    assert isinstance(after, Update)
+    assert "ReplicaFailure" not in {c["type"] for c in after.object["status"]["conditions"]}

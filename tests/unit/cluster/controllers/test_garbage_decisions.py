@@ -7,6 +7,7 @@ from remora.cluster.controllers.actions import Delete, Update
 from remora.cluster.controllers.garbage import FOREGROUND, ORPHAN, decide_dependent, decide_owner
 from remora.cluster.controllers.namespace import decide_contents, decide_end
 from remora.cluster.objects import Object
+from tests.unit.cluster.controllers.workloads import NOW
 
 
 def _object(name: str, *owners: str, **metadata: Any) -> Object:
@@ -70,7 +71,7 @@ def test_orphans_lose_their_owner_first() -> None:
     freed, done = decide_owner("configmaps", _deleted("owner", ORPHAN), [("configmaps", _object("child", "owner"))])
     assert isinstance(freed, Update)
     assert isinstance(done, Update)
-    assert freed.object["metadata"]["ownerReferences"] == []
+    assert "ownerReferences" not in freed.object["metadata"]
     assert done.object["metadata"]["name"] == "owner"
 
 
@@ -88,10 +89,23 @@ def test_new_namespace_gets_its_account_and_the_certificate() -> None:
 def test_namespace_goes_when_it_is_empty() -> None:
     ending = _namespace(deletionTimestamp="2026-05-01T12:00:00Z")
     child, leaving = _object("child"), _object("leaving", deletionTimestamp="2026-05-01T12:00:00Z")
-    first = decide_end(ending, [("configmaps", child), ("pods", leaving)])
-    assert [action.name for action in first.actions] == ["child"]  # type: ignore[union-attr]
+    first = decide_end(ending, [("configmaps", child), ("pods", leaving)], now=NOW)
+    assert [action.name for action in first.actions if isinstance(action, Delete)] == ["child"]
     assert first.again_in is not None
-    (last,) = decide_end(ending, []).actions
+    *_, last = decide_end(ending, [], now=NOW).actions
     assert isinstance(last, Update)
     assert (last.subresource, last.object["spec"]["finalizers"]) == ("finalize", [])
-    assert decide_end(_namespace(), []).actions == ()
+    assert decide_end(_namespace(), [], now=NOW).actions == ()
+
+
+def test_ending_namespace_says_what_keeps_it() -> None:
+    ending = _namespace(deletionTimestamp="2026-05-01T12:00:00Z")
+    held = _object("held", deletionTimestamp="2026-05-01T12:00:00Z", finalizers=["example.com/x"])
+    (noted,) = decide_end(ending, [("configmaps", held)], now=NOW).actions
+    assert isinstance(noted, Update)
+    found = {condition["type"]: condition for condition in noted.object["status"]["conditions"]}
+    remaining = "Some resources are remaining: configmaps. has 1 resource instances"
+    finalizing = "Some content in the namespace has finalizers remaining: example.com/x in 1 resource instances"
+    assert found["NamespaceContentRemaining"]["message"] == remaining
+    assert found["NamespaceFinalizersRemaining"]["message"] == finalizing
+    assert found["NamespaceDeletionContentFailure"]["status"] == "False"

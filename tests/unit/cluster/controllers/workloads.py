@@ -40,6 +40,7 @@ def replicaset(owner: Object, size: int, *, name: str = "web-a", available: int 
             "namespace": "default",
             "uid": name,
             "generation": 1,
+            "labels": owner["spec"]["template"]["metadata"]["labels"],
             "ownerReferences": [controller_reference(owner)],
             **metadata,
         },
