@@ -10,13 +10,22 @@ from remora.cluster.controllers.endpoints_of import Member, Port, is_selecting, 
 from remora.cluster.controllers.loop import Loop, follow
 from remora.cluster.controllers.selection import Selection
 from remora.cluster.events import Events
-from remora.cluster.objects import Object, controller_reference, is_terminating, key_of, labels_of, with_metadata
+from remora.cluster.objects import (
+    Object,
+    annotations_of,
+    controller_reference,
+    is_terminating,
+    key_of,
+    labels_of,
+    with_metadata,
+)
 from remora.core.names import NamespacedName
 
 COMPONENT = "endpoint-controller"
 MANAGED_BY_LABEL = "endpoints.kubernetes.io/managed-by"
 MANAGED_BY = "endpoint-controller"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
+OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 MAXIMUM = 1000
 """Addresses in one Endpoints object; more are cut off, as in Kubernetes."""
 
@@ -28,34 +37,50 @@ def decide(service: Object, pods: Sequence[Object], existing: Object | None) -> 
     labels = {**labels_of(service), MANAGED_BY_LABEL: MANAGED_BY}
     if service["spec"].get("clusterIP") == "None":
         labels[HEADLESS_LABEL] = ""
-    wanted = subsets(service, pods)
+    wanted, is_cut = subsets(service, pods)
     if existing is None:
-        return (Create("endpoints", _endpoints(service, labels, wanted)),)
-    if (existing.get("subsets") or []) == wanted and dict(labels_of(existing)) == labels:
+        return (Create("endpoints", _endpoints(service, labels, wanted, is_cut=is_cut)),)
+    annotations = _annotations(existing, is_cut=is_cut)
+    is_same = dict(labels_of(existing)) == labels and dict(annotations_of(existing)) == annotations
+    if (existing.get("subsets") or []) == wanted and is_same:
         return ()
-    return (Update("endpoints", {**with_metadata(existing, labels=labels), "subsets": wanted}),)
+    return (Update("endpoints", {**with_metadata(existing, labels=labels, annotations=annotations), "subsets": wanted}),)
 
 
-def subsets(service: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """`subsets`: one for each set of ports. Terminating pods are left out unless unready addresses are published."""
+def subsets(service: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> tuple[list[Object], bool]:
+    """`subsets`, one for each set of ports, and whether there were too many addresses.
+
+    Terminating pods are left out unless unready addresses are published. Of too many the unready ones are cut off first.
+    """
     even_unready = bool(service["spec"].get("publishNotReadyAddresses"))
+    groups = [
+        (ports, [member for member in members if even_unready or not member.terminating])
+        for ports, members in members_by_ports(service, pods).items()
+    ]
+    total = sum(len(members) for _, members in groups)
+    ready = {member for _, members in groups for member in members if member.ready or even_unready}
+    rank = sorted((member for _, members in groups for member in members), key=lambda member: (member not in ready, member))
+    kept = set(rank[:MAXIMUM])
     result = []
-    room = MAXIMUM
-    for ports, members in members_by_ports(service, pods).items():
-        counted = [member for member in members if even_unready or not member.terminating][:room]
-        room -= len(counted)
-        ready = [_address(member) for member in counted if member.ready or even_unready]
-        unready = [_address(member) for member in counted if not (member.ready or even_unready)]
-        if counted:
-            parts: Object = {"addresses": ready} if ready else {}
-            parts |= {"notReadyAddresses": unready} if unready else {}
+    for ports, members in groups:
+        addresses = [_address(member) for member in members if member in kept and member in ready]
+        others = [_address(member) for member in members if member in kept and member not in ready]
+        if addresses or others:
+            parts: Object = {"addresses": addresses} if addresses else {}
+            parts |= {"notReadyAddresses": others} if others else {}
             parts |= {"ports": list(map(_port, ports))} if ports else {}
             result.append(parts)
-    return result
+    return result, total > MAXIMUM
 
 
-def _endpoints(service: Object, labels: Mapping[str, str], wanted: list[Object]) -> Object:
+def _annotations(existing: Mapping[str, Any], *, is_cut: bool) -> dict[str, str]:
+    kept = {name: text for name, text in annotations_of(existing).items() if name != OVER_CAPACITY}
+    return {**kept, OVER_CAPACITY: "truncated"} if is_cut else kept
+
+
+def _endpoints(service: Object, labels: Mapping[str, str], wanted: list[Object], *, is_cut: bool) -> Object:
     metadata = service["metadata"]
+    marks = {"annotations": {OVER_CAPACITY: "truncated"}} if is_cut else {}
     return {
         "apiVersion": "v1",
         "kind": "Endpoints",
@@ -63,6 +88,7 @@ def _endpoints(service: Object, labels: Mapping[str, str], wanted: list[Object])
             "name": metadata["name"],
             "namespace": metadata["namespace"],
             "labels": labels,
+            **marks,
             "ownerReferences": [controller_reference(service)],
         },
         "subsets": wanted,

@@ -28,9 +28,11 @@ MAXIMUM = 100
 
 
 def decide(service: Object, pods: Sequence[Object], slices: Sequence[Object]) -> tuple[Action, ...]:
-    """What to do so that the Service's own `slices` say where its pods are."""
-    if is_terminating(service) or not is_selecting(service):
+    """What to do so that the Service's own `slices` say where its pods are. Without a selector they are somebody else's now."""
+    if is_terminating(service):
         return tuple(delete(SLICES, slice_) for slice_ in slices)
+    if not is_selecting(service):
+        return ()
     groups = members_by_ports(service, pods) or {(): []}
     actions: list[Action] = []
     for ports, members in groups.items():
@@ -79,6 +81,8 @@ def _render(service: Object, ports: Sequence[Port], members: Sequence[Member]) -
     if service["spec"].get("clusterIP") == "None":
         labels[HEADLESS_LABEL] = ""
     even_unready = bool(service["spec"].get("publishNotReadyAddresses"))
+    # Hints by zone are given where there are several.
+    near = service["spec"].get("trafficDistribution") == "PreferSameNode"
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -89,12 +93,12 @@ def _render(service: Object, ports: Sequence[Port], members: Sequence[Member]) -
             "ownerReferences": [controller_reference(service)],
         },
         "addressType": "IPv4",
-        "endpoints": [_endpoint(member, even_unready=even_unready) for member in members],
+        "endpoints": [_endpoint(member, even_unready=even_unready, near=near) for member in members],
         "ports": list(map(_port, ports)),
     }
 
 
-def _endpoint(member: Member, *, even_unready: bool) -> Object:
+def _endpoint(member: Member, *, even_unready: bool, near: bool) -> Object:
     endpoint: Object = {
         "addresses": [member.address],
         "conditions": {
@@ -106,6 +110,7 @@ def _endpoint(member: Member, *, even_unready: bool) -> Object:
     }
     endpoint |= {"nodeName": member.node} if member.node else {}
     endpoint |= {"hostname": member.hostname} if member.hostname else {}
+    endpoint |= {"hints": {"forNodes": [{"name": member.node}]}} if near and member.node else {}
     return endpoint
 
 

@@ -64,7 +64,7 @@ def test_unready_addresses_are_published_if_asked_for() -> None:
     (create,) = endpointslice.decide(service, [pod("a", ready=False)], [])
     assert isinstance(create, Create)
     assert create.object["endpoints"][0]["conditions"] == {"ready": True, "serving": False, "terminating": False}
-    assert endpoints.subsets(service, [pod("a", ready=False)])[0].keys() == {"addresses", "ports"}
+    assert endpoints.subsets(service, [pod("a", ready=False)])[0][0].keys() == {"addresses", "ports"}
 
 
 def test_pods_with_other_port_numbers_get_a_slice_of_their_own() -> None:
@@ -72,7 +72,7 @@ def test_pods_with_other_port_numbers_get_a_slice_of_their_own() -> None:
     other["spec"] = {"containers": [{"name": "main", "ports": [{"name": "http", "containerPort": 9090}]}]}
     slices = _apply([], endpointslice.decide(_service(), [pod("a"), other], []))
     assert sorted(slice_["ports"][0]["port"] for slice_ in slices) == [8080, 9090]
-    assert len(endpoints.subsets(_service(), [pod("a"), other])) == 2
+    assert len(endpoints.subsets(_service(), [pod("a"), other])[0]) == 2
 
 
 def test_headless_slices_are_marked() -> None:
@@ -89,9 +89,33 @@ def test_service_without_selector_is_left_alone() -> None:
 
 def test_endpoints_leave_out_the_terminating_and_set_the_unready_apart() -> None:
     leaving = pod("gone", deletionTimestamp="2026-05-01T12:00:00Z")
-    (subset,) = endpoints.subsets(_service(), [pod("a"), pod("b", ready=False), leaving])
+    (subset,), _ = endpoints.subsets(_service(), [pod("a"), pod("b", ready=False), leaving])
     assert [address["targetRef"]["name"] for address in subset["addresses"]] == ["a"]
     assert [address["targetRef"]["name"] for address in subset["notReadyAddresses"]] == ["b"]
+
+
+def test_of_too_many_addresses_the_unready_are_cut_off_and_the_object_says_so() -> None:
+    pods = [pod(f"p{n:04}", ready=n % 2 == 0) for n in range(1100)]
+    (create,) = endpoints.decide(_service(), pods, None)
+    assert isinstance(create, Create)
+    (subset,) = create.object["subsets"]
+    assert (len(subset["addresses"]), len(subset["notReadyAddresses"])) == (550, 450)
+    assert create.object["metadata"]["annotations"] == {endpoints.OVER_CAPACITY: "truncated"}
+    assert endpoints.decide(_service(), pods, create.object) == ()
+    (fewer,) = endpoints.decide(_service(), pods[:3], create.object)
+    assert isinstance(fewer, Update)
+    assert "annotations" not in fewer.object["metadata"]
+
+
+def test_slices_of_a_service_that_lost_its_selector_are_left_to_who_writes_them_now() -> None:
+    slices = _apply([], endpointslice.decide(_service(), [pod("a")], []))
+    assert endpointslice.decide(_service(selector=None), [pod("a")], slices) == ()
+
+
+def test_same_node_is_preferred_where_the_service_asks_for_it() -> None:
+    (create,) = endpointslice.decide(_service(trafficDistribution="PreferSameNode"), [pod("a")], [])
+    assert isinstance(create, Create)
+    assert create.object["endpoints"][0]["hints"] == {"forNodes": [{"name": "remora"}]}
 
 
 def test_pod_that_comes_changes_one_slice_of_many() -> None:
