@@ -148,20 +148,26 @@ class Life:
 
 
 def _family(pid: int, home: Path) -> Iterator[tuple[int, str]]:
-    """The cluster and all that belongs to it, with names for people. The proxies are daemons and name their directory."""
+    """The cluster's process, what it has started, and the proxies, which are daemons and name their directory."""
+    yield pid, "remora up"
+    kin = set(_descendants(pid))
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
+        if not folder.name.isdigit() or int(folder.name) == pid:
             continue
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            environment = (folder / "environ").read_bytes().decode(errors="replace")
         except OSError:
             continue
-        if int(folder.name) == pid:
-            yield pid, "remora up"
-        elif f"REMORA_HOME={home}\0" in environment or str(home) in command:
-            is_controller = "controller" in command and "haproxy" not in command
-            yield int(folder.name), "Ingress controller" if is_controller else "HAProxy" if "haproxy" in command else "other"
+        if int(folder.name) in kin or str(home) in command:
+            is_proxy, is_controller = "haproxy" in command.partition(" ")[0], "remora controller" in command
+            yield int(folder.name), "HAProxy" if is_proxy else "Ingress controller" if is_controller else "others"
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            yield child
+            yield from _descendants(child)
 
 
 def _megabytes(pid: int) -> float:
