@@ -53,7 +53,7 @@ def decide(
         return Decision(claimed)
     found = history.history(owner, revisions)
     if found.due:
-        return Decision(() if is_terminating(owner) else found.due)
+        return Decision(history.due(owner, DAEMONSETS, found))
     own = owned(owner, pods)
     by_node: dict[str, tuple[Object, ...]] = {}
     for pod in own:

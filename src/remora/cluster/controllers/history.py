@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from remora.cluster.controllers.actions import Action, Create, Delete, Update, delete
+from remora.cluster.controllers.actions import Action, Create, Delete, Update, delete, update_status
 from remora.cluster.controllers.ownership import claims, owned
 from remora.cluster.controllers.revision import template_hash
-from remora.cluster.objects import Object, annotations_of, controller_reference, labels_of
+from remora.cluster.objects import Object, annotations_of, controller_reference, is_terminating, labels_of
 
 REVISIONS = "controllerrevisions.apps"
 POD_LABEL = "controller-revision-hash"
@@ -51,6 +51,15 @@ def history(owner: Object, revisions: Sequence[Object]) -> History:
     if equal[-1] is not own[-1]:
         return History(tuple(own), (Update(REVISIONS, {**equal[-1], "revision": number}),), collisions)
     return History(tuple(own), (), collisions)
+
+
+def due(owner: Object, resource: str, found: History) -> tuple[Action, ...]:
+    """What has to be done before anything else, with the collision noted that it passed over."""
+    if is_terminating(owner):
+        return ()
+    status = owner.get("status") or {}
+    noted = {**status, "collisionCount": found.collisions} if found.collisions else status
+    return (*found.due, *update_status(resource, owner, noted))
 
 
 def data_of(owner: Mapping[str, Any]) -> Object:

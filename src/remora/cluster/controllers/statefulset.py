@@ -58,7 +58,7 @@ def decide(
         return Decision(claimed)
     found = history.history(owner, revisions)
     if found.due:
-        return Decision(() if is_terminating(owner) else found.due)
+        return Decision(history.due(owner, STATEFULSETS, found))
     own = [pod for pod in owned(owner, pods) if identity.ordinal_of(owner, pod) is not None]
     before = (owner.get("status") or {}).get("currentRevision")
     current = next((revision for revision in found.revisions if name_of(revision) == before), found.newest)
