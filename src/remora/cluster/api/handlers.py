@@ -12,7 +12,8 @@ from remora.cluster.api.http_path import Address
 from remora.cluster.api.http_view import View, check_include
 from remora.cluster.api.negotiation import Form
 from remora.cluster.api.node import NodePort
-from remora.cluster.api.registry import Registry
+from remora.cluster.api.patch.updates import Writer, manager_of
+from remora.cluster.api.registry import Registry, render_time
 from remora.cluster.api.resources import Resource
 from remora.cluster.api.tokens import Tokens
 
@@ -66,6 +67,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         if found is None:
             raise not_found(self.row.plural, name, group=self.row.group)
         return found
+
+    def writer(self, subresource: str = "") -> Writer:
+        """Who owns what this request changes."""
+        manager = manager_of(self.request.query.get("fieldManager", ""), self.request.headers.get("user-agent", ""))
+        return Writer(manager=manager, time=render_time(self.api.registry.now()), subresource=subresource)
 
     def view(self) -> View:
         include = check_include(self.request.query.get("includeObject", ""))

@@ -42,7 +42,8 @@ async def _rescale(call: Call, obj: Object, scale: Object) -> Response:
     replicas = (scale.get("spec") or {}).get("replicas", 0)
     wanted = {**obj, "metadata": metadata, "spec": {**obj["spec"], "replicas": replicas}}
     dry_run = call.request.dry_run("UpdateOptions")
-    return call.raw(scale_of(await call.api.registry.update(call.storage, wanted, dry_run=dry_run)))
+    changed = await call.api.registry.update(call.storage, wanted, dry_run=dry_run, writer=call.writer("scale"))
+    return call.raw(scale_of(changed))
 
 
 def scale_of(obj: Object) -> Object:

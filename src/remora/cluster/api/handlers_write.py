@@ -25,7 +25,7 @@ async def create(call: Call) -> Response:
         raise method_not_allowed()
     dry_run = call.request.dry_run("CreateOptions")
     read = read_object(call.request, call.row, options="CreateOptions")
-    new = await call.api.registry.create(call.storage, placed(call, read.object), dry_run=dry_run)
+    new = await call.api.registry.create(call.storage, placed(call, read.object), dry_run=dry_run, writer=call.writer())
     return call.answer(new, status=201, warnings=read.warnings)
 
 
@@ -46,7 +46,8 @@ async def _update(call: Call, subresource: str) -> Response:
     dry_run = call.request.dry_run("UpdateOptions")
     read = read_object(call.request, call.row, options="UpdateOptions")
     obj = placed(call, read.object)
-    new = await call.api.registry.update(call.storage, obj, subresource=subresource, dry_run=dry_run)
+    writer = call.writer(subresource)
+    new = await call.api.registry.update(call.storage, obj, subresource=subresource, dry_run=dry_run, writer=writer)
     return call.answer(new, warnings=read.warnings)
 
 
@@ -88,6 +89,7 @@ async def _patch(call: Call, subresource: str) -> Response:
         patch_type=patch_type(call.request),
         body=call.request.body,
         field_manager=query.get("fieldManager", ""),
+        writer=call.writer(subresource),
         force=call.request.is_set("force"),
         dry_run=call.request.dry_run("PatchOptions"),
         field_validation=validation,

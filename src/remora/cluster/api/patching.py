@@ -9,6 +9,7 @@ from remora.cluster.api.conversion import from_stored, to_stored
 from remora.cluster.api.decoding import Decoded, decode, parse_yaml, strict_error
 from remora.cluster.api.patch import APPLY_PATCH, patched
 from remora.cluster.api.patch.apply import Applier, applied, check_manager
+from remora.cluster.api.patch.updates import Writer
 from remora.cluster.api.registry import Registry, render_time
 from remora.cluster.api.resources import Resource
 
@@ -21,6 +22,7 @@ class PatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     patch_type: str
     body: bytes
     field_manager: str = ""
+    writer: Writer | None = None
     force: bool = False
     dry_run: bool = False
     field_validation: str = "Warn"
@@ -53,7 +55,8 @@ async def patch(
     before = from_stored(row, stored)
     decoded = _decoded(row, patched(before, request.body, request.patch_type), request)
     _check_identity(decoded.object, namespace, name)
-    obj = await registry.update(row.storage, to_stored(row, decoded.object), subresource=subresource, dry_run=request.dry_run)
+    wanted = to_stored(row, decoded.object)
+    obj = await registry.update(row.storage, wanted, subresource=subresource, dry_run=request.dry_run, writer=request.writer)
     return Patched(from_stored(row, obj), False, decoded.problems)
 
 

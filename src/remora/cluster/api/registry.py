@@ -18,7 +18,9 @@ from remora.cluster.api.defaults import set_defaults, set_status_defaults
 from remora.cluster.api.fields import matches_fields
 from remora.cluster.api.names import check_metadata
 from remora.cluster.api.parts import COUNTED, check_part, with_part
+from remora.cluster.api.patch.updates import Writer, entries_after
 from remora.cluster.api.resources import RESOURCES, Resource, ResourceTable
+from remora.cluster.api.schemas import schema_of
 from remora.cluster.api.selectors import Selector
 from remora.cluster.api.validation import check, check_update
 from remora.cluster.store import Change, Store, Subscription, TooOldError
@@ -138,8 +140,8 @@ class Registry:
         initial = [WatchEvent("ADDED", obj, int(obj["metadata"]["resourceVersion"])) for obj in existing]
         return Watch(initial, subscription)
 
-    async def create(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
-        """Stores a new object.
+    async def create(self, resource: str, obj: Object, *, dry_run: bool = False, writer: Writer | None = None) -> Object:
+        """Stores a new object; with `writer` its fields get that owner.
 
         Raises:
             ApiError: AlreadyExists, Invalid, NotFound or Forbidden (its namespace), or what an admission hook refuses.
@@ -149,7 +151,7 @@ class Registry:
         self._check_namespace(row, new["metadata"])
         if row.has_status and not row.keeps_new_status:
             new.pop("status", None)
-        new = self._admit(resource, new, None)
+        new = self._admit(resource, new, None, writer)
         self._refuse_invalid(row, new, None)
         name = new["metadata"]["name"]
         if self._store.find(resource, new["metadata"].get("namespace", ""), name) is not None:
@@ -190,8 +192,9 @@ class Registry:
             why = f"unable to create new content in namespace {name} because it is being terminated"
             raise errors.forbidden(row.plural, metadata.get("name", ""), why, group=row.group, causes=[cause])
 
-    def _admit(self, resource: str, new: Object, before: Object | None) -> Object:
+    def _admit(self, resource: str, new: Object, before: Object | None, writer: Writer | None) -> Object:
         set_defaults(resource, new)
+        new = _owned(new, before, writer)
         hook = self._admission.get(resource)
         # A hook need not cope with what will be refused anyway.
         return new if hook is None or any(True for _ in check(resource, new)) else hook(new, before)
@@ -210,8 +213,10 @@ class Registry:
             raise errors.invalid(row.kind, new["metadata"]["name"], causes, group=row.group)
         return new
 
-    async def update(self, resource: str, obj: Object, *, subresource: str = "", dry_run: bool = False) -> Object:
-        """Replaces an object; with `subresource` "status" only its status, with "finalize" a namespace's finalizers.
+    async def update(
+        self, resource: str, obj: Object, *, subresource: str = "", dry_run: bool = False, writer: Writer | None = None
+    ) -> Object:
+        """Replaces an object; with `subresource` only that part of it. With `writer` what changes gets that owner.
 
         One that awaits its removal goes when its last finalizer does.
 
@@ -226,12 +231,14 @@ class Registry:
         _check_preconditions(row, given, before["metadata"])
         new = self._merged(row, copy_of(obj), before, subresource)
         if not subresource:
-            new = self._admit(resource, new, before)
+            new = self._admit(resource, new, before, writer)
             self._refuse_invalid(row, new, before)
         elif subresource == "status":
             set_status_defaults(resource, new)
         elif subresource in COUNTED:
             new = self._checked_part(row, new, before, subresource)
+        if subresource:
+            new = _owned(new, before, writer)
         if _content(new) == _content(before):
             return before
         if row.has_generation and (not subresource or subresource in COUNTED) and _specification(new) != _specification(before):
@@ -320,6 +327,13 @@ def _place(obj: Object) -> tuple[str, str]:
 def _with(obj: Object, key: str, value: Any) -> Object:
     rest = {name: part for name, part in obj.items() if name != key}
     return rest if value is None else rest | {key: value}
+
+
+def _owned(new: Object, before: Object | None, writer: Writer | None) -> Object:
+    if writer is None:
+        return new
+    entries = entries_after(new, before, writer, schema_of(new["apiVersion"], new["kind"]))
+    return new | {"metadata": _with(new["metadata"], "managedFields", entries or None)}
 
 
 def _content(obj: Object) -> Object:

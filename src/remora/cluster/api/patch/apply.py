@@ -1,15 +1,15 @@
 """Server-side apply: an object's fields have owners, and who applies a manifest changes only what is theirs. Pure.
 
-Owners are those who applied (operation `Apply`). Kubernetes also notes who updated fields by other means and lets an apply
-conflict with them; here an apply wins over such changes, as `kubectl apply` without `--server-side` does.
+Owners are those who applied (operation `Apply`) and those who wrote otherwise (`Update`, see `updates`).
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from remora.cluster.api.errors import ApiError, Cause, bad_request, invalid_options, required
+from remora.cluster.api.errors import ApiError, Cause, bad_request, invalid_options, render_value, required
 from remora.cluster.api.patch.ownership import (
     MISSING,
     Path,
@@ -24,9 +24,13 @@ from remora.cluster.api.patch.ownership import (
     render_path,
     without,
 )
+from remora.cluster.api.patch.updates import in_order
 from remora.cluster.api.schemas import Schema, field_of, schema_of
 
 Object = dict[str, Any]
+
+_KUBECTL = "kubectl"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _IDENTITY = frozenset(
     {("f:apiVersion",), ("f:kind",)}
@@ -83,14 +87,15 @@ def applied(live: Object | None, config: Object, applier: Applier) -> Object:
     others = [entry for entry in entries if entry is not mine]
     if live is not None:
         contested = _contested(live, config, others, wanted, schema)
-        if contested and not applier.force:
-            raise conflict(contested)
+        if not applier.force and not _is_left_by_client(contested, live, applier, schema):
+            refuse_conflicts(contested)
         others = [_reduced(entry, frozenset(path for name, path in contested if name == _name(entry))) for entry in others]
     merged = _merged(live or {}, config, schema)
     if mine is not None:
         lost = frozenset(fields_from_wire(mine["fieldsV1"])) - wanted
         merged = _without_lost(merged, lost, others, wanted, schema)
-    return _with_entries(merged, [*others, _entry(mine, wanted, config["apiVersion"], applier)])
+    noted = _with_note(merged, config, applier)
+    return _with_entries(noted, [*others, _entry(mine, wanted, config["apiVersion"], applier)])
 
 
 def _is_by(entry: Object, applier: Applier) -> bool:
@@ -99,7 +104,45 @@ def _is_by(entry: Object, applier: Applier) -> bool:
 
 
 def _name(entry: Object) -> str:
-    return str(entry.get("manager", ""))
+    """An owner as conflicts name it (managedfields `printManager`)."""
+    name = render_value(str(entry.get("manager", "")))
+    if entry.get("subresource"):
+        name += f" with subresource {render_value(entry['subresource'])}"
+    return f"{name} using {entry.get('apiVersion', '')}" if entry.get("operation") == "Update" else name
+
+
+def _is_left_by_client(contested: Iterable[tuple[str, Path]], live: Object, applier: Applier, schema: Schema) -> bool:
+    """Whether `kubectl apply --server-side` follows `kubectl apply`: what that one noted as its own is no conflict.
+
+    Only where its note still says what the field has, and only for the manager that kubectl itself is.
+    """
+    if applier.manager != _KUBECTL:
+        return False
+    noted = _noted(live)
+    return all(_agrees(noted, live, path, schema) for _, path in contested)
+
+
+def _noted(live: Object) -> Object:
+    text = ((live.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED, "")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _agrees(noted: Object, live: Object, path: Path, schema: Schema) -> bool:
+    found = find_value(noted, path, schema)
+    return found is not MISSING and found == find_value(live, path, schema)
+
+
+def _with_note(obj: Object, config: Object, applier: Applier) -> Object:
+    """The object with the note of `kubectl apply` brought up to date, if it has one (`LastAppliedUpdater`)."""
+    annotations = (obj.get("metadata") or {}).get("annotations") or {}
+    if applier.manager != _KUBECTL or LAST_APPLIED not in annotations:
+        return obj
+    text = json.dumps(config, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
+    return {**obj, "metadata": {**obj["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}}
 
 
 def _paths(entry: Object) -> frozenset[Path]:
@@ -121,15 +164,22 @@ def _differs(live: Object, config: Object, path: Path, schema: Schema) -> bool:
     return found is not MISSING and found != find_value(config, path, schema)
 
 
-def conflict(contested: list[tuple[str, Path]]) -> ApiError:
-    causes = [Cause(render_path(path), "FieldManagerConflict", f'conflict with "{name}"') for name, path in contested]
+def refuse_conflicts(contested: list[tuple[str, Path]]) -> None:
+    """Refuses an apply that others' fields stand in the way of.
+
+    Raises:
+        ApiError: Conflict.
+    """
+    if not contested:
+        return
+    causes = [Cause(render_path(path), "FieldManagerConflict", f"conflict with {name}") for name, path in contested]
     texts = []
     for name in dict.fromkeys(name for name, _ in contested):
         fields = [render_path(path) for owner, path in contested if owner == name]
         listed = "".join(f"\n- {field}" for field in fields)
-        texts.append(f'conflict with "{name}": {fields[0]}' if len(fields) == 1 else f'conflicts with "{name}":{listed}')
+        texts.append(f"conflict with {name}: {fields[0]}" if len(fields) == 1 else f"conflicts with {name}:{listed}")
     count = f"{len(contested)} conflict{'s' if len(contested) != 1 else ''}"
-    return ApiError(409, "Conflict", f"Apply failed with {count}: " + "\n".join(texts), causes=causes)
+    raise ApiError(409, "Conflict", f"Apply failed with {count}: " + "\n".join(texts), causes=causes)
 
 
 def _reduced(entry: Object, taken: frozenset[Path]) -> Object:
@@ -177,7 +227,6 @@ def _entry(mine: Object | None, wanted: frozenset[Path], api_version: str, appli
 
 
 def _with_entries(obj: Object, entries: Iterable[Object]) -> Object:
-    kept = [entry for entry in entries if entry.get("fieldsV1")]
-    kept.sort(key=lambda entry: (entry.get("time", ""), entry.get("manager", "")))
+    kept = in_order(entry for entry in entries if entry.get("fieldsV1"))
     metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "managedFields"}
     return {**obj, "metadata": metadata | ({"managedFields": kept} if kept else {})}

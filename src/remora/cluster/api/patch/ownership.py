@@ -93,6 +93,31 @@ def fields_from_wire(tree: Object, prefix: Path = ()) -> Iterator[Path]:
             yield from fields_from_wire(below, (*prefix, step))
 
 
+def is_readable(entry: Any) -> bool:
+    """Whether an entry of `managedFields` that a client sent says what such an entry says."""
+    return (
+        isinstance(entry, dict)
+        and entry.get("operation") in ("Apply", "Update")
+        and entry.get("fieldsType") == "FieldsV1"
+        and _is_tree(entry.get("fieldsV1"))
+    )
+
+
+def _is_tree(tree: Any) -> bool:
+    return isinstance(tree, dict) and all((step == "." or _is_step(step)) and _is_tree(below) for step, below in tree.items())
+
+
+def _is_step(step: str) -> bool:
+    kind, _, text = step.partition(":")
+    if kind == "f":
+        return True
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False
+    return kind == "v" or (kind == "k" and isinstance(found, dict))
+
+
 MISSING = object()
 
 
