@@ -218,3 +218,31 @@ async def test_a_watch_of_a_namespace_sees_no_other(store: Store) -> None:
     await store.settled()
     assert (await subscription.next()).object["metadata"]["name"] == "y"
     assert not subscription.has_next()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.sampled_from(["pods", "services", "restart"]), max_size=60))
+def test_after_a_restart_a_watch_goes_on_without_a_gap_or_is_refused(
+    steps: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remora.cluster.store.store.LOG_LENGTH", 10)
+    monkeypatch.setattr("remora.cluster.store.store._COMPACT_EVERY", 4)
+    path = tmp_path_factory.mktemp("store") / "store.db"
+    changes: dict[str, list[int]] = {"pods": [], "services": []}
+    store = Store(path)
+    for resource in steps:
+        if resource == "restart":
+            store.close()
+            store = Store(path)
+        else:
+            changes[resource].append(int(store.put(resource, thing("a"))["metadata"]["resourceVersion"]))
+    for resource, versions in changes.items():
+        for since in range(store.version + 1):
+            try:
+                subscription = store.subscribe(resource, since=since)
+            except TooOldError:
+                assert since < store.version - 9, "a version that the log must reach back to"
+                continue
+            told = [change.version for change in subscription._changes]
+            assert told == [version for version in versions if version > since]
+    store.close()
