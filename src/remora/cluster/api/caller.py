@@ -3,6 +3,8 @@
 Requests set it; the cluster's own controllers and its kubelet do not, and count as `SYSTEM`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -32,3 +34,21 @@ def current_caller() -> Caller | None:
 def set_caller(caller: Caller) -> None:
     """For the task that answers one request, and what it starts."""
     _caller.set(caller)
+
+
+_is_reviewed: ContextVar[bool] = ContextVar("is_reviewed", default=True)
+
+
+def is_reviewed() -> bool:
+    """Whether webhooks hear of what is written."""
+    return _is_reviewed.get()
+
+
+@contextmanager
+def unreviewed() -> Iterator[None]:
+    """For what a cluster cannot begin without: a webhook that runs in it cannot be asked before it has begun."""
+    token = _is_reviewed.set(False)
+    try:
+        yield
+    finally:
+        _is_reviewed.reset(token)

@@ -1,0 +1,1 @@
+"""Admission webhooks: what MutatingWebhookConfigurations and ValidatingWebhookConfigurations ask for."""
