@@ -157,5 +157,6 @@ def _ended_at(pod: Mapping[str, Any], now: datetime) -> datetime:
     times = [parse_time(found["finishedAt"]) for found in terminated if found.get("finishedAt")]
     if times:
         return max(times)
-    text = pod["metadata"].get("deletionTimestamp") or (condition(pod, "Ready") or {}).get("lastTransitionTime")
-    return min(parse_time(text), now) if text else now
+    metadata = pod["metadata"]
+    text = metadata.get("deletionTimestamp") or (condition(pod, "Ready") or {}).get("lastTransitionTime")
+    return min(parse_time(text or metadata["creationTimestamp"]), now)

@@ -74,9 +74,10 @@ class World:
         """The kubelet makes a pod ready."""
         self._change(name, {"phase": "Running", "podIP": "127.0.0.1", "conditions": [READY]})
 
-    def end(self, name: str, phase: str) -> None:
+    def end(self, name: str, phase: str, *, at: str = "2026-05-01T12:00:00Z", code: int = 1) -> None:
         """A pod's process ends by itself."""
-        self._change(name, {"phase": phase})
+        terminated = {"exitCode": code if phase == "Failed" else 0, "finishedAt": at}
+        self._change(name, {"phase": phase, "containerStatuses": [{"name": "main", "state": {"terminated": terminated}}]})
 
     def stop(self, name: str) -> None:
         """The kubelet has ended a pod that is being deleted."""
