@@ -25,7 +25,6 @@ NOT_COMPARED: Mapping[str, str] = {
     "discovery-02": "our groups are fewer",
     "discovery-03": "our resources are fewer",
     "discovery-06": "addresses of Services are not objects of ours",
-    "discovery-12": "custom resources are not served",
     "discovery-15": "our groups are fewer",
     "discovery-aggregated-api": "our resources are fewer",
     "discovery-aggregated-apis": "our groups are fewer",

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from remora.cluster.api.custom.shaping import defaulted, pruned
 from remora.cluster.api.resources import Resource
 
 Object = dict[str, Any]
@@ -32,12 +33,17 @@ _EVENT_NAMES = {
 
 def to_stored(row: Resource, obj: Object) -> Object:
     """An object of the row's version in the stored one; `apiVersion` is left to the registry."""
+    if row.custom is not None:
+        return obj if row.is_stored else defaulted(obj, row.custom.node)  # the stored version's are the registry's business
     convert = _TO_STORED.get((row.api_version, row.kind))
     return obj if convert is None else convert(obj)
 
 
 def from_stored(row: Resource, obj: Object) -> Object:
     """A stored object in the row's version."""
+    if row.custom is not None:
+        known = pruned(obj, row.custom.node, "", lambda path: None, is_object=True)
+        return {**defaulted(known, row.custom.node), "apiVersion": row.api_version}
     convert = _FROM_STORED.get((row.api_version, row.kind))
     converted = obj if convert is None else convert(obj)
     return converted if converted.get("apiVersion") == row.api_version else {**converted, "apiVersion": row.api_version}

@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -145,6 +145,35 @@ def decode(value: Any, *, api_version: str, kind: str) -> Decoded:
     return Decoded({**result, "apiVersion": api_version, "kind": kind}, tuple(walk.problems))
 
 
+_METADATA = Schema(reference="#/$defs/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+
+
+def decode_metadata(value: Any, *, api_version: str, kind: str) -> Decoded:
+    """The metadata of an object whose own type is not one of Kubernetes'.
+
+    Raises:
+        ApiError: BadRequest; a value has the wrong type.
+    """
+    walk = _Walk()
+    try:
+        result = walk.value(value, _METADATA, _Place("metadata", "ObjectMeta", "metadata"))
+    except _WrongTypeError as error:
+        raise _unusable(kind, api_version, kind, str(error)) from None
+    return Decoded(result, tuple(problem for problem in walk.problems if problem.startswith("unknown")))
+
+
+def doubled_fields(value: Any, path: str = "") -> Iterator[str]:
+    """What is said more than once, worded as strict decoding does."""
+    if isinstance(value, _Doubled):
+        yield from (f'duplicate field "{_joined(path, key)}"' for key in value.doubled)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from doubled_fields(item, _joined(path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from doubled_fields(item, f"{path}[{index}]")
+
+
 def strict_error(problems: Iterable[str], *, api_version: str, kind: str) -> ApiError:
     """For `fieldValidation=Strict`."""
     return _unusable(kind, api_version, kind, f"strict decoding error: {', '.join(problems)}")
@@ -255,7 +284,10 @@ class _Walk:
             raise _wrong(value, _go_type(field), place)
         if schema.items is None:
             return list(value)
-        return [self.value(item, schema.items, place.item(index)) for index, item in enumerate(value) if item is not None]
+        # Where anything may stand, null may: in the enumerations of a definition's schema.
+        keeps_null = not resolved(schema.items).type_name
+        listed = [(index, item) for index, item in enumerate(value) if item is not None or keeps_null]
+        return [self.value(item, schema.items, place.item(index)) for index, item in listed]
 
 
 def _kind_of(value: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from remora.cluster.api import errors
+from remora.cluster.api.custom.naming import CLEANUP, terminating
+from remora.cluster.api.custom.rows import DEFINITIONS
 from remora.cluster.api.resources import Resource
 
 Object = dict[str, Any]
@@ -67,6 +69,8 @@ def decide(row: Resource, obj: Object, options: Options, *, now: datetime) -> De
     if metadata.get("deletionTimestamp") and finalizers == (metadata.get("finalizers") or []):
         return _decide_again(row, obj, grace)
     marked = _marked(row, obj, grace, now=now)
+    if row.storage == DEFINITIONS:
+        finalizers, marked["status"] = [*finalizers, CLEANUP], terminating(marked, now=_time(now))
     if finalizers:
         marked["metadata"]["finalizers"] = finalizers
     if row.storage == "namespaces":

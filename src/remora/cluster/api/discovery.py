@@ -18,7 +18,7 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "attach": ("", "", "PodAttachOptions", ("create", "get")),
     "exec": ("", "", "PodExecOptions", ("create", "get")),
     "portforward": ("", "", "PodPortForwardOptions", ("create", "get")),
-    "proxy": ("", "", "PodProxyOptions", ("get",)),
+    "proxy": ("", "", "", ("create", "delete", "get", "patch", "update")),
     "finalize": ("", "", "", ("update",)),
     "eviction": ("policy", "v1", "Eviction", ("create",)),
     "token": ("authentication.k8s.io", "v1", "TokenRequest", ("create",)),
@@ -111,7 +111,7 @@ def _entries(row: Resource) -> Iterable[Object]:
         entry["storageVersionHash"] = _storage_version_hash(row)
     yield entry
     for name in sorted(row.subresources):
-        group, version, kind, verbs = _SUBRESOURCES[name]
+        group, version, kind, verbs = _subresource(row, name)
         own = {"group": group, "version": version} if kind else {}
         yield {
             "name": f"{row.plural}/{name}",
@@ -123,9 +123,14 @@ def _entries(row: Resource) -> Iterable[Object]:
         }
 
 
+def _subresource(row: Resource, name: str) -> tuple[str, str, str, tuple[str, ...]]:
+    group, version, kind, verbs = _SUBRESOURCES[name]
+    return group, version, f"{row.kind}ProxyOptions" if name == "proxy" else kind, verbs
+
+
 def _short_names(row: Resource) -> list[str]:
     """A version that is given up has none, lest kubectl warn that `ing` may mean another."""
-    return [] if row.deprecation else list(row.short_names)
+    return [] if row.deprecation and row.custom is None else list(row.short_names)
 
 
 def _storage_version_hash(row: Resource) -> str:
@@ -137,7 +142,7 @@ def _storage_version_hash(row: Resource) -> str:
 def _aggregated(row: Resource) -> Object:
     entry: Object = {
         "resource": row.plural,
-        "responseKind": {"group": "", "version": "", "kind": row.kind},
+        "responseKind": _kind(row),
         "scope": "Namespaced" if row.namespaced else "Cluster",
         "singularResource": row.singular,
         "verbs": list(row.verbs),
@@ -151,7 +156,13 @@ def _aggregated(row: Resource) -> Object:
     return entry
 
 
+def _kind(row: Resource) -> Object:
+    """Kubernetes names group and version only for custom resources."""
+    group, version = (row.group, row.version) if row.custom is not None else ("", "")
+    return {"group": group, "version": version, "kind": row.kind}
+
+
 def _aggregated_subresource(row: Resource, name: str) -> Object:
-    group, version, kind, verbs = _SUBRESOURCES[name]
+    group, version, kind, verbs = _subresource(row, name)
     response = {"group": group, "version": version, "kind": kind or row.kind}
     return {"subresource": name, "responseKind": response, "verbs": list(verbs)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from remora.cluster.api.errors import ApiError, bad_request
+from remora.cluster.api.resource import Resource
 from remora.cluster.api.selectors import Selector
 
 Object = dict[str, Any]
@@ -47,16 +48,16 @@ _NAMES_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 """Selectable names that are not the path to the value; the first path that has one counts."""
 
 
-def check_fields(resource: str, selector: Selector) -> None:
+def check_fields(row: Resource, selector: Selector) -> None:
     """Refuses a selector on fields that cannot be selected by.
 
     Raises:
         ApiError: BadRequest, in Kubernetes' words.
     """
-    known = (*_FIELDS.get(resource, ()), *_METADATA)
+    selectable = row.custom.selectable if row.custom is not None else _FIELDS.get(row.storage, ())
     for requirement in selector.requirements:
-        if requirement.key not in known:
-            if resource in _FIELDS:
+        if requirement.key not in (*selectable, *_METADATA):
+            if row.custom is not None or selectable:
                 raise bad_request(f"field label not supported: {requirement.key}")
             listed = ", ".join(f'"{name}"' for name in _METADATA)
             raise _unknown(requirement.key, listed)

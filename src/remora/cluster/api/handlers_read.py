@@ -87,7 +87,7 @@ def _stream_type(call: Call) -> str:
 
 def _selection(call: Call, *more: Requirement) -> Selection:
     labels, fields = parse_selectors(call.request)
-    check_fields(call.storage, fields)
+    check_fields(call.row, fields)
     return Selection(labels, Selector((*fields.requirements, *more)))
 
 

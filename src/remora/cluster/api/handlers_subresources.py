@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from remora.cluster.api.custom.jsonpath import find_all, with_value
+from remora.cluster.api.custom.version import ScalePaths
 from remora.cluster.api.decoding import decode
 from remora.cluster.api.errors import Object, bad_request
 from remora.cluster.api.eviction import charged
@@ -14,16 +16,18 @@ from remora.cluster.api.handlers_write import delete_options, patch_type
 from remora.cluster.api.http_body import read_options, read_value
 from remora.cluster.api.http_message import Response
 from remora.cluster.api.patch import patched
+from remora.cluster.api.resource import Resource
 from remora.cluster.api.table.columns import NONE, render_labels, render_selector
 
 _FIRST_WAIT = 0.2
 """Seconds for which a log may be silent before the answer begins; an error can be told only until then."""
 _HOUR = 3600
+_SCALE = ScalePaths(".spec.replicas", ".status.replicas", ".spec.selector")
 _BUDGETS = "poddisruptionbudgets.policy"
 
 
 async def read_scale(call: Call) -> Response:
-    return call.raw(scale_of(call.find()))
+    return call.raw(scale_of(call.find(), call.row))
 
 
 async def update_scale(call: Call) -> Response:
@@ -33,30 +37,37 @@ async def update_scale(call: Call) -> Response:
 
 async def patch_scale(call: Call) -> Response:
     obj = call.find()
-    changed = patched(scale_of(obj), call.request.body, patch_type(call.request))
+    changed = patched(scale_of(obj, call.row), call.request.body, patch_type(call.request, call.row))
     return await _rescale(call, obj, decode(changed, api_version="autoscaling/v1", kind="Scale").object)
 
 
 async def _rescale(call: Call, obj: Object, scale: Object) -> Response:
     metadata = {**obj["metadata"], "resourceVersion": scale["metadata"].get("resourceVersion", "")}
     replicas = (scale.get("spec") or {}).get("replicas", 0)
-    wanted = {**obj, "metadata": metadata, "spec": {**obj["spec"], "replicas": replicas}}
+    wanted = with_value({**obj, "metadata": metadata}, scale_paths(call.row).replicas, replicas)
     dry_run = call.request.dry_run("UpdateOptions")
     changed = await call.api.registry.update(call.storage, wanted, dry_run=dry_run, writer=call.writer("scale"))
-    return call.raw(scale_of(changed))
+    return call.raw(scale_of(changed, call.row))
 
 
-def scale_of(obj: Object) -> Object:
+def scale_paths(row: Resource) -> ScalePaths:
+    """Where a kind keeps its count; Kubernetes' own all do in the same place."""
+    return row.custom.scale if row.custom is not None and row.custom.scale is not None else _SCALE
+
+
+def scale_of(obj: Object, row: Resource) -> Object:
     """An object's `autoscaling/v1` Scale."""
     metadata = {
         key: obj["metadata"][key]
         for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
         if key in obj["metadata"]
     }
-    replicas = obj["spec"].get("replicas", 0)
-    status: Object = {"replicas": (obj.get("status") or {}).get("replicas", 0)}
-    selector = _selector(obj["spec"].get("selector") or {})
-    if selector != NONE:
+    paths = scale_paths(row)
+    replicas = next(iter(find_all(obj, paths.replicas)), 0)
+    status: Object = {"replicas": next(iter(find_all(obj, paths.status_replicas)), 0)}
+    found = next(iter(find_all(obj, paths.selector)), "") if paths.selector else ""
+    selector = found if isinstance(found, str) else _selector(found)
+    if selector not in ("", NONE):
         status["selector"] = selector
     spec = {"replicas": replicas} if replicas else {}
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}
@@ -149,6 +160,7 @@ async def evict(call: Call) -> Response:
             await registry.update(_BUDGETS, budget, subresource="status")
         pod = with_disruption(pod, now=datetime.now(UTC))
         await call.api.registry.update(call.storage, pod, subresource="status")
+    await call.api.registry.review_removal(call.storage, call.namespace, call.name, options)
     call.api.registry.remove(call.storage, call.namespace, call.name, options)
     return call.raw(success(status=201), status=201)
 

@@ -1,20 +1,23 @@
 """Writing: create, update, patch, delete, and delete of all that a selector matches."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from remora.cluster.api import deletion
+from remora.cluster.api.admission.reviewing import ATTEMPTS, RacedError
 from remora.cluster.api.errors import ApiError, Object, bad_request, invalid_options, method_not_allowed, unsupported
 from remora.cluster.api.handlers import Call, Handler, success
 from remora.cluster.api.handlers_read import parse_selectors
 from remora.cluster.api.http_body import field_validation, read_object, read_options
 from remora.cluster.api.http_message import Request, Response
 from remora.cluster.api.http_view import View
+from remora.cluster.api.kinds import check_patch_type
 from remora.cluster.api.negotiation import PARTIAL, parse_media_type
-from remora.cluster.api.patch import PATCH_TYPES, unsupported_patch
-from remora.cluster.api.patching import PatchRequest, patch
+from remora.cluster.api.patching import Patched, PatchRequest, patch
+from remora.cluster.api.resource import Resource
 from remora.cluster.api.table import partial
 
 _PROPAGATIONS = ("Foreground", "Background", "Orphan", "nil")
@@ -86,7 +89,7 @@ async def _patch(call: Call, subresource: str) -> Response:
     query = call.request.query
     validation = field_validation(call.request, "PatchOptions")
     wanted = PatchRequest(
-        patch_type=patch_type(call.request),
+        patch_type=patch_type(call.request, call.row),
         body=call.request.body,
         field_manager=query.get("fieldManager", ""),
         writer=call.writer(subresource),
@@ -94,26 +97,32 @@ async def _patch(call: Call, subresource: str) -> Response:
         dry_run=call.request.dry_run("PatchOptions"),
         field_validation=validation,
     )
-    done = await patch(call.api.registry, call.row, call.namespace, call.name, wanted, subresource=subresource)
+    done = await _patched(call, wanted, subresource)
     shown = partial(done.object) if call.form.target == PARTIAL else done.object
     warnings = tuple(done.problems) if validation == "Warn" else ()
     return call.raw(shown, status=201 if done.is_new else 200, warnings=warnings)
 
 
-def patch_type(request: Request) -> str:
+async def _patched(call: Call, wanted: PatchRequest, subresource: str) -> Patched:
+    """The patched object. While webhooks think somebody else may change it, and the patch then means another object."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(RacedError):
+            return await patch(call.api.registry, call.row, call.namespace, call.name, wanted, subresource=subresource)
+    return await patch(call.api.registry, call.row, call.namespace, call.name, wanted, subresource=subresource)
+
+
+def patch_type(request: Request, row: Resource) -> str:
     """The media type of a patch.
 
     Raises:
-        ApiError: 415; it is none that a patch can have.
+        ApiError: 415; it is none that a patch of this kind can have.
     """
-    found = parse_media_type(request.content_type).name
-    if found not in PATCH_TYPES:
-        raise unsupported_patch()
-    return found
+    return check_patch_type(row, parse_media_type(request.content_type).name)
 
 
 async def delete(call: Call) -> Response:
     options = delete_options(call.request)
+    await call.api.registry.review_removal(call.storage, call.namespace, call.name, options)
     last, is_gone = call.api.registry.remove(call.storage, call.namespace, call.name, options)
     if not is_gone or call.row.returns_deleted:
         return call.answer(last)
@@ -124,7 +133,7 @@ async def delete(call: Call) -> Response:
 async def delete_collection(call: Call) -> Response:
     options = delete_options(call.request)
     labels, fields = parse_selectors(call.request)
-    gone = call.api.registry.delete_collection(call.storage, call.namespace, options, labels=labels, fields=fields)
+    gone = await call.api.registry.delete_collection(call.storage, call.namespace, options, labels=labels, fields=fields)
     view = msgspec.structs.replace(call.view(), target="")
     return call.raw(_deleted(view, gone, call.api.registry.version))
 

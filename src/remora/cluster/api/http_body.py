@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from remora.cluster.api.conversion import to_stored
-from remora.cluster.api.decoding import decode, load_yaml, parse_json, strict_error
+from remora.cluster.api.decoding import load_yaml, parse_json, strict_error
 from remora.cluster.api.errors import Object, bad_request, invalid_options, unsupported, unsupported_media_type
 from remora.cluster.api.http_message import Request
+from remora.cluster.api.kinds import decode_as
 from remora.cluster.api.negotiation import AVAILABLE, JSON, PROTOBUF, YAML, parse_media_type
 from remora.cluster.api.protobuf import decode_protobuf
 from remora.cluster.api.resources import Resource
@@ -29,7 +30,7 @@ def read_object(request: Request, row: Resource, *, options: str) -> Read:
         ApiError: 415 for another media type, BadRequest for what is no such object or breaks strict field validation.
     """
     validation = field_validation(request, options)
-    decoded = decode(read_value(request, row.kind), api_version=row.api_version, kind=row.kind)
+    decoded = decode_as(row, read_value(request, row.kind))
     if decoded.problems and validation == "Strict":
         raise strict_error(decoded.problems, api_version=row.api_version, kind=row.kind)
     warnings = decoded.problems if validation == "Warn" else ()

@@ -87,20 +87,20 @@ def _openapi(request: Request, table: ResourceTable, path: str) -> Response:
     document = openapi.find_document(table, path.removeprefix("/openapi/v3/"))
     if document is None:
         raise unknown_resource()
-    return _document(request, path, document)
+    return _document(request, table, path, document)
 
 
 def _openapi_v2(request: Request, table: ResourceTable, path: str) -> Response:
     accepted = [media.name for media in parse_accept(request.headers.get("accept", ""))]
     if not accepted or any(name in _V2_TYPES for name in accepted):
-        return _document(request, path, openapi.whole_document(table))
+        return _document(request, table, path, openapi.whole_document(table))
     if _V2_PROTOBUF in accepted:
         return Response(content_type=_V2_PROTOBUF_SENT, headers=(("vary", "Accept"),), body=openapi.DOCUMENT_WITHOUT_TYPES)
     raise not_acceptable([JSON, _V2_PROTOBUF])
 
 
-def _document(request: Request, path: str, document: bytes) -> Response:
-    etag = openapi.etag(path)
+def _document(request: Request, table: ResourceTable, path: str, document: bytes) -> Response:
+    etag = openapi.etag(table, path)
     headers = [("etag", etag), ("vary", "Accept")]
     if "hash" in request.query:
         headers.append(("cache-control", "public, immutable, max-age=31536000"))

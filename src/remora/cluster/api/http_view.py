@@ -7,6 +7,7 @@ import msgspec
 
 from remora.cluster.api.conversion import from_stored
 from remora.cluster.api.errors import Object, invalid_options, unsupported
+from remora.cluster.api.kinds import columns_of
 from remora.cluster.api.negotiation import PARTIAL, PARTIAL_LIST, TABLE
 from remora.cluster.api.resources import Resource
 from remora.cluster.api.table import INCLUDE, partial, render_table
@@ -39,7 +40,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self, objects: Sequence[Object], *, metadata: Object, with_columns: bool = True) -> Object:
         shown = render_table(
-            self.row.storage, objects, now=self.now, metadata=metadata, include=self.include, with_columns=with_columns
+            columns_of(self.row), objects, now=self.now, metadata=metadata, include=self.include, with_columns=with_columns
         )
         if self.include == "Object":
             rows = [{**row, "object": from_stored(self.row, obj)} for row, obj in zip(shown["rows"], objects, strict=True)]

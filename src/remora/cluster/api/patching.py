@@ -6,7 +6,8 @@ import msgspec
 
 from remora.cluster.api import errors
 from remora.cluster.api.conversion import from_stored, to_stored
-from remora.cluster.api.decoding import Decoded, decode, parse_yaml, strict_error
+from remora.cluster.api.decoding import Decoded, parse_yaml, strict_error
+from remora.cluster.api.kinds import decode_as, type_of
 from remora.cluster.api.patch import APPLY_PATCH, patched
 from remora.cluster.api.patch.apply import Applier, applied, check_manager
 from remora.cluster.api.patch.updates import Writer
@@ -83,7 +84,7 @@ async def _apply(
     applier = Applier(
         manager=request.field_manager, time=render_time(registry.now()), force=request.force, subresource=subresource
     )
-    obj = to_stored(row, applied(live, manifest, applier))
+    obj = to_stored(row, applied(live, manifest, applier, type_of(row)))
     if stored is None:
         kept = await registry.create(row.storage, obj, dry_run=request.dry_run)
     else:
@@ -92,7 +93,7 @@ async def _apply(
 
 
 def _decoded(row: Resource, obj: Any, request: PatchRequest) -> Decoded:
-    decoded = decode(obj, api_version=row.api_version, kind=row.kind)
+    decoded = decode_as(row, obj)
     if decoded.problems and request.field_validation == "Strict":
         raise strict_error(decoded.problems, api_version=row.api_version, kind=row.kind)
     return decoded

@@ -1,29 +1,32 @@
 """The registry: what may be stored, and how it is kept. In-process controllers and the HTTP side get the same semantics here.
 
-No method awaits between its checks and its write, so each is one step for everybody else; the methods that write are coroutines
-only so that callers need not know that. Objects go in and out as JSON objects of the storage version and are never changed
-afterwards: whoever wants another one makes a copy.
+No method awaits between its last checks and its write, so both are one step for everybody else. Only where webhooks want to see
+what is to be written it waits before: if somebody else has changed the object meanwhile, all begins anew, or is a conflict.
+Objects go in and out as JSON objects of the storage version and are never changed afterwards: whoever wants another one makes
+a copy.
 """
 
+import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from remora.cluster.api import deletion, errors
-from remora.cluster.api.defaults import set_defaults, set_status_defaults
+from remora.cluster.api.admission.reviewing import ATTEMPTS, RacedError, Reviewer, review_new, review_removal, review_update
+from remora.cluster.api.defaults import set_status_defaults
 from remora.cluster.api.fields import matches_fields
+from remora.cluster.api.kinds import check_change, check_object, type_of, with_defaults
 from remora.cluster.api.names import check_metadata
 from remora.cluster.api.parts import COUNTED, check_part, with_part
 from remora.cluster.api.patch.updates import Writer, entries_after
 from remora.cluster.api.resources import RESOURCES, Resource, ResourceTable
-from remora.cluster.api.schemas import schema_of
 from remora.cluster.api.selectors import Selector
-from remora.cluster.api.validation import check, check_update
-from remora.cluster.store import Change, Store, Subscription, TooOldError
+from remora.cluster.store import Change, EndedError, Store, Subscription, TooOldError
 
 Object = dict[str, Any]
 
@@ -45,10 +48,12 @@ class WatchEvent(NamedTuple):
     object: Object
     resource_version: int
     previous: Object | None = None
+    shown: dict[object, bytes] | None = None
+    """What was made of it for watchers, if others see the same event."""
 
 
 class Watch(AsyncIterator[WatchEvent]):
-    """What exists at the moment of the call, if asked for, then every change. Never ends by itself.
+    """What exists at the moment of the call, if asked for, then every change. Ends only if the resource changes or goes.
 
     Raises while iterating:
         ApiError: Expired, when the reader was too slow; a new watch has to begin with what exists then.
@@ -65,10 +70,12 @@ class Watch(AsyncIterator[WatchEvent]):
             return _event(await self._subscription.next())
         except TooOldError:
             raise errors.expired("The resourceVersion for the provided watch is too old.") from None
+        except EndedError:
+            raise StopAsyncIteration from None
 
 
 def _event(change: Change) -> WatchEvent:
-    return WatchEvent(change.type, change.object, change.version, change.previous)
+    return WatchEvent(change.type, change.object, change.version, change.previous, change.shown)
 
 
 class Registry:
@@ -86,6 +93,8 @@ class Registry:
         self._store = store
         self._admission = dict(admission or {})
         self._now = now
+        self._reviewer: Reviewer | None = None
+        self._replaced = asyncio.Event()
 
     @property
     def version(self) -> int:
@@ -94,6 +103,24 @@ class Registry:
 
     def now(self) -> datetime:
         return self._now()
+
+    def replace_resources(self, table: ResourceTable) -> None:
+        """Serves what another table says; watches of what has changed in it or is gone end."""
+        before, self.resources = self.resources, table
+        for resource in {row.storage for row in set(before.custom_rows) ^ set(table.custom_rows)}:
+            self._store.end_subscriptions(resource)
+        replaced, self._replaced = self._replaced, asyncio.Event()
+        replaced.set()
+
+    async def another_table(self, known: ResourceTable) -> ResourceTable:
+        """The table of resources, as soon as it is another than the one that is known."""
+        while self.resources is known:
+            await self._replaced.wait()
+        return self.resources
+
+    def add_reviewer(self, reviewer: Reviewer) -> None:
+        """Who is asked, and may take their time, before objects of some kinds are written."""
+        self._reviewer = reviewer
 
     def add_admission(self, resource: str, hook: AdmissionHook) -> None:
         """For a hook that itself reads the registry and so cannot exist before it."""
@@ -148,15 +175,30 @@ class Registry:
         """
         row = self.resources.stored(resource)
         new = self._prepared(row, obj)
-        self._check_namespace(row, new["metadata"])
-        if row.has_status and not row.keeps_new_status:
-            new.pop("status", None)
-        new = self._admit(resource, new, None, writer)
-        self._refuse_invalid(row, new, None)
+        if self._reviewer is not None and self._reviewer.concern(row):
+            self._check_namespace(row, new["metadata"])
+            new = await review_new(
+                self._reviewer,
+                row,
+                new,
+                defaulted=lambda draft: with_defaults(row, draft),
+                settled=lambda changed: self._settled_new(row, copy_of(changed)),
+                dry_run=dry_run,
+            )
+        new = self._settled_new(row, new, writer)
         name = new["metadata"]["name"]
         if self._store.find(resource, new["metadata"].get("namespace", ""), name) is not None:
             raise errors.already_exists(row.plural, name, group=row.group)
         return new if dry_run else self._store.put(resource, new)
+
+    def _settled_new(self, row: Resource, new: Object, writer: Writer | None = None) -> Object:
+        """The object as it is to be stored, which is checked: in one step with storing it, if it is stored."""
+        self._check_namespace(row, new["metadata"])
+        if row.has_status and not row.keeps_new_status:
+            new.pop("status", None)
+        new = self._admit(row, new, None, writer)
+        self._refuse_invalid(row, new, None)
+        return new
 
     def _prepared(self, row: Resource, obj: Object) -> Object:
         new = copy_of(obj) | {"apiVersion": row.api_version, "kind": row.kind}
@@ -192,24 +234,21 @@ class Registry:
             why = f"unable to create new content in namespace {name} because it is being terminated"
             raise errors.forbidden(row.plural, metadata.get("name", ""), why, group=row.group, causes=[cause])
 
-    def _admit(self, resource: str, new: Object, before: Object | None, writer: Writer | None) -> Object:
-        set_defaults(resource, new)
-        new = _owned(new, before, writer)
-        hook = self._admission.get(resource)
+    def _admit(self, row: Resource, new: Object, before: Object | None, writer: Writer | None) -> Object:
+        new = _owned(row, with_defaults(row, new), before, writer)
+        hook = self._admission.get(row.storage)
         # A hook need not cope with what will be refused anyway.
-        return new if hook is None or any(True for _ in check(resource, new)) else hook(new, before)
+        return new if hook is None or any(True for _ in check_object(row, new)) else hook(new, before)
 
     def _refuse_invalid(self, row: Resource, new: Object, before: Object | None) -> None:
-        causes = [*check_metadata(new["metadata"], name_rule=row.name_rule), *check(row.storage, new)]
-        if before is not None:
-            causes += check_update(row.storage, new, before)
+        causes = [*check_metadata(new["metadata"], name_rule=row.name_rule), *check_object(row, new)]
+        causes += check_change(row, new, before)
         if causes:
             raise errors.invalid(row.kind, new["metadata"].get("name", ""), causes, group=row.group)
 
     def _checked_part(self, row: Resource, given: Object, before: Object, subresource: str) -> Object:
-        new = copy_of(given)
-        set_defaults(row.storage, new)
-        if causes := [*check(row.storage, new), *check_part(new, before, subresource)]:
+        new = with_defaults(row, copy_of(given))
+        if causes := [*check_object(row, new), *check_part(new, before, subresource)]:
             raise errors.invalid(row.kind, new["metadata"]["name"], causes, group=row.group)
         return new
 
@@ -229,23 +268,59 @@ class Registry:
         if before is None:
             raise errors.not_found(row.plural, given["name"], group=row.group)
         _check_preconditions(row, given, before["metadata"])
-        new = self._merged(row, copy_of(obj), before, subresource)
-        if not subresource:
-            new = self._admit(resource, new, before, writer)
-            self._refuse_invalid(row, new, before)
-        elif subresource == "status":
-            set_status_defaults(resource, new)
-        elif subresource in COUNTED:
-            new = self._checked_part(row, new, before, subresource)
-        if subresource:
-            new = _owned(new, before, writer)
+        if self._reviewer is not None and self._reviewer.concern(row):
+            obj, before = await self._reviewed(self._reviewer, row, obj, before, subresource, dry_run=dry_run)
+        new = self._settled(row, obj, before, subresource, writer)
         if _content(new) == _content(before):
             return before
-        if row.has_generation and (not subresource or subresource in COUNTED) and _specification(new) != _specification(before):
+        if row.has_generation and (not subresource or subresource in COUNTED) and _specification(row, new) != _specification(row, before):
             new["metadata"] = {**new["metadata"], "generation": before["metadata"].get("generation", 0) + 1}
         if dry_run:
             return new
         return self._store.remove(resource, new) if deletion.is_done(resource, new) else self._store.put(resource, new)
+
+    async def _reviewed(
+        self, reviewer: Reviewer, row: Resource, obj: Object, before: Object, subresource: str, *, dry_run: bool
+    ) -> tuple[Object, Object]:
+        """What is to be stored, reviewed, and what is stored now, which nobody has changed since the review."""
+        for _ in range(ATTEMPTS):
+            drafted = self._merged(row, copy_of(obj), before, subresource)
+            final = await review_update(
+                reviewer,
+                row,
+                drafted if subresource else with_defaults(row, drafted),
+                before,
+                subresource=subresource,
+                settled=partial(self._settled, row, before=before, subresource=subresource),
+                dry_run=dry_run,
+            )
+            found = self._store.find(row.storage, *_place(before))
+            if found is before:
+                return final, before
+            if found is None:
+                raise errors.not_found(row.plural, before["metadata"]["name"], group=row.group)
+            try:
+                _check_preconditions(row, obj["metadata"], found["metadata"])
+            except errors.ApiError as error:
+                raise RacedError.of(error) from None
+            before = found
+        raise errors.conflict(row.plural, before["metadata"]["name"], group=row.group)
+
+    def _settled(
+        self, row: Resource, obj: Object, before: Object, subresource: str, writer: Writer | None = None
+    ) -> Object:
+        """What an update makes of the object, which is checked: in one step with storing it, if it is stored."""
+        new = self._merged(row, copy_of(obj), before, subresource)
+        if not subresource:
+            new = self._admit(row, new, before, writer)
+            self._refuse_invalid(row, new, before)
+        elif subresource == "status":
+            set_status_defaults(row.storage, new)
+            if row.custom is not None:
+                self._refuse_invalid(row, new, before)
+        elif subresource in COUNTED:
+            new = self._checked_part(row, new, before, subresource)
+        return _owned(row, new, before, writer) if subresource else new
 
     def _merged(self, row: Resource, obj: Object, before: Object, subresource: str) -> Object:
         """What an update means: the parts that it may change from `obj`, the rest from what is stored."""
@@ -279,8 +354,28 @@ class Registry:
             ApiError: NotFound, Conflict when it has another uid, or Forbidden.
         """
         options = deletion.Options(grace_period_seconds=grace_period_seconds, uid=uid or "", propagation=propagation)
+        await self.review_removal(resource, namespace, name, options)
         remaining, is_gone = self.remove(resource, namespace, name, options)
         return None if is_gone else remaining
+
+    async def review_removal(self, resource: str, namespace: str, name: str, options: deletion.Options) -> None:
+        """Lets webhooks look at what is to be removed; `remove` has to follow at once.
+
+        Raises:
+            ApiError: NotFound, Conflict, or what a webhook refuses.
+        """
+        row = self.resources.stored(resource)
+        if self._reviewer is None or not self._reviewer.concern(row):
+            return
+        for _ in range(ATTEMPTS):
+            obj = self._store.find(resource, namespace, name)
+            if obj is None:
+                raise errors.not_found(row.plural, name, group=row.group)
+            deletion.check_preconditions(row, obj, options)
+            await review_removal(self._reviewer, row, obj, dry_run=options.dry_run)
+            if self._store.find(resource, namespace, name) is obj:
+                return
+        raise errors.conflict(row.plural, name, group=row.group)
 
     def remove(self, resource: str, namespace: str, name: str, options: deletion.Options) -> tuple[Object, bool]:
         """As `delete`; returned are the object's (last) state and whether it is gone."""
@@ -296,7 +391,7 @@ class Registry:
             return self._store.remove(resource, decision.object), True
         return self._store.put(resource, decision.object), False
 
-    def delete_collection(
+    async def delete_collection(
         self,
         resource: str,
         namespace: str,
@@ -307,7 +402,15 @@ class Registry:
     ) -> tuple[Object, ...]:
         """Deletes what is selected, as `remove` does each; returned are the objects' (last) states."""
         found, _ = self.list(resource, namespace, labels=labels, fields=fields)
-        return tuple(self.remove(resource, *_place(obj), options)[0] for obj in found)
+        gone = []
+        for obj in found:
+            try:
+                await self.review_removal(resource, *_place(obj), options)
+                gone.append(self.remove(resource, *_place(obj), options)[0])
+            except errors.ApiError as error:
+                if error.status != 404:  # somebody else was quicker
+                    raise
+        return tuple(gone)
 
 
 def copy_of(obj: Object) -> Object:
@@ -329,10 +432,10 @@ def _with(obj: Object, key: str, value: Any) -> Object:
     return rest if value is None else rest | {key: value}
 
 
-def _owned(new: Object, before: Object | None, writer: Writer | None) -> Object:
+def _owned(row: Resource, new: Object, before: Object | None, writer: Writer | None) -> Object:
     if writer is None:
         return new
-    entries = entries_after(new, before, writer, schema_of(new["apiVersion"], new["kind"]))
+    entries = entries_after(new, before, writer, type_of(row))
     return new | {"metadata": _with(new["metadata"], "managedFields", entries or None)}
 
 
@@ -341,9 +444,10 @@ def _content(obj: Object) -> Object:
     return obj | {"metadata": metadata}
 
 
-def _specification(obj: Object) -> Object:
+def _specification(row: Resource, obj: Object) -> Object:
     """Everything that `metadata.generation` counts the changes of."""
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    uncounted = ("apiVersion", "metadata", "status") if row.has_status or row.custom is None else ("apiVersion", "metadata")
+    return {key: value for key, value in obj.items() if key not in uncounted}
 
 
 def _check_preconditions(row: Resource, given: Object, before: Object) -> None:

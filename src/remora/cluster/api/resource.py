@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from remora.cluster.api.custom.version import CustomVersion
+
 STANDARD_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS = ("get", "patch", "update")
 
@@ -32,6 +34,13 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """How `metadata.name` is checked: `subdomain`, `label`, `label1035` or `path` (see `names`)."""
     deprecation: str = ""
     """The text of the Warning header, where the version is one that Kubernetes has given up."""
+    is_served: bool = True
+    """Objects may be kept in a version that nobody can ask for any more."""
+    singular_name: str = ""
+    list_kind_name: str = ""
+    """These two where they do not follow from the kind."""
+    custom: CustomVersion | None = None
+    """What its definition says of a custom resource; None for Kubernetes' own kinds."""
 
     @property
     def api_version(self) -> str:
@@ -39,11 +48,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def singular(self) -> str:
-        return self.kind.lower()
+        return self.singular_name or self.kind.lower()
 
     @property
     def list_kind(self) -> str:
-        return f"{self.kind}List"
+        return self.list_kind_name or f"{self.kind}List"
 
     @property
     def has_status(self) -> bool:

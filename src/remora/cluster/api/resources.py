@@ -56,7 +56,11 @@ _CORE = rows(
             "verbs": ("create", "delete", "get", "list", "patch", "update", "watch"),
         },
     ),
-    ("nodes", "Node", {**_CLUSTER, "short_names": ("no",), "subresources": ("status",), "keeps_new_status": True}),
+    (
+        "nodes",
+        "Node",
+        {**_CLUSTER, "short_names": ("no",), "subresources": ("proxy", "status"), "keeps_new_status": True},
+    ),
     (
         "persistentvolumeclaims",
         "PersistentVolumeClaim",
@@ -104,7 +108,7 @@ _CORE = rows(
         {
             "short_names": ("svc",),
             "categories": _ALL,
-            "subresources": ("status",),
+            "subresources": ("proxy", "status"),
             "name_rule": "label1035",
             "returns_deleted": True,
         },
@@ -142,6 +146,33 @@ _STATUS: dict[str, object] = {"subresources": ("status",)}
 
 _OTHERS = (
     rows(
+        "apiextensions.k8s.io",
+        "v1",
+        (
+            "customresourcedefinitions",
+            "CustomResourceDefinition",
+            {
+                **_CLUSTER,
+                "short_names": ("crd", "crds"),
+                "categories": ("api-extensions",),
+                "subresources": ("status",),
+                "has_generation": True,
+            },
+        ),
+    ),
+    rows(
+        "admissionregistration.k8s.io",
+        "v1",
+        ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration", {**_CLUSTER, "has_generation": True}),
+        (
+            "validatingadmissionpolicies",
+            "ValidatingAdmissionPolicy",
+            {**_CLUSTER, "subresources": ("status",), "has_generation": True},
+        ),
+        ("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", {**_CLUSTER, "has_generation": True}),
+        ("validatingwebhookconfigurations", "ValidatingWebhookConfiguration", {**_CLUSTER, "has_generation": True}),
+    ),
+    rows(
         "authentication.k8s.io",
         "v1",
         ("selfsubjectreviews", "SelfSubjectReview", _review()),
@@ -169,6 +200,13 @@ _OTHERS = (
         "events.k8s.io",
         "v1",
         ("events", "Event", {"short_names": ("ev",), "storage": "events", "is_stored": False, "name_rule": "path"}),
+    ),
+    rows(
+        "metrics.k8s.io",
+        "v1beta1",
+        # Made when they are asked for, from what is measured.
+        ("nodes", "NodeMetrics", {**_CLUSTER, "verbs": ("get", "list"), "is_stored": False}),
+        ("pods", "PodMetrics", {"verbs": ("get", "list"), "is_stored": False}),
     ),
     rows("extensions", "v1beta1", ("ingresses", "Ingress", _old_ingress("extensions/v1beta1"))),
     rows(
@@ -204,10 +242,21 @@ class ResourceTable:
     """Finds rows by storage name, by address, and by kind."""
 
     def __init__(self, rows: Iterable[Resource]) -> None:
-        self.rows = tuple(rows)
-        self._stored = {row.storage: row for row in self.rows if row.is_stored and not row.is_review}
+        known = tuple(rows)
+        self.rows = tuple(row for row in known if row.is_served)
+        self._stored = {row.storage: row for row in known if row.is_stored and not row.is_review}
         self._by_path = {(row.group, row.version, row.plural): row for row in self.rows}
         self._by_kind = {(row.api_version, row.kind): row for row in self.rows}
+
+    def with_custom(self, rows: Iterable[Resource]) -> "ResourceTable":
+        """Another table, with these rows of custom resources instead of those that this one has."""
+        own = [row for row in self.rows if row.custom is None]
+        taken = {(row.group, row.version, row.plural) for row in own}
+        return ResourceTable((*own, *(row for row in rows if (row.group, row.version, row.plural) not in taken)))
+
+    @property
+    def custom_rows(self) -> tuple[Resource, ...]:
+        return (*(row for row in self.rows if row.custom), *(row for row in self._stored.values() if not row.is_served))
 
     def stored(self, resource: str) -> Resource:
         """The row in whose version the objects of a resource are kept.

@@ -11,12 +11,14 @@ from uvicorn.server import ServerState
 from remora.cluster.api.admission.webhooks import Webhooks
 from remora.cluster.api.authorization.authorizer import AuthorizationMode, Authorizer
 from remora.cluster.api.authorization.escalation import EscalationCheck
+from remora.cluster.api.custom.definitions import Definitions
 from remora.cluster.api.handlers import Api
 from remora.cluster.api.http import PEER, Application
 from remora.cluster.api.joining import JoiningTransport
 from remora.cluster.api.node import NodePort
 from remora.cluster.api.pki import Pki
 from remora.cluster.api.registry import Registry
+from remora.cluster.api.stalled import Stalled
 from remora.cluster.api.takeover import BareConnection, WebSocketProtocol, identity_of, take_over
 from remora.cluster.api.tokens import Tokens
 
@@ -42,11 +44,19 @@ class ApiServer:
         self._host = host
         self._port = port
         self._pki = pki
+        self._definitions = Definitions(registry)
         authorizer = Authorizer(registry, authorization_mode)
         EscalationCheck(authorizer).attach(registry)
         self._webhooks = Webhooks(registry)
         registry.add_reviewer(self._webhooks)
-        api = Api(registry=registry, node=node, tokens=tokens, address=f"{host}:{port}", authorizer=authorizer)
+        api = Api(
+            registry=registry,
+            node=node,
+            tokens=tokens,
+            address=f"{host}:{port}",
+            authorizer=authorizer,
+            reviewer=self._webhooks,
+        )
         self._application = Application(api)
 
     @property
@@ -85,7 +95,9 @@ class ApiServer:
         self._port = server.sockets[0].getsockname()[1]
         try:
             self.listening.set()
-            await server.serve_forever()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._definitions.run())
+                group.create_task(server.serve_forever())
         finally:
             self.listening.clear()
             server.close()
@@ -99,6 +111,19 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, JoiningTransport(transport)))
         self._peer = identity_of(transport.get_extra_info("ssl_object"))
+        self._stalled = Stalled(transport)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stalled.end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stalled.end()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

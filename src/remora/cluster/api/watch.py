@@ -74,6 +74,8 @@ async def stream(watch: Watch, view: View, options: WatchOptions, *, version: Ca
                 yield renderer.line(seen, event)
     except ApiError as error:
         yield _line("ERROR", error.to_wire())
+    except StopAsyncIteration:
+        return  # the resource itself has changed; clients begin anew
 
 
 async def _next(watch: Watch, seconds: float) -> WatchEvent | None:
@@ -86,13 +88,22 @@ async def _next(watch: Watch, seconds: float) -> WatchEvent | None:
 
 
 class _Renderer:
-    """A Table names its columns in the first event only."""
+    """A Table names its columns in the first event only; other forms of an event are made once for all who watch."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._is_first = True
 
     def line(self, type_: str, event: WatchEvent) -> bytes:
+        if event.shown is None or self._view.target == TABLE:
+            return self._rendered(type_, event)
+        key = (type_, self._view.row.api_version, self._view.target)
+        line = event.shown.get(key)
+        if line is None:
+            line = event.shown[key] = self._rendered(type_, event)
+        return line
+
+    def _rendered(self, type_: str, event: WatchEvent) -> bytes:
         return _line(type_, self._shown(event.object if type_ != "DELETED" else _last_state(event)))
 
     def bookmark(self, version: int, *, ends_initial_events: bool) -> bytes:

@@ -158,7 +158,7 @@ def _translated(pattern: str) -> str:
     for token in _TOKEN.findall(pattern):
         if in_class:
             out.append(_CLASSES.get(token[2:-2], token) if token.startswith("[:") else "\\[" if token == "[" else token)
-            in_class = token != "]" or out[-2] in ("[", "^") and "".join(out[-3:]) in ("[]", "[^]")
+            in_class = token != "]" or (out[-2] in ("[", "^") and "".join(out[-3:]) in ("[]", "[^]"))
         elif len(token) > 2 and token.startswith("(?"):
             out.append(token[:-1] + ":")
             groups[-1] += ")"

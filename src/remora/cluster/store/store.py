@@ -28,19 +28,28 @@ LOG_LENGTH = 1000
 
 _COMPACT_EVERY = 100
 _LONGEST_QUEUE = 10_000
+_KEEP_SHOWN = 100
 
 
 class TooOldError(Exception):
     """A watch asks for changes that the log no longer has, or reads more slowly than they come."""
 
 
+class EndedError(Exception):
+    """There is nothing more to follow."""
+
+
 class Change(NamedTuple):
-    """One change of one object; `previous` is its state before, None if it is new or the log does not reach back to it."""
+    """One change of one object; `previous` is its state before, None if it is new or the log does not reach back to it.
+
+    `shown` is for whoever tells of it, to keep what can be told to others as well; it is forgotten a few changes later.
+    """
 
     version: int
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     object: Object
     previous: Object | None
+    shown: dict[object, bytes]
 
 
 class Subscription:
@@ -51,6 +60,12 @@ class Subscription:
         self._changes = deque(backlog)
         self._arrived = asyncio.Event()
         self._is_overrun = False
+        self._is_ended = False
+
+    def end(self) -> None:
+        """After what has come there is nothing more."""
+        self._is_ended = True
+        self._arrived.set()
 
     def put(self, change: Change) -> None:
         if len(self._changes) >= _LONGEST_QUEUE:
@@ -68,10 +83,13 @@ class Subscription:
 
         Raises:
             TooOldError: changes came faster than they were read, and some are lost.
+            EndedError: there will be none.
         """
         while not self._changes:
             if self._is_overrun:
                 raise TooOldError
+            if self._is_ended:
+                raise EndedError
             self._arrived.clear()
             await self._arrived.wait()
         return self._changes.popleft()
@@ -105,6 +123,7 @@ class Store:
         self._logs: dict[str, _Log] = {}
         self._subscriptions: dict[str, weakref.WeakSet[Subscription]] = {}
         self._touched: dict[str, int] = {}
+        self._latest: deque[Change] = deque()
         self._pending: list[tuple[Row, Change]] = []
         self._outcome: asyncio.Future[None] | None = None
         """Of the transaction that is to come, if somebody waits for it."""
@@ -121,7 +140,7 @@ class Store:
             obj: Object = msgspec.json.decode(row.body)
             previous = last.get(row[2:5])
             last[row[2:5]] = obj
-            self._log(row.resource).append(Change(row.version, row.type, obj, previous))  # type: ignore[arg-type]
+            self._log(row.resource).append(Change(row.version, row.type, obj, previous, {}))  # type: ignore[arg-type]
 
     def close(self) -> None:
         self.commit()
@@ -155,7 +174,7 @@ class Store:
         version = self._version + 1
         kept = {**obj, "metadata": {**metadata, "resourceVersion": str(version)}}
         previous = self.find(resource, metadata.get("namespace", ""), metadata["name"])
-        self._write(resource, Change(version, "ADDED" if previous is None else "MODIFIED", kept, previous))
+        self._write(resource, Change(version, "ADDED" if previous is None else "MODIFIED", kept, previous, {}))
         return kept
 
     def remove(self, resource: str, obj: Object) -> Object:
@@ -164,7 +183,7 @@ class Store:
         version = self._version + 1
         last = {**obj, "metadata": {**metadata, "resourceVersion": str(version)}}
         previous = self.find(resource, metadata.get("namespace", ""), metadata["name"])
-        self._write(resource, Change(version, "DELETED", last, previous))
+        self._write(resource, Change(version, "DELETED", last, previous, {}))
         return last
 
     def subscribe(self, resource: str, *, since: int, namespace: str = "") -> Subscription:
@@ -178,6 +197,11 @@ class Store:
         subscription = Subscription(backlog, namespace)
         self._subscriptions.setdefault(resource, weakref.WeakSet()).add(subscription)
         return subscription
+
+    def end_subscriptions(self, resource: str) -> None:
+        """Ends all that follow a resource."""
+        for subscription in list(self._subscriptions.get(resource, ())):
+            subscription.end()
 
     async def settled(self) -> None:
         """Returns when all that was written is on disk.
@@ -238,6 +262,9 @@ class Store:
 
     def _tell(self, resource: str, change: Change) -> None:
         self._log(resource).append(change)
+        self._latest.append(change)
+        if len(self._latest) > _KEEP_SHOWN:
+            self._latest.popleft().shown.clear()
         for subscription in self._subscriptions.get(resource, ()):
             if _is_in(change, subscription.namespace):
                 subscription.put(change)

@@ -5,13 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.cluster.api.errors import ApiError
-from remora.cluster.api.patch.apply import Applier, applied, check_manager
+from remora.cluster.api.patch import apply
+from remora.cluster.api.patch.apply import Applier, check_manager
 from remora.cluster.api.patch.ownership import fields_from_wire, fields_to_wire, find_value, paths_of
 from remora.cluster.api.schemas import schema_of
 
 
 def applier(manager: str, *, force: bool = False) -> Applier:
     return Applier(manager=manager, time="2026-01-01T00:00:00Z", force=force)
+
+
+def applied(live: dict[str, Any] | None, config: dict[str, Any], applier: Applier) -> dict[str, Any]:
+    return apply.applied(live, config, applier, schema_of(config["apiVersion"], config["kind"]))
 
 
 def config_map(**data: str) -> dict[str, Any]:

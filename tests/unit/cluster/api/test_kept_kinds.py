@@ -7,7 +7,7 @@ import pytest
 
 from remora.cluster.api.defaults import set_defaults
 from remora.cluster.api.resources import RESOURCES
-from remora.cluster.api.table import render_table
+from remora.cluster.api.table import COLUMNS, render_table
 from remora.cluster.api.validation import check, check_update
 
 RBAC = "rbac.authorization.k8s.io"
@@ -62,7 +62,7 @@ def test_an_empty_object_of_every_kind_can_be_defaulted_checked_and_shown(resour
     before = made(resource)
     list(check(resource, obj))
     assert list(check_update(resource, obj, before)) == []
-    table = render_table(resource, [obj], now=NOW, metadata={})
+    table = render_table(COLUMNS[resource], [obj], now=NOW, metadata={})
     assert len(table["rows"][0]["cells"]) == len(table["columnDefinitions"])
 
 
@@ -104,4 +104,4 @@ def test_a_role_binding_keeps_its_role() -> None:
     ],
 )
 def test_columns_are_those_of_kubernetes(resource: str, fields: dict[str, Any], cells: list[Any]) -> None:
-    assert render_table(resource, [made(resource, **fields)], now=NOW, metadata={})["rows"][0]["cells"] == cells
+    assert render_table(COLUMNS[resource], [made(resource, **fields)], now=NOW, metadata={})["rows"][0]["cells"] == cells

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.fields import check_fields, matches_fields
+from remora.cluster.api.resources import RESOURCES
 from remora.cluster.api.selectors import Requirement, Selector, SelectorError, parse_field_selector, parse_label_selector
 
 LABELS = {"app": "web", "tier": "front", "level": "5"}
@@ -105,7 +106,7 @@ def test_fields_of_a_pod_select_it(text: str) -> None:
     ],
 )
 def test_fields_of_an_event_select_it(text: str, expected: bool) -> None:
-    check_fields("events", parse_field_selector(text))
+    check_fields(RESOURCES.stored("events"), parse_field_selector(text))
     assert matches_fields(EVENT, parse_field_selector(text)) is expected
 
 
@@ -115,7 +116,7 @@ def test_a_backslash_protects_what_separates() -> None:
 
 def test_a_field_that_cannot_be_selected_by_is_refused_in_the_words_of_kubernetes() -> None:
     with pytest.raises(ApiError) as refused:
-        check_fields("configmaps", parse_field_selector("data.k=v"))
+        check_fields(RESOURCES.stored("configmaps"), parse_field_selector("data.k=v"))
     assert refused.value.message == '"data.k" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 

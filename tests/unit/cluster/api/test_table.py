@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.cluster.api.resources import RESOURCES
-from remora.cluster.api.table import render_table
+from remora.cluster.api.table import COLUMNS, render_table
 from remora.cluster.api.table.columns import human_duration
 
 Object = dict[str, Any]
@@ -21,7 +21,7 @@ def ago(**delta: float) -> str:
 
 
 def table(resource: str, *objects: Object, **options: Any) -> Object:
-    return render_table(resource, objects, now=NOW, metadata={"resourceVersion": "7"}, **options)
+    return render_table(COLUMNS[resource], objects, now=NOW, metadata={"resourceVersion": "7"}, **options)
 
 
 def row(resource: str, is_wide: bool = False, **parts: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A rule that cannot be read here was warned about when its definition was made, a
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -138,11 +138,15 @@ def _seen(value: Any, path: str) -> Any:
     return {**value, "metadata": metadata}
 
 
-_CONVERSIONS = {
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_CONVERSIONS: dict[str, Callable[[str], Any]] = {
     "date-time": parse_timestamp,
     "date": parse_timestamp,
     "duration": parse_duration,
-    "byte": lambda text: base64.b64decode(text, validate=True),
+    "byte": _bytes,
 }
 
 

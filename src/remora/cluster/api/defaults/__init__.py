@@ -3,6 +3,9 @@
 Every function changes the object that it is given, which is the registry's own copy. Filling in twice changes nothing.
 """
 
+from remora.cluster.api.custom.definition import default_definition
+from remora.cluster.api.custom.rows import DEFINITIONS
+from remora.cluster.api.defaults.admission import ADMISSION
 from remora.cluster.api.defaults.kept import KEPT
 from remora.cluster.api.defaults.others import OTHERS
 from remora.cluster.api.defaults.pods import default_pod, default_pod_status
@@ -10,7 +13,7 @@ from remora.cluster.api.defaults.services import default_service
 from remora.cluster.api.defaults.values import Default, Object
 from remora.cluster.api.defaults.workloads import WORKLOADS
 
-_DEFAULTS: dict[str, Default] = {"pods": default_pod, "services": default_service, **WORKLOADS, **OTHERS, **KEPT}
+_DEFAULTS: dict[str, Default] = {"pods": default_pod, "services": default_service, DEFINITIONS: default_definition, **WORKLOADS, **OTHERS, **KEPT, **ADMISSION}
 
 
 def set_defaults(resource: str, obj: Object) -> None:

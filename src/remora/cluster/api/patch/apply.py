@@ -25,7 +25,7 @@ from remora.cluster.api.patch.ownership import (
     without,
 )
 from remora.cluster.api.patch.updates import in_order
-from remora.cluster.api.schemas import Schema, field_of, schema_of
+from remora.cluster.api.schemas import Schema, field_of
 
 Object = dict[str, Any]
 
@@ -72,7 +72,7 @@ def check_manager(manager: str) -> None:
         raise invalid_options("PatchOptions", required("fieldManager", "is required for apply patch"))
 
 
-def applied(live: Object | None, config: Object, applier: Applier) -> Object:
+def applied(live: Object | None, config: Object, applier: Applier, schema: Schema) -> Object:
     """The live object (None: a new one) with a manifest applied, and `metadata.managedFields` that say so.
 
     Raises:
@@ -80,7 +80,6 @@ def applied(live: Object | None, config: Object, applier: Applier) -> Object:
     """
     if (config.get("metadata") or {}).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    schema = schema_of(config["apiVersion"], config["kind"])
     wanted = frozenset(paths_of(config, schema)) - _IDENTITY
     entries = list(((live or {}).get("metadata") or {}).get("managedFields") or ())
     mine = next((entry for entry in entries if _is_by(entry, applier)), None)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from remora.cluster.api.table import kept, network, others, pods, workloads
-from remora.cluster.api.table.columns import NAME_AND_AGE, Column
+from remora.cluster.api.table.columns import GENERIC, Column
 
 Object = dict[str, Any]
 
@@ -15,6 +15,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "configmaps": others.CONFIG_MAPS,
     "controllerrevisions.apps": workloads.CONTROLLER_REVISIONS,
     "cronjobs.batch": workloads.CRONJOBS,
+    "customresourcedefinitions.apiextensions.k8s.io": GENERIC,
     "daemonsets.apps": workloads.DAEMONSETS,
     "deployments.apps": workloads.DEPLOYMENTS,
     "endpoints": network.ENDPOINTS,
@@ -50,7 +51,7 @@ INCLUDE = ("None", "Metadata", "Object")
 
 
 def render_table(
-    resource: str,
+    columns: Sequence[Column],
     objects: Sequence[Object],
     *,
     now: datetime,
@@ -59,7 +60,6 @@ def render_table(
     with_columns: bool = True,
 ) -> Object:
     """A Table of objects as they are kept; a watch names the columns only once."""
-    columns = COLUMNS.get(resource, NAME_AND_AGE)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

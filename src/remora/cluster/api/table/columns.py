@@ -24,9 +24,11 @@ class Column(msgspec.Struct, frozen=True):
     priority: int = 0
     type: str = "string"
     format: str = ""
+    description: str = ""
 
     def to_wire(self) -> Object:
-        return {"name": self.name, "type": self.type, "format": self.format, "description": "", "priority": self.priority}
+        head = {"name": self.name, "type": self.type, "format": self.format}
+        return {**head, "description": self.description, "priority": self.priority}
 
 
 def wide(name: str, cell: MakeCell) -> Column:

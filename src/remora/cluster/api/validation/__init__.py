@@ -5,7 +5,10 @@ The checks are those that a person's mistakes meet; what only another API client
 
 from collections.abc import Iterator
 
+from remora.cluster.api.custom.definition import check_definition, check_definition_update
+from remora.cluster.api.custom.rows import DEFINITIONS
 from remora.cluster.api.errors import Cause
+from remora.cluster.api.validation.admission import check_webhooks
 from remora.cluster.api.validation.batch import BATCH, BATCH_UPDATES
 from remora.cluster.api.validation.fields import Check, CheckUpdate, Object
 from remora.cluster.api.validation.ingress import check_ingress
@@ -16,11 +19,15 @@ from remora.cluster.api.validation.rbac import check_binding, check_binding_upda
 from remora.cluster.api.validation.services import check_service
 from remora.cluster.api.validation.workloads import check_selector_update, check_workload
 
+_ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 
 _CHECKS: dict[str, Check] = {
+    DEFINITIONS: check_definition,
     f"clusterrolebindings.{_RBAC}": check_binding,
     f"clusterroles.{_RBAC}": check_role,
+    f"mutatingwebhookconfigurations.{_ADMISSION}": check_webhooks,
+    f"validatingwebhookconfigurations.{_ADMISSION}": check_webhooks,
     f"rolebindings.{_RBAC}": check_binding,
     f"roles.{_RBAC}": check_role,
     "daemonsets.apps": check_workload,
@@ -37,6 +44,7 @@ _CHECKS: dict[str, Check] = {
 }
 
 _UPDATE_CHECKS: dict[str, CheckUpdate] = {
+    DEFINITIONS: check_definition_update,
     f"clusterrolebindings.{_RBAC}": check_binding_update,
     f"rolebindings.{_RBAC}": check_binding_update,
     "configmaps": check_immutable,
