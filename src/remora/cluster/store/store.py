@@ -49,7 +49,7 @@ class Change(NamedTuple):
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     object: Object
     previous: Object | None
-    shown: dict[object, bytes]
+    shown: dict[tuple[str, ...], bytes]
 
 
 class Subscription:
