@@ -48,7 +48,7 @@ class WatchEvent(NamedTuple):
     object: Object
     resource_version: int
     previous: Object | None = None
-    shown: dict[object, bytes] | None = None
+    shown: dict[tuple[str, ...], bytes] | None = None
     """What was made of it for watchers, if others see the same event."""
 
 
