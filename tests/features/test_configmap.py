@@ -331,6 +331,20 @@ async def test_answers_are_compressed_where_that_is_asked_for(bench: Bench) -> N
     assert b"content-encoding" not in (await raw(bench.settings, request)).lower()
 
 
+@pytest.mark.parametrize(
+    ("disable", "agent", "is_compressed"),
+    [
+        ("msie6", b"Mozilla/4.0 (compatible; MSIE 6.0)", False),
+        ("msie6", b"Mozilla/5.0", True),
+        ("old(er)?/[12]", b"OLDER/2", False),
+    ],
+)
+async def test_some_clients_get_nothing_compressed(disable: str, agent: bytes, is_compressed: bool, bench: Bench) -> None:
+    await bench.configure(use_gzip="true", gzip_disable=disable)
+    request = REQUEST.replace(b"Connection", b"Accept-Encoding: gzip\r\nUser-Agent: " + agent + b"\r\nConnection")
+    assert (b"content-encoding: gzip" in (await raw(bench.settings, request)).lower()) is is_compressed
+
+
 async def test_the_server_header_and_hidden_ones_are_taken_away(bench: Bench) -> None:
     await bench.configure()
     assert "server" not in (await bench.client.get("web.example"))[1]
@@ -419,7 +433,8 @@ async def test_haproxy_takes_the_program_of_any_configmap(proxy_settings: ProxyS
         data = {key: text + draw.choice(("", "", *ODD)) for key, text in draw.sample(EXAMPLES, 40)}
         data |= {key: draw.choice(ODD) for key, _ in draw.sample(EXAMPLES, 8)}
         # Whether these are to be had only the machine can tell.
-        for key in ("ssl-ciphers", "ssl-ecdh-curve", "bind-address", "max-worker-connections"):
+        listened = ("bind-address", "bind-address-ipv4", "bind-address-ipv6")
+        for key in ("ssl-ciphers", "ssl-ecdh-curve", *listened, "max-worker-connections"):
             data.pop(key, None)
         config = ConfigMap(ObjectMeta("controller", "shop"), data=data)
         snapshot = Snapshot().changed(ConfigMap, {config.key: config})

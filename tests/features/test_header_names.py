@@ -52,3 +52,19 @@ async def test_names_with_underscores_get_nowhere_unless_they_are_wanted(
 async def test_nobody_says_of_himself_what_his_certificate_says(options: ProxyOptions, sent: Sent) -> None:
     feigned = {"Ssl-Client-Verify": "SUCCESS", "SSL-CLIENT-SUBJECT-DN": "CN=root", "ssl_client_cert": "x", "X-Fine": "yes"}
     assert await sent.told(options, **feigned) == {"x-fine"}
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (ProxyOptions(), set()),
+        (KEPT, {"x_a"}),
+        (ProxyOptions(ignore_invalid_headers=False), {"x.b", "x!c"}),
+        (ProxyOptions(ignore_invalid_headers=False, enable_underscores_in_headers=True), {"x_a", "x.b", "x!c"}),
+    ],
+)
+async def test_names_of_other_characters_get_nowhere_unless_they_are_wanted(
+    options: ProxyOptions, kept: set[str], sent: Sent
+) -> None:
+    odd = {"X_A": "1", "X.B": "2", "X!C": "3", "X-Fine": "yes", "Ssl.Client_Verify": "SUCCESS"}
+    assert await sent.told(options, **odd) == {"x-fine", *kept}

@@ -57,8 +57,8 @@ class Body:
         global_key="proxy-body-size",
         doc="The largest body of a request; a larger one is answered with 413. `0` sets no limit.",
         support=Support.PARTIAL,
-        differs="A body of unknown length (chunked, or HTTP/2 without Content-Length) is passed on while it is counted, and cut "
-        "off at the limit with 413. On hosts that ask for a client certificate, only what arrives with the headers counts then.",
+        differs="A body of unknown length (chunked, or HTTP/2 without Content-Length) is counted while it is passed on, and "
+        "cut off at the limit with 413; on hosts that ask for a client certificate, only what arrives with the headers counts.",
         accepts=("10m", "0", "8000M", "1 g", "512K", "100", "10G", "5b"),
         refuses=("10mb", "-1", "1.5m", "", "m"),
         haproxy=("http-request deny",),

@@ -1,7 +1,7 @@
 """What a row of the annotation table is, and how a field of a group becomes one.
 
-A group is a frozen dataclass whose every field was made by `annotation` or `planned`, or for a key of the ConfigMap by
-`global_setting`, `planned_setting` or `idle_setting`; everything known about an annotation or a key stands on its field.
+A group is a frozen dataclass whose every field was made by `annotation` or `refused`, or for a key of the ConfigMap by
+`global_setting` or `idle_setting`; everything known about an annotation or a key stands on its field.
 """
 
 import dataclasses
@@ -53,8 +53,8 @@ class Support(Enum):
     """Honoured with a difference; `differs` says which."""
     WITHOUT_EFFECT = "without effect"
     """Accepted, and there is nothing to do; `differs` says why."""
-    NOT_YET = "not yet"
-    """Known, and reported wherever it is used. One that guards access closes its routes."""
+    REFUSED = "refused"
+    """It guards access and cannot be honoured, so it closes its routes wherever it is used; `differs` says why."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,20 +112,18 @@ def annotation(
     return cast(T, _field(Row(**columns)))
 
 
-def planned(
+def refused(
     name: str,
     doc: str,
     *,
-    guards: bool = False,
+    differs: str,
     inert: Callable[[str], bool] = lambda _: False,
-    aliases: tuple[str, ...] = (),
-    scope: Scope = Scope.ROUTE,
     risk: Risk = Risk.LOW,
     global_key: str = "",
 ) -> str:
-    """A field for an annotation of ingress-nginx that is not honoured yet; it holds the text, "" when absent."""
+    """A field for an annotation of ingress-nginx that guards access and cannot be honoured; `differs` says why."""
     columns = dict(locals())  # the parameters are the columns
-    return cast(str, _field(Row(**columns, parse=text, default="", support=Support.NOT_YET)))
+    return cast(str, _field(Row(**columns, parse=text, default="", guards=True, support=Support.REFUSED)))
 
 
 def global_setting(
@@ -146,22 +144,6 @@ def global_setting(
     columns["global_key"] = columns.pop("key")
     on_invalid = OnInvalid.DENY if guards else OnInvalid.DEFAULT
     return cast(T, _field(Row(**columns, name="", scope=Scope.GLOBAL, on_invalid=on_invalid)))
-
-
-def planned_setting(key: str, doc: str, *, usual: tuple[str, ...] = (), guards: bool = False) -> str:
-    """A field for a key of ingress-nginx's ConfigMap that is not honoured yet. `usual` are texts that ask for nothing."""
-    row = Row(
-        name="",
-        global_key=key,
-        parse=text,
-        default="",
-        doc=doc,
-        scope=Scope.GLOBAL,
-        support=Support.NOT_YET,
-        guards=guards,
-        inert=lambda found: found.strip().lower() in usual,
-    )
-    return cast(str, _field(row))
 
 
 def idle_setting(key: str, doc: str, differs: str) -> str:

@@ -2,24 +2,36 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.declare import Risk, is_off, planned
+from remora.annotations.declare import Risk, Support, annotation, is_off, refused
+from remora.annotations.values import trimmed
+
+_NONE = "HAProxy has no ModSecurity. With rules that block, it keeps requests out, so nothing is served without it."
 
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
     """Which requests a firewall refuses. With the stock rules it only reports, with own rules it guards."""
 
-    enabled: str = planned(
-        "enable-modsecurity", "Runs the firewall.", guards=True, global_key="enable-modsecurity", inert=is_off
+    enabled: str = refused(
+        "enable-modsecurity", "Runs the firewall.", differs=_NONE, global_key="enable-modsecurity", inert=is_off
     )
-    core_rules: str = planned(
+    core_rules: str = refused(
         "enable-owasp-core-rules",
         "Loads the OWASP rules.",
-        guards=True,
+        differs=_NONE,
         global_key="enable-owasp-modsecurity-crs",
         inert=is_off,
     )
-    transaction_id: str = planned("modsecurity-transaction-id", "The name of a request in its log.", risk=Risk.HIGH)
-    snippet: str = planned(
-        "modsecurity-snippet", "Own rules.", guards=True, risk=Risk.CRITICAL, global_key="modsecurity-snippet"
+    transaction_id: str = annotation(
+        "modsecurity-transaction-id",
+        trimmed,
+        default="",
+        doc="The name of a request in the firewall's log.",
+        risk=Risk.HIGH,
+        support=Support.WITHOUT_EFFECT,
+        differs="There is no such log.",
+        accepts=("$request_id",),
+    )
+    snippet: str = refused(
+        "modsecurity-snippet", "Own rules.", differs=_NONE, risk=Risk.CRITICAL, global_key="modsecurity-snippet"
     )

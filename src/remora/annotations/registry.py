@@ -293,20 +293,15 @@ def _judge(written: Written, *, object: ObjectRef, accepted: Acceptance) -> _Ver
     if word is not None:
         message = f"the value holds {word!r}, a word of annotation-value-word-blocklist"
         return _closing(object, written.field, code="AnnotationForbidden", message=message)
-    if row.support is Support.NOT_YET:
+    if row.support is Support.REFUSED:
         if row.inert(written.text):
             return _ASKS_NOTHING
-        if row.guards:
-            message = f"{_called(row)} may keep somebody out and is not honoured yet"
-            return _closing(object, written.field, code="AnnotationNotHonoured", message=message)
+        message = f"{_called(row)} may keep somebody out and cannot be honoured: {row.differs}"
+        return _closing(object, written.field, code="AnnotationNotHonoured", message=message.rstrip("."))
     if row.risk > accepted.highest_risk:
         highest = accepted.highest_risk.name.lower()
         message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest} is the highest accepted"
         return _closing(object, written.field, code="AnnotationTooRisky", message=message)
-    if row.support is Support.NOT_YET:
-        message = f"{_called(row)} is not honoured yet"
-        problem = Problem(object, written.field, "AnnotationNotHonoured", message, "it has no effect")
-        return _Verdict(problem=problem)
     try:
         return _Verdict(value=row.parse(written.text), has_value=True)
     except ValueRefused as refusal:

@@ -22,7 +22,7 @@ def check(
     configmap: Annotated[
         str, typer.Option("--configmap", help="The controller's ConfigMap, NAMESPACE/NAME: its defaults count.")
     ] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Fail for what is unknown or not yet honoured too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail for what is unknown too.")] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="text for people, json, markdown.")] = Output.TEXT,
 ) -> None:
     """Say for every annotation whether Remora honours it; exit code 1 if something would not be served as written."""

@@ -12,6 +12,8 @@ from remora.core.problem import Problem, Severity
 
 UNSURE = (
     "bind_address",
+    "bind_address_ipv4",
+    "bind_address_ipv6",
     "disable_ipv6",
     "large_client_header_buffers",
     "max_worker_connections",

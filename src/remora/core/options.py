@@ -72,6 +72,8 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     worker_shutdown_timeout: int | None = None
     max_worker_connections: int | None = None
     bind_address: tuple[str, ...] | None = None
+    bind_address_ipv4: tuple[str, ...] = ()
+    bind_address_ipv6: tuple[str, ...] = ()
     disable_ipv6: bool | None = None
     client_header_timeout: int | None = None
     client_body_timeout: int | None = None
@@ -87,6 +89,7 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     compute_full_forwarded_for: bool = False
     proxy_real_ip_cidr: tuple[str, ...] = ("0.0.0.0/0",)
     enable_underscores_in_headers: bool = False
+    ignore_invalid_headers: bool = True
     generate_request_id: bool = True
     proxy_add_original_uri_header: bool = False
     proxy_set_headers: tuple[tuple[str, HeaderValue], ...] = ()
@@ -117,6 +120,7 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     enable_brotli: bool = False
     gzip_level: int = 1
     gzip_types: tuple[str, ...] = GZIP_TYPES
+    gzip_disable: str = ""
     ssl_protocols: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
     ssl_ciphers: str = CIPHERS
     ssl_ecdh_curve: str = "auto"

@@ -132,6 +132,7 @@ def proxy_settings(base: ProxySettings, options: ProxyOptions) -> ProxySettings:
 
 def _addresses(base: ProxySettings, options: ProxyOptions) -> tuple[str, ...]:
     is_given = base.bind_addresses != EVERYWHERE
-    addresses = base.bind_addresses if is_given or not options.bind_address else options.bind_address
+    said = (*(options.bind_address or ()), *options.bind_address_ipv4, *options.bind_address_ipv6)
+    addresses = base.bind_addresses if is_given or not said else tuple(dict.fromkeys(said))
     remaining = tuple(address for address in addresses if ":" not in address)
     return remaining if options.disable_ipv6 and remaining else addresses

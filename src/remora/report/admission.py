@@ -56,7 +56,7 @@ _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._/-]*)?")
 _UID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _OFF = ("false", "0", "f")
 _USUAL_PREFIX = "nginx.ingress.kubernetes.io"
-_WARNED = (Verdict.REFUSED, Verdict.NOT_YET, Verdict.UNKNOWN, Verdict.DIFFERENT)
+_WARNED = (Verdict.REFUSED, Verdict.UNKNOWN, Verdict.DIFFERENT)
 
 
 class AdmissionSettings(msgspec.Struct, frozen=True):

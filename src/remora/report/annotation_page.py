@@ -13,15 +13,15 @@ and what Remora does with it. (Made from the rows in `src/remora/annotations`; `
 
 - **Scope** is what a setting is attached to, and so where two Ingresses can disagree.
 - **Refused** is what a value that cannot be read does: the *default* counts, or every route of the Ingress *closes* with 503.
-- An annotation that is *not yet* honoured is named in an Event. One that guards access closes its routes instead: they are
-  never served without their guard. `false`, `0` and their like ask for nothing and close nothing.
+- An annotation that guards access and cannot be honoured closes its routes, with an Event: they are never served without their
+  guard. `false`, `0` and their like ask for nothing and close nothing.
 """
 
 _TITLES = {
     Support.FULL: "Honoured",
     Support.PARTIAL: "Honoured with a difference",
     Support.WITHOUT_EFFECT: "Without effect",
-    Support.NOT_YET: "Not yet",
+    Support.REFUSED: "Closes its routes",
 }
 
 
@@ -36,11 +36,11 @@ def render_annotation_page() -> str:
 
 
 def _table(found: Iterable[Row], support: Support) -> Iterable[str]:
-    if support is Support.NOT_YET:
-        yield "| annotation | meaning | until then |"
+    if support is Support.REFUSED:
+        yield "| annotation | meaning | why |"
         yield "| --- | --- | --- |"
         for row in found:
-            yield f"| {_name(row)} | {_cell(row.doc)} | {'its routes are closed' if row.guards else 'reported'} |"
+            yield f"| {_name(row)} | {_cell(row.doc)} | {_cell(row.differs)} |"
         return
     yield "| annotation | meaning | default | scope | risk | refused | examples |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"

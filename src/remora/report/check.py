@@ -204,8 +204,8 @@ def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: 
         reading = read_snippet(finding.value, context, constant_variables(finding.object.name))
         return _with(finding, verdict, directive_words(reading) or _reason(problems))
     if problems:
-        return _with(finding, Verdict.NOT_YET if row.support is Support.NOT_YET else Verdict.REFUSED, _reason(problems))
-    if row.support is Support.NOT_YET:
+        return _with(finding, Verdict.REFUSED, _reason(problems))
+    if row.support is Support.REFUSED:
         return _with(finding, Verdict.HONOURED, "it asks for nothing")
     return _with(finding, BY_SUPPORT[row.support], row.differs)
 

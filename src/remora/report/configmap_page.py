@@ -27,7 +27,7 @@ _TITLES = {
     Support.FULL: "Honoured",
     Support.PARTIAL: "Honoured with a difference",
     Support.WITHOUT_EFFECT: "Without effect",
-    Support.NOT_YET: "Not yet",
+    Support.REFUSED: "Closes everything",
 }
 
 
@@ -41,13 +41,7 @@ def render_configmap_page() -> str:
 
 
 def _table(found: Iterable[Row], support: Support) -> Iterator[str]:
-    if support is Support.NOT_YET:
-        yield "| key | meaning | until then |"
-        yield "| --- | --- | --- |"
-        for row in found:
-            yield f"| `{row.global_key}` | {_cell(row.doc)} | {'everything is closed' if row.guards else 'reported'} |"
-        return
-    if support is Support.WITHOUT_EFFECT:
+    if support in (Support.WITHOUT_EFFECT, Support.REFUSED):
         yield "| key | meaning | why |"
         yield "| --- | --- | --- |"
         for row in found:

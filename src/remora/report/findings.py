@@ -15,7 +15,6 @@ class Verdict(Enum):
     HONOURED = "honoured"
     DIFFERENT = "honoured with a difference"
     WITHOUT_EFFECT = "without effect"
-    NOT_YET = "not yet"
     UNKNOWN = "unknown"
     REFUSED = "refused"
 
@@ -59,7 +58,7 @@ class Report(msgspec.Struct, frozen=True):
 
     def is_refused(self, *, strict: bool) -> bool:
         """Whether something would not be served as written; strictly, whether anything is dropped."""
-        verdicts = {Verdict.REFUSED} | ({Verdict.NOT_YET, Verdict.UNKNOWN} if strict else set())
+        verdicts = {Verdict.REFUSED} | ({Verdict.UNKNOWN} if strict else set())
         return bool(self.faults) or any(one.closes or one.verdict in verdicts for one in self.findings)
 
 

@@ -31,7 +31,7 @@ def check_settings(manifest: Manifest, config_map: ConfigMap) -> Iterator[Findin
         if row is not None and not text.strip():
             reason = "an empty text says nothing"
         elif row is not None and not alone.problems:
-            reason = "it asks for nothing" if row.support is Support.NOT_YET else row.differs
+            reason = "it asks for nothing" if row.support is Support.REFUSED else row.differs
         elif row is None:
             nearest = find_nearest_setting(key)
             reason = f"did you mean {nearest}?" if nearest else "no key of that name is known"
@@ -46,5 +46,5 @@ def _verdict(key: str, text: str, *, has_problems: bool) -> Verdict:
     if not text.strip():
         return Verdict.WITHOUT_EFFECT
     if has_problems:
-        return Verdict.NOT_YET if row.support is Support.NOT_YET else Verdict.REFUSED
-    return Verdict.HONOURED if row.support is Support.NOT_YET else BY_SUPPORT[row.support]
+        return Verdict.REFUSED
+    return Verdict.HONOURED if row.support is Support.REFUSED else BY_SUPPORT[row.support]

@@ -15,6 +15,7 @@ from remora.core.problem import Problem
 from remora.translate.global_headers import OF_ALL, OF_REQUESTS, find_headers
 from remora.translate.ingress import DefaultsUnit
 from remora.translate.log_format import unknown_variable, unknown_variables, without_faulty_urls
+from remora.translate.patterns import find_pattern_fault
 from remora.translate.view import Unit, View
 
 _SAID = frozenset(ProxyOptions.__struct_fields__) - {"proxy_set_headers", "add_headers"}
@@ -46,7 +47,17 @@ class OptionsUnit(Unit[Options], frozen=True):
         options = msgspec.structs.replace(options, proxy_set_headers=sent, add_headers=added)
         logged = tuple(unknown_variable(owner, name) for name in unknown)
         options, faults = without_faulty_urls(options, owner)
-        return Options(options, (*sent_problems, *added_problems, *logged, *faults))
+        options, odd_agents = _without_faulty_agents(options, owner)
+        return Options(options, (*sent_problems, *added_problems, *logged, *faults, *odd_agents))
+
+
+def _without_faulty_agents(options: ProxyOptions, owner: ObjectRef) -> tuple[ProxyOptions, tuple[Problem, ...]]:
+    """The options without a `gzip-disable` that the proxy would not take."""
+    fault = find_pattern_fault(options.gzip_disable) if options.gzip_disable else None
+    if fault is None:
+        return options, ()
+    problem = Problem(owner, "data[gzip-disable]", "SettingRefused", fault, "answers are compressed for all")
+    return msgspec.structs.replace(options, gzip_disable=""), (problem,)
 
 
 def proxy_options(defaults: Defaults) -> ProxyOptions:

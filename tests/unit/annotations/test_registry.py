@@ -72,10 +72,20 @@ def test_a_guard_that_cannot_be_honoured_closes(name: str) -> None:
     assert next(one.code for one in result.problems) in ("AnnotationNotHonoured", "AnnotationRefused")
 
 
-def test_what_is_not_honoured_yet_is_told_once() -> None:
-    result = parsed(nginx(modsecurity_transaction_id="x", enable_cors="false"))
+@pytest.mark.parametrize("name", ["enable_modsecurity", "enable_owasp_core_rules", "modsecurity_snippet"])
+def test_a_firewall_closes_its_routes_and_says_why(name: str) -> None:
+    result = parsed(nginx(**{name: "true"}, modsecurity_transaction_id="x"))
+    assert result.is_closed
+    (problem,) = result.problems
+    assert problem.code == "AnnotationNotHonoured"
+    assert "HAProxy has no ModSecurity" in problem.message
+
+
+@pytest.mark.parametrize("name", ["enable_modsecurity", "enable_owasp_core_rules"])
+def test_a_firewall_that_is_off_closes_nothing(name: str) -> None:
+    result = parsed(nginx(**{name: "false"}))
     assert not result.is_closed
-    assert [one.code for one in result.problems] == ["AnnotationNotHonoured"]
+    assert result.problems == ()
 
 
 def test_the_historic_cookie_hash_is_taken_without_a_word() -> None:

@@ -57,9 +57,9 @@ def test_no_name_and_no_configmap_key_is_declared_twice() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
 def test_a_row_says_what_it_is_for(row: Row) -> None:
     assert row.doc.endswith(".")
-    assert bool(row.differs) == (row.support in (Support.PARTIAL, Support.WITHOUT_EFFECT))
+    assert bool(row.differs) == (row.support is not Support.FULL)
     assert row.scope is not Scope.GLOBAL
-    assert row.support is Support.NOT_YET or row.accepts
+    assert row.support is Support.REFUSED or row.accepts
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)

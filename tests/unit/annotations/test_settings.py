@@ -62,9 +62,9 @@ def test_keys_come_in_their_order() -> None:
 @pytest.mark.parametrize("row", ALL, ids=lambda row: row.global_key)
 def test_a_key_says_what_it_is_for(row: Row) -> None:
     assert row.doc.endswith(".")
-    assert bool(row.differs) == (row.support in (Support.PARTIAL, Support.WITHOUT_EFFECT))
+    assert bool(row.differs) == (row.support is not Support.FULL)
     assert row.scope is Scope.GLOBAL
-    assert row.support in (Support.NOT_YET, Support.WITHOUT_EFFECT) or (row.accepts and row.refuses)
+    assert row.support in (Support.REFUSED, Support.WITHOUT_EFFECT) or (row.accepts and row.refuses)
 
 
 @pytest.mark.parametrize("row", ALL, ids=lambda row: row.global_key)
@@ -107,7 +107,7 @@ def test_case_means_nothing_in_a_key() -> None:
 def test_a_guard_that_is_not_honoured_closes(key: str) -> None:
     row = find_setting(key)
     assert row is not None
-    if row.support is Support.NOT_YET:
+    if row.support is Support.REFUSED:
         assert parse_defaults({key: "https://auth.example/x"}, object=CONFIGMAP).guards
 
 

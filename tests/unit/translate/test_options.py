@@ -5,8 +5,11 @@ import pytest
 from remora.annotations.registry import Defaults, find_setting, parse_defaults
 from remora.core.names import NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions, changed_keys
-from remora.core.settings import ProxySettings, proxy_settings
+from remora.core.settings import ProxySettings, RoutingSettings, proxy_settings
+from remora.kube.objects import ConfigMap, ObjectMeta
+from remora.translate import Translator
 from remora.translate.options import proxy_options
+from remora.watch.snapshot import Snapshot
 
 CONFIGMAP = ObjectRef("ConfigMap", NamespacedName("remora", "controller"))
 FLAGS = ProxySettings(state_directory="/state")
@@ -53,5 +56,20 @@ def test_without_ipv6_addresses_of_ipv4_are_left_if_there_are_any(addresses: str
     assert settings(disable_ipv6="true", bind_address=addresses).bind_addresses == left
 
 
+def test_addresses_of_each_family_are_listened_on_together() -> None:
+    found = settings(bind_address="10.0.0.1", bind_address_ipv4="10.0.0.1,10.0.0.2", bind_address_ipv6="[::1]")
+    assert found.bind_addresses == ("10.0.0.1", "10.0.0.2", "::1")
+    assert settings(bind_address_ipv6="[::1]").bind_addresses == ("::1",)
+
+
 def test_changes_are_called_by_their_keys() -> None:
     assert tuple(changed_keys(ProxyOptions(), options(hsts="false", keep_alive="3"))) == ("keep-alive", "hsts")
+
+
+def test_a_pattern_of_agents_that_the_proxy_would_not_take_is_left_out() -> None:
+    config = ConfigMap(ObjectMeta("controller", "shop"), data={"gzip-disable": "(", "use-gzip": "true"})
+    settings = RoutingSettings(session_key=b"k", configmap=config.key)
+    translation = Translator(settings).translate(Snapshot().changed(ConfigMap, {config.key: config}), None)
+    assert translation.model.options.gzip_disable == ""
+    assert translation.model.options.use_gzip
+    assert [(one.field, one.code) for one in translation.problems] == [("data[gzip-disable]", "SettingRefused")]

@@ -4,11 +4,8 @@ import re
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import addresses, header_name, networks, seconds, size, whole
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import ValueRefused, boolean, shown, trimmed
-
-_OFF = ("0", "f", "false", "off")
-_ON = ("1", "t", "true", "on")
 
 
 def header_buffers(text: str) -> int:
@@ -116,7 +113,17 @@ class ClientConnections:
         refuses=("on",),
         haproxy=("http-request del-header",),
     )
-    ignore_invalid: str = planned_setting("ignore-invalid-headers", "Drops request headers with odd names.", usual=_ON)
+    ignore_invalid: bool = global_setting(
+        "ignore-invalid-headers",
+        boolean,
+        default=True,
+        doc="Drops request headers with names of other characters than letters, digits and `-`; `false` keeps them.",
+        support=Support.PARTIAL,
+        differs="Names with `_` are for `enable-underscores-in-headers` to keep, whatever this says.",
+        accepts=("false",),
+        refuses=("off",),
+        haproxy=("http-request del-header",),
+    )
     default_type: str = idle_setting("default-type", "The type of generated answers.", "They have the type that they are of.")
     disable_ipv6: bool = global_setting(
         "disable-ipv6",
@@ -136,8 +143,24 @@ class ClientConnections:
         refuses=("host", "127.0.0.1:80", "fe80::1%eth0"),
         haproxy=("bind",),
     )
-    bind_ipv4: str = planned_setting("bind-address-ipv4", "Addresses to listen on.")
-    bind_ipv6: str = planned_setting("bind-address-ipv6", "Addresses to listen on.")
+    bind_ipv4: tuple[str, ...] = global_setting(
+        "bind-address-ipv4",
+        addresses,
+        default=(),
+        doc="Addresses to listen on beside those of `bind-address`.",
+        accepts=("127.0.0.1",),
+        refuses=("host",),
+        haproxy=("bind",),
+    )
+    bind_ipv6: tuple[str, ...] = global_setting(
+        "bind-address-ipv6",
+        addresses,
+        default=(),
+        doc="Addresses to listen on beside those of `bind-address`.",
+        accepts=("[::1]",),
+        refuses=("host",),
+        haproxy=("bind",),
+    )
     reuse_port: str = idle_setting("reuse-port", "Sockets per worker.", "HAProxy shares a listener's connections out itself.")
     limit_requests_status: int = global_setting(
         "limit-req-status-code",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.configmap.values import whole
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.configmap.values import agents, whole
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import ValueRefused, boolean, shown
 from remora.core.options import GZIP_TYPES
 
@@ -58,7 +58,17 @@ class Compression:
     gzip_min_length: str = idle_setting(
         "gzip-min-length", "Smaller answers stay as they are.", "HAProxy 2.8 knows no smallest length."
     )
-    gzip_disable: str = planned_setting("gzip-disable", "User-Agents that get nothing compressed.")
+    gzip_disable: str = global_setting(
+        "gzip-disable",
+        agents,
+        default="",
+        doc="User-Agents that get nothing compressed: a regular expression, in any case; `msie6` for Internet Explorer 4 to 6.",
+        support=Support.PARTIAL,
+        differs="Pods do not see that such a client takes compressed answers, and so do not compress either.",
+        accepts=("msie6", "Mozilla/4[.]"),
+        refuses=("a\x00b", "x" * 300, "\n"),
+        haproxy=("http-request del-header",),
+    )
     use_brotli: bool = global_setting(
         "enable-brotli",
         boolean,

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 from remora.annotations.configmap.values import alphabet, nginx_time, size, whole, words_of
-from remora.annotations.declare import Support, global_setting, idle_setting, planned_setting
+from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import boolean
 from remora.core.options import CIPHERS
 
 VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-
-_OFF = ("0", "f", "false", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,11 @@ class TlsSettings:
         refuses=("a b", "P-256;"),
         haproxy=("ssl-default-bind-curves",),
     )
-    dh_param: str = planned_setting("ssl-dh-param", "The Secret with parameters for Diffie-Hellman; 2048 bits are built in.")
+    dh_param: str = idle_setting(
+        "ssl-dh-param",
+        "The Secret with parameters for Diffie-Hellman.",
+        "Ciphers with it (DHE) use 2048 bits that are built in; all clients of today take elliptic curves.",
+    )
     early_data: bool = global_setting(
         "ssl-early-data",
         boolean,
@@ -93,7 +95,11 @@ class TlsSettings:
         refuses=("on",),
         haproxy=("no-tls-tickets",),
     )
-    ticket_key: str = planned_setting("ssl-session-ticket-key", "The key of session tickets.")
+    ticket_key: str = idle_setting(
+        "ssl-session-ticket-key",
+        "The key of session tickets.",
+        "Each replica makes its own, anew with a reload. A client with a ticket of another makes a whole handshake.",
+    )
     buffer_size: str = idle_setting("ssl-buffer-size", "The size of records.", "HAProxy chooses it by what there is to send.")
     reject_handshake: bool = global_setting(
         "ssl-reject-handshake",
@@ -106,7 +112,11 @@ class TlsSettings:
         refuses=("on",),
         haproxy=("bind … strict-sni",),
     )
-    ocsp: str = planned_setting("enable-ocsp", "Staples what the certificate's issuer says of it.", usual=_OFF)
+    ocsp: str = idle_setting(
+        "enable-ocsp",
+        "Staples what the certificate's issuer says of it.",
+        "Nothing is stapled; clients that want to know ask the issuer. Do not use certificates that demand it (must-staple).",
+    )
     hsts: bool = global_setting(
         "hsts",
         boolean,

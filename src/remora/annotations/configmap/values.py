@@ -143,3 +143,11 @@ def matches(text: str) -> tuple[str, ...]:
     if len(found) > _MOST_ADDRESSES:
         raise ValueRefused(f"there are more than {_MOST_ADDRESSES}")
     return tuple(dict.fromkeys(found))
+
+
+def agents(text: str) -> str:
+    """A regular expression over User-Agents, printable and none too long; nginx's word for old ones is written out."""
+    value = trimmed(text)
+    if not re.fullmatch("[ -~]{1,256}", value):
+        raise ValueRefused(f"{shown(value)} is not a printable text of at most 256 characters")
+    return r"MSIE [4-6]\." if value == "msie6" else value

@@ -7,7 +7,7 @@ from typing import Any
 from remora.cli.render import json_document
 from remora.report.findings import Finding, Report, Verdict
 
-_COLOURS = {Verdict.HONOURED: "32", Verdict.REFUSED: "31", Verdict.NOT_YET: "33", Verdict.UNKNOWN: "33"}
+_COLOURS = {Verdict.HONOURED: "32", Verdict.REFUSED: "31", Verdict.UNKNOWN: "33"}
 _LONGEST_VALUE = 60
 
 

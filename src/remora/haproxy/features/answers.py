@@ -26,6 +26,13 @@ def strict_transport_security(options: ProxyOptions) -> str:
     return f"max-age={options.hsts_max_age}{subdomains}{'; preload' * options.hsts_preload}"
 
 
+def uncompressed_rules(options: ProxyOptions) -> Iterator[Directive]:
+    """Of a frontend, before any rule that ends the others: some clients do not understand what they ask for."""
+    if options.compresses and options.gzip_disable:
+        yield directive("acl", "uncompressed", "req.fhdr(user-agent)", "-m", "reg", "-i", "--", options.gzip_disable)
+        yield rule("http-request del-header accept-encoding", when="uncompressed")
+
+
 def compression_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of a frontend; nothing where nothing is compressed."""
     if not options.compresses:

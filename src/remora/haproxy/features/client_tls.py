@@ -56,8 +56,8 @@ def connection_rules(layout: Layout) -> Iterator[Directive]:
 
 def cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of all requests: nobody says of himself who he is. An application may read an underscore as a dash."""
-    if options.enable_underscores_in_headers:  # and half of them may be
-        yield rule("http-request del-header", "^ssl[-_]client[-_]", "-m", "reg")
+    if options.enable_underscores_in_headers or not options.ignore_invalid_headers:  # and half of them may be
+        yield rule("http-request del-header", "^ssl[^a-z0-9]client[^a-z0-9]", "-m", "reg")
     else:
         yield rule("http-request del-header ssl-client- -m beg")
 

@@ -17,8 +17,7 @@ _IS_HOST = "[A-Za-z0-9._-]+(:[0-9]+)?"
 
 def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[Directive]:
     """In the order of the reference. `X-Forwarded-Port` is 443 for the HTTPS listener, whatever its number."""
-    if not options.enable_underscores_in_headers:
-        yield rule("http-request del-header _ -m sub")
+    yield from _cleaning_rules(options)
     told = options.use_forwarded_headers
     said_for = f"req.fhdr({options.forwarded_for_header})"
     said_host = f"req.fhdr({options.forwarded_host_header})"
@@ -46,6 +45,16 @@ def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[
     if options.proxy_add_original_uri_header:
         yield rule(f"{_SET} X-Original-URI", "%[pathq]")
     yield rule("http-request del-header Proxy")
+
+
+def _cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
+    """Drops headers that an application may take for others. One look at all names tells whether there are any."""
+    if options.ignore_invalid_headers:
+        fine = "A-Za-z0-9_-" if options.enable_underscores_in_headers else "A-Za-z0-9-"
+        has_odd = f"{{ req.hdr_names -m reg [^,{fine}] }}"
+        yield rule(f"http-request del-header [^{fine}] -m reg", when=has_odd)
+    elif not options.enable_underscores_in_headers:
+        yield rule("http-request del-header _ -m sub")
 
 
 def _scheme_and_port(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[Directive]:
