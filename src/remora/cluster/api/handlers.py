@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from remora.cluster.api.admission.reviewing import Reviewer
 from remora.cluster.api.authorization.authorizer import Authorizer
 from remora.cluster.api.errors import ApiError, Object, not_found
 from remora.cluster.api.http_message import Request, Response, object_response
@@ -26,6 +27,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens
     address: str
     authorizer: Authorizer
+    reviewer: Reviewer
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

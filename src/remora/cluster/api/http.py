@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -17,6 +18,7 @@ from remora.cluster.api import (
     handlers_subresources,
     handlers_write,
 )
+from remora.cluster.api.admission.subresources import review_subresource
 from remora.cluster.api.authorization.attributes import attributes_of
 from remora.cluster.api.authorization.impersonation import impersonated
 from remora.cluster.api.caller import Caller, set_caller
@@ -136,6 +138,10 @@ class Application:
         form = negotiate(request.headers.get("accept", ""))
         warnings: list[str] = []
         set_caller(Caller(request.identity, row, address.subresource, warnings))
+        if address.subresource:
+            place = {"name": address.name, "namespace": address.namespace}
+            given = parse_qsl(request.query_string, keep_blank_values=True)
+            await review_subresource(self._api.reviewer, row, place, address.subresource, query=given, body=request.body)
         response = await handler(Call(api=self._api, request=request, address=address, row=row, form=form))
         if not warnings:
             return response

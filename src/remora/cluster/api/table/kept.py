@@ -133,7 +133,37 @@ def _component(part: str, empty: str) -> Column:
 
 _COMPONENTS = (NAME, _component("status", ""), _component("message", ""), _component("error", ""))
 
+_WEBHOOKS = (NAME, Column("Webhooks", count("webhooks"), type="integer"), AGE)
+_POLICIES = (
+    NAME,
+    Column("Validations", count("spec.validations"), type="integer"),
+    Column("ParamKind", lambda obj, now: _param_kind(obj)),
+    AGE,
+)
+_POLICY_BINDINGS = (
+    NAME,
+    Column("PolicyName", field("spec.policyName")),
+    Column("ParamRef", lambda obj, now: _param_reference(obj)),
+    AGE,
+)
+
+
+def _param_kind(obj: Object) -> str:
+    kind = at(obj, "spec.paramKind", {})
+    return f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}" if kind else _UNSET
+
+
+def _param_reference(obj: Object) -> str:
+    reference = at(obj, "spec.paramRef", {})
+    name = str(reference.get("name", _UNSET))
+    return f"{reference['namespace']}/{name}" if reference.get("namespace") else name
+
+
 KEPT: Mapping[str, tuple[Column, ...]] = {
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
+    "validatingadmissionpolicies.admissionregistration.k8s.io": _POLICIES,
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": _POLICY_BINDINGS,
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
     "certificatesigningrequests.certificates.k8s.io": _SIGNING_REQUESTS,
     "componentstatuses": _COMPONENTS,
     "csidrivers.storage.k8s.io": _CSI_DRIVERS,
