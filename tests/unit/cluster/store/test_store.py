@@ -220,8 +220,8 @@ async def test_a_watch_of_a_namespace_sees_no_other(store: Store) -> None:
     assert not subscription.has_next()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.sampled_from(["pods", "services", "restart"]), max_size=60))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.sampled_from(["pods", "services", "restart"]), min_size=25, max_size=60))
 def test_after_a_restart_a_watch_goes_on_without_a_gap_or_is_refused(
     steps: list[str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
