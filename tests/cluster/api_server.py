@@ -13,7 +13,7 @@ import msgspec
 from remora.cluster.addresses import Network
 from remora.cluster.api.authorization.defaults import default_roles
 from remora.cluster.api.errors import internal_error
-from remora.cluster.api.node import Console
+from remora.cluster.api.node import Console, Figures, Usage
 from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.server import ApiServer
@@ -39,6 +39,9 @@ class NoNode:
 
     async def attach(self, pod: dict[str, Any], container: str, console: Console) -> None:
         raise NotImplementedError
+
+    async def read_usage(self) -> Usage:
+        return Usage(1.0, {}, Figures(0.5, 1 << 30))
 
 
 class Running(msgspec.Struct, frozen=True):

@@ -22,10 +22,11 @@ async def port(api: Running) -> AsyncIterator[int]:
     """That of a pod called `web`, which says what it was asked."""
 
     async def answer(request: web.Request) -> web.Response:
+        if request.path == "/redirect":
+            raise web.HTTPFound("/there")
         given = request.headers.get("Authorization", "nothing")
-        return web.Response(
-            status=418 if "x=1" in request.raw_path else 200, text=f"{request.method} {request.raw_path} with {given}\n"
-        )
+        text = f"{request.method} {request.raw_path} with {given}\n{await request.text()}"
+        return web.Response(status=418 if "x=1" in request.raw_path else 200, text=text)
 
     application = web.Application()
     application.router.add_route("*", "/{rest:.*}", answer)
@@ -79,8 +80,48 @@ async def test_a_pod_that_is_not_there_or_has_no_address_or_does_not_answer_says
     assert (status, "error trying to reach service" in text) == (503, True)
 
 
-async def test_only_a_get_is_passed_on(api: Running, port: int) -> None:
-    assert (await asked(api, "web/proxy/", "POST"))[0] == 405
+async def test_other_methods_are_passed_on_with_their_body(api: Running, port: int) -> None:
+    path = "/api/v1/namespaces/default/pods/web/proxy/form"
+    async with api.session.post(path, data=b"a=1", headers={"Content-Type": "application/x-www-form-urlencoded"}) as response:
+        assert await response.text() == "POST /form with nothing\na=1"
+    assert await asked(api, "web/proxy/gone", "DELETE") == (200, "DELETE /gone with nothing\n")
+
+
+async def test_a_redirect_stays_within_the_proxy(api: Running, port: int) -> None:
+    path = "/api/v1/namespaces/default/pods/web/proxy/"
+    async with api.session.get(f"{path}redirect", allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, f"{path}there")
+
+
+async def test_a_service_s_request_goes_to_one_of_its_ready_pods(api: Running, port: int) -> None:
+    service = {"metadata": {"name": "web", "namespace": "default"}, "spec": {"ports": [{"name": "http", "port": 80}]}}
+    await api.registry.create("services", service)
+    path = "/api/v1/namespaces/default/services/web:http/proxy/a"
+    async with api.session.get(path) as response:
+        assert (response.status, "no endpoints available" in await response.text()) == (503, True)
+    endpoints = [
+        {"addresses": ["127.0.0.9"], "conditions": {"ready": False}},
+        {"addresses": ["127.0.0.1"], "conditions": {"ready": True}},
+    ]
+    metadata = {"name": "web-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}}
+    ports = [{"name": "http", "port": port, "protocol": "TCP"}]
+    made = {"metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": ports}
+    await api.registry.create("endpointslices.discovery.k8s.io", made)
+    for name in ("web:http", "web:80", "web"):
+        async with api.session.get(f"/api/v1/namespaces/default/services/{name}/proxy/a") as response:
+            assert await response.text() == "GET /a with nothing\n"
+    async with api.session.get("/api/v1/namespaces/default/services/web:other/proxy/a") as response:
+        assert (response.status, "no service port" in await response.text()) == (503, True)
+
+
+async def test_a_node_tells_its_health_and_its_pods(api: Running, port: int) -> None:
+    await api.registry.create("nodes", {"metadata": {"name": "remora"}})
+    async with api.session.get("/api/v1/nodes/remora/proxy/healthz") as response:
+        assert await response.text() == "ok"
+    async with api.session.get("/api/v1/nodes/remora/proxy/pods") as response:
+        assert (await response.json())["kind"] == "PodList"
+    async with api.session.get("/api/v1/nodes/remora/proxy/run/a") as response:
+        assert response.status == 404
 
 
 @pytest.mark.kubectl

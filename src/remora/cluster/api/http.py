@@ -12,6 +12,7 @@ import msgspec
 
 from remora.cluster.api import (
     handlers_binding,
+    handlers_metrics,
     handlers_proxy,
     handlers_read,
     handlers_streams,
@@ -80,7 +81,7 @@ _SUBRESOURCES: Mapping[str, Mapping[str, Handler]] = {
     "exec": dict.fromkeys(("GET", "POST"), handlers_streams.execute),
     "portforward": dict.fromkeys(("GET", "POST"), handlers_streams.forward_ports),
     "log": {"GET": handlers_subresources.read_log},
-    "proxy": {"GET": handlers_proxy.proxy_to_pod},
+    "proxy": dict.fromkeys(handlers_proxy.METHODS, handlers_proxy.pass_on),
     "eviction": {"POST": handlers_subresources.evict},
     "token": {"POST": handlers_subresources.create_token},
     "finalize": {"PUT": handlers_write.update_part("finalize")},
@@ -188,6 +189,8 @@ def _find_handler(row: Resource, address: Address, method: str) -> Handler:
         raise method_not_allowed()
     if row.is_review:
         return handlers_binding.bind if row.kind == "Binding" else review
+    if row.group == handlers_metrics.GROUP:
+        return handlers_metrics.read_one if address.name else handlers_metrics.read_list
     return handler
 
 

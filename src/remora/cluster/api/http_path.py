@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-_PROXY = re.compile(r"(/api/[^/]+/namespaces/[^/]+/[^/]+/[^/]+/proxy)/(.*)")
+_PROXY = re.compile(r"(/api/[^/]+/(?:namespaces/[^/]+/[^/]+|nodes)/[^/]+/proxy)/(.*)")
 """The one subresource that has a path of its own behind it."""
 _OF_NAMESPACE = ("status", "finalize")
 

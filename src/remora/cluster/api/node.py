@@ -1,6 +1,6 @@
 """What the API server asks of the node: it has the pods' logs and processes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -13,6 +13,21 @@ class Size(msgspec.Struct, frozen=True, rename={"width": "Width", "height": "Hei
 
     width: Annotated[int, msgspec.Meta(ge=0, le=65535)]
     height: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Processor time in seconds, or processors used; memory in bytes."""
+
+    cpu: float
+    memory: int
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What was used during the last `window` seconds, by pod uid and container, and by the whole machine."""
+
+    window: float
+    containers: Mapping[tuple[str, str], Figures]
+    node: Figures
 
 
 class Console(Protocol):
@@ -68,4 +83,8 @@ class NodePort(Protocol):
 
     async def attach(self, pod: Object, container: str, console: Console) -> None:
         """Shows what the container's process prints from now on, until it ends, and passes it what the client types."""
+        ...
+
+    async def read_usage(self) -> Usage:
+        """What containers use now; it may take a second."""
         ...

@@ -13,7 +13,7 @@ import aiohttp
 
 from remora.cluster.addresses import NODE_NAME, Network, is_assignable, next_address
 from remora.cluster.api.errors import bad_request, internal_error
-from remora.cluster.api.node import Console
+from remora.cluster.api.node import Console, Usage
 from remora.cluster.api.registry import Registry, WatchEvent
 from remora.cluster.controllers.loop import follow
 from remora.cluster.events import Events
@@ -27,6 +27,7 @@ from remora.cluster.kubelet.processes import StartFailed
 from remora.cluster.kubelet.scheduler import Scheduler
 from remora.cluster.kubelet.shared import Shared, Tokens
 from remora.cluster.kubelet.states import Waiting
+from remora.cluster.kubelet.usage import Meter
 from remora.cluster.kubelet.volumes import remove_directory
 from remora.cluster.objects import Object, is_terminating, key_of, uid_of
 
@@ -70,6 +71,7 @@ class Kubelet:
         self._known_addresses: frozenset[str] = frozenset()
         self._shared: Shared | None = None
         self._is_leaving = False
+        self._meter = Meter()
 
     async def run(self) -> None:
         """Runs pods until it is cancelled; then the processes go on and the next `run` takes them up again."""
@@ -152,6 +154,10 @@ class Kubelet:
     async def attach(self, pod: Object, container: str, console: Console) -> None:
         """Satisfies `NodePort.attach`."""
         await self._find_running(pod, container).attach(console)
+
+    async def read_usage(self) -> Usage:
+        """Satisfies `NodePort.read_usage`."""
+        return await self._meter.read()
 
     def _find_running(self, pod: Object, container: str) -> Container:
         running = self._pods.get(uid_of(pod))

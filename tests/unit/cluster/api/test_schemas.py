@@ -2,9 +2,9 @@ from remora.cluster.api.resources import RESOURCES
 from remora.cluster.api.schemas import definitions, field_of, find_name, resolved, schema_of
 
 
-def test_every_served_kind_has_a_type_but_those_that_kubernetes_gave_up() -> None:
+def test_every_served_kind_has_a_type_but_those_that_kubernetes_gave_up_and_metrics() -> None:
     unknown = {row.api_version for row in RESOURCES.rows if find_name(row.api_version, row.kind) is None}
-    assert unknown == {"extensions/v1beta1", "networking.k8s.io/v1beta1"}
+    assert unknown == {"extensions/v1beta1", "networking.k8s.io/v1beta1", "metrics.k8s.io/v1beta1"}
 
 
 def test_lists_know_how_they_merge() -> None:
