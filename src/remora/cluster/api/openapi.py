@@ -96,7 +96,7 @@ def _type_names(row: Resource) -> Iterator[str]:
 
 
 def _converted(rows: Iterable[Resource]) -> Object:
-    """The kinds that are not among Kubernetes' types: custom resources, and versions that it has given up, without their fields."""
+    """The kinds that are not among Kubernetes' types: custom resources, and old versions, whose fields nobody describes."""
     found: Object = {}
     for row in rows:
         if row.custom is not None:

@@ -273,7 +273,11 @@ class Registry:
         new = self._settled(row, obj, before, subresource, writer)
         if _content(new) == _content(before):
             return before
-        if row.has_generation and (not subresource or subresource in COUNTED) and _specification(row, new) != _specification(row, before):
+        if (
+            row.has_generation
+            and (not subresource or subresource in COUNTED)
+            and _specification(row, new) != _specification(row, before)
+        ):
             new["metadata"] = {**new["metadata"], "generation": before["metadata"].get("generation", 0) + 1}
         if dry_run:
             return new
@@ -306,9 +310,7 @@ class Registry:
             before = found
         raise errors.conflict(row.plural, before["metadata"]["name"], group=row.group)
 
-    def _settled(
-        self, row: Resource, obj: Object, before: Object, subresource: str, writer: Writer | None = None
-    ) -> Object:
+    def _settled(self, row: Resource, obj: Object, before: Object, subresource: str, writer: Writer | None = None) -> Object:
         """What an update makes of the object, which is checked: in one step with storing it, if it is stored."""
         new = self._merged(row, copy_of(obj), before, subresource)
         if not subresource:

@@ -35,7 +35,7 @@ def compile_expression(text: str, variables: tuple[str, ...]) -> Program:
 
 
 def unescaped(name: str) -> str:
-    """The property that an identifier stands for: Kubernetes writes `__dash__` for `-` and `__namespace__` for a reserved word."""
+    """The property that an identifier stands for: `__dash__` is `-`, and `__namespace__` a word that CEL reserves."""
     return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), name)
 
 

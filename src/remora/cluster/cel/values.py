@@ -26,30 +26,22 @@ def some(value: Any) -> Optional:
     return Optional(value, True)
 
 
+_TYPE_NAMES: dict[type, str] = {
+    type(None): "null_type",
+    bool: "bool",
+    int: "int",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    list: "list",
+    dict: "map",
+    timedelta: "google.protobuf.Duration",
+    datetime: "google.protobuf.Timestamp",
+}
+
+
 def type_name(value: Any) -> str:
-    match value:
-        case None:
-            return "null_type"
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "double"
-        case str():
-            return "string"
-        case bytes():
-            return "bytes"
-        case list() | tuple():
-            return "list"
-        case dict():
-            return "map"
-        case timedelta():
-            return "google.protobuf.Duration"
-        case datetime():
-            return "google.protobuf.Timestamp"
-        case _:
-            return type(value).__name__.lower()
+    return _TYPE_NAMES.get(type(value)) or type(value).__name__.lower()
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -155,18 +147,18 @@ def _translated(pattern: str) -> str:
     out: list[str] = []
     groups = [""]
     in_class = False
-    for token in _TOKEN.findall(pattern):
+    for piece in _TOKEN.findall(pattern):
         if in_class:
-            out.append(_CLASSES.get(token[2:-2], token) if token.startswith("[:") else "\\[" if token == "[" else token)
-            in_class = token != "]" or (out[-2] in ("[", "^") and "".join(out[-3:]) in ("[]", "[^]"))
-        elif len(token) > 2 and token.startswith("(?"):
-            out.append(token[:-1] + ":")
+            out.append(_CLASSES.get(piece[2:-2], piece) if piece.startswith("[:") else "\\[" if piece == "[" else piece)
+            in_class = piece != "]" or (out[-2] in ("[", "^") and "".join(out[-3:]) in ("[]", "[^]"))
+        elif len(piece) > 2 and piece.startswith("(?"):
+            out.append(piece[:-1] + ":")
             groups[-1] += ")"
-        elif token == ")":
+        elif piece == ")":
             out.append((groups.pop() if len(groups) > 1 else "") + ")")
         else:
-            in_class = token == "["
-            if token.startswith("("):
+            in_class = piece == "["
+            if piece.startswith("("):
                 groups.append("")
-            out.append({"$": r"\Z", "\\z": r"\Z"}.get(token, token))
+            out.append({"$": r"\Z", "\\z": r"\Z"}.get(piece, piece))
     return "".join(out) + groups[0]

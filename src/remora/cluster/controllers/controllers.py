@@ -24,8 +24,6 @@ class Controllers:
     """What kube-controller-manager is to a cluster. `ca_certificate` (PEM) goes into every namespace's `kube-root-ca.crt`."""
 
     def __init__(self, *, registry: Registry, events: Events, ca_certificate: str) -> None:
-        table = registry.resources
-        namespaced = tuple(name for name in table.names if table.is_namespaced(name))
         self._controllers = (
             ClusterRoleAggregation(registry=registry),
             DeploymentController(registry=registry, events=events),
@@ -37,14 +35,8 @@ class Controllers:
             DisruptionController(registry=registry, events=events),
             EndpointSliceController(registry=registry, events=events),
             EndpointsController(registry=registry, events=events),
-            NamespaceController(registry=registry, events=events, resources=namespaced, ca_certificate=ca_certificate),
-            GarbageCollector(
-                registry=registry,
-                events=events,
-                resources=tuple(name for name in table.names if name not in _WITHOUT_OWNERS),
-                find_resource=table.find_name,
-                is_namespaced=table.is_namespaced,
-            ),
+            NamespaceController(registry=registry, events=events, ca_certificate=ca_certificate),
+            GarbageCollector(registry=registry, events=events, passed_over=_WITHOUT_OWNERS),
         )
 
     async def run(self) -> None:

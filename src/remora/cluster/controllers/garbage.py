@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from remora.cluster.api.registry import Registry, WatchEvent
+from remora.cluster.api.resources import ResourceTable
 from remora.cluster.controllers.actions import Action, Update, carry_out, delete
-from remora.cluster.controllers.loop import Loop, follow
+from remora.cluster.controllers.loop import Loop, follow_all
 from remora.cluster.events import Events
 from remora.cluster.objects import Object, Reference, is_terminating, uid_of, with_metadata
 
@@ -91,22 +92,18 @@ def _without_finalizer(resource: str, owner: Object, finalizer: str) -> Update:
 
 
 class GarbageCollector:
-    """Follows all `resources`; `find_resource` gives the registry's name for an `apiVersion` and `kind`, or None."""
+    """Follows all resources that the table of the moment has, save those of `passed_over`."""
 
     def __init__(
         self,
         *,
         registry: Registry,
         events: Events,
-        resources: Sequence[str],
-        find_resource: Callable[[str, str], str | None],
-        is_namespaced: Callable[[str], bool],
+        passed_over: frozenset[str] = frozenset(),
     ) -> None:
         self._registry = registry
         self._events = events
-        self._resources = resources
-        self._find_resource = find_resource
-        self._is_namespaced = is_namespaced
+        self._passed_over = passed_over
         self._dependents: dict[str, set[Reference]] = {}
         self._owners: dict[Reference, frozenset[str]] = {}
         self._loop: Loop[Reference] = Loop("garbage", self._reconcile)
@@ -114,8 +111,10 @@ class GarbageCollector:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._loop.run())
-            for resource in self._resources:
-                group.create_task(follow(self._registry, resource, partial(self._changed, resource)))
+            group.create_task(follow_all(self._registry, self._chosen, self._changed))
+
+    def _chosen(self, table: ResourceTable) -> list[str]:
+        return [name for name in table.names if name not in self._passed_over]
 
     def _changed(self, resource: str, event: WatchEvent) -> None:
         obj = event.object
@@ -172,18 +171,19 @@ class GarbageCollector:
         return found if found is not None and uid_of(found) == reference.get("uid") else None
 
     def _locate(self, reference: Mapping[str, Any], namespace: str) -> Reference | None:
-        resource = self._find_resource(reference["apiVersion"], reference["kind"])
+        resource = self._registry.resources.find_name(reference["apiVersion"], reference["kind"])
         if resource is None:
             return None
-        return Reference(resource, namespace if self._is_namespaced(resource) else "", reference["name"])
+        return Reference(resource, namespace if self._registry.resources.is_namespaced(resource) else "", reference["name"])
 
     def _dependents_of(self, owner: Object) -> list[tuple[str, Object]]:
         """Read from the registry, not from the index, which may be a moment late: an orphan must not be missed."""
         namespace = owner["metadata"].get("namespace", "")
-        searched = [r for r in self._resources if not namespace or self._is_namespaced(r)]
+        table = self._registry.resources
+        searched = [name for name in self._chosen(table) if not namespace or table.is_namespaced(name)]
         return [
             (resource, obj)
             for resource in searched
-            for obj in self._registry.list(resource, namespace if self._is_namespaced(resource) else "")[0]
+            for obj in self._registry.list(resource, namespace if table.is_namespaced(resource) else "")[0]
             if any(reference.get("uid") == uid_of(owner) for reference in owner_references(obj))
         ]

@@ -6,11 +6,13 @@ only a sign that the object was read too early, so its first retry comes at once
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Generic, TypeVar
 
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry, WatchEvent
+from remora.cluster.api.resources import ResourceTable
 
 _log = logging.getLogger(__name__)
 
@@ -97,3 +99,19 @@ async def follow(
             # A watch that fell behind is closed by the registry; a new one begins with what exists.
             _log.info("watch of %s begins anew: %s", resource, error)
         await asyncio.sleep(_FIRST_PAUSE)
+
+
+async def follow_all(
+    registry: Registry, choose: Callable[[ResourceTable], Iterable[str]], changed: Callable[[str, WatchEvent], None]
+) -> None:
+    """As `follow` for all resources that are chosen from the table, also from those that come to be served later, for ever."""
+    followed: dict[str, asyncio.Task[None]] = {}
+    async with asyncio.TaskGroup() as group:
+        while True:
+            table = registry.resources
+            chosen = set(choose(table))
+            for gone in followed.keys() - chosen:
+                followed.pop(gone).cancel()
+            for new in sorted(chosen - followed.keys()):
+                followed[new] = group.create_task(follow(registry, new, partial(changed, new)))
+            await registry.another_table(table)

@@ -101,10 +101,9 @@ def _qualified(resource: str) -> str:
 class NamespaceController:
     """Fills new namespaces and empties deleted ones. `ca_certificate` is PEM text."""
 
-    def __init__(self, *, registry: Registry, events: Events, resources: Sequence[str], ca_certificate: str) -> None:
+    def __init__(self, *, registry: Registry, events: Events, ca_certificate: str) -> None:
         self._registry = registry
         self._events = events
-        self._resources = resources
         self._ca_certificate = ca_certificate
         self._loop: Loop[str] = Loop("namespace", self._reconcile)
 
@@ -137,4 +136,6 @@ class NamespaceController:
         return decision.again_in
 
     def _contents(self, name: str) -> list[tuple[str, Object]]:
-        return [(resource, obj) for resource in self._resources for obj in self._registry.list(resource, name)[0]]
+        table = self._registry.resources
+        namespaced = (name for name in table.names if table.is_namespaced(name))
+        return [(resource, obj) for resource in namespaced for obj in self._registry.list(resource, name)[0]]

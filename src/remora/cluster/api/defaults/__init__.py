@@ -13,7 +13,15 @@ from remora.cluster.api.defaults.services import default_service
 from remora.cluster.api.defaults.values import Default, Object
 from remora.cluster.api.defaults.workloads import WORKLOADS
 
-_DEFAULTS: dict[str, Default] = {"pods": default_pod, "services": default_service, DEFINITIONS: default_definition, **WORKLOADS, **OTHERS, **KEPT, **ADMISSION}
+_DEFAULTS: dict[str, Default] = {
+    "pods": default_pod,
+    "services": default_service,
+    DEFINITIONS: default_definition,
+    **WORKLOADS,
+    **OTHERS,
+    **KEPT,
+    **ADMISSION,
+}
 
 
 def set_defaults(resource: str, obj: Object) -> None:
