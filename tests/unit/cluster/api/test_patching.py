@@ -158,6 +158,6 @@ async def test_a_status_patch_changes_the_status_and_another_never_does(registry
 async def test_a_collection_is_deleted_by_selector(registry: Registry) -> None:
     for name, label in (("a", "x"), ("b", "y"), ("c", "x")):
         await registry.create("configmaps", {"metadata": {"name": name, "namespace": "default", "labels": {"l": label}}})
-    deleted = registry.delete_collection("configmaps", "default", Options(), labels=parse_label_selector("l=x"))
+    deleted = await registry.delete_collection("configmaps", "default", Options(), labels=parse_label_selector("l=x"))
     assert [obj["metadata"]["name"] for obj in deleted] == ["a", "c"]
     assert [obj["metadata"]["name"] for obj in registry.list("configmaps")[0]] == ["b"]
