@@ -71,7 +71,7 @@ async def running_api_server(directory: Path) -> AsyncIterator[Running]:
     tokens, port = Tokens(pki.token_key), free_port(HOST)
     api = ApiServer(registry=registry, pki=pki, tokens=tokens, node=NoNode(), host=HOST, port=port)
     serving = asyncio.create_task(api.run())
-    await asyncio.wait_for(api.listening.wait(), 10)
+    await asyncio.wait_for(api.listening.wait(), 30)
     server, kubeconfig = f"https://{HOST}:{port}", directory / "kubeconfig"
     write_kubeconfig(kubeconfig, server=server, name="test", pki=pki)
     context = _admin_context(pki)

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 REMORA = Path(sys.executable).parent / "remora"
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 T = TypeVar("T")
 

@@ -204,7 +204,7 @@ async def test_watching_kubectl_prints_what_happens(kubectl: Kubectl) -> None:
 async def test_delete_waits_until_the_object_is_gone(kubectl: Kubectl) -> None:
     await kubectl("create", "-f", "-", given=POD.replace("{name: p}", "{name: p, finalizers: [example.com/f]}"))
     deleting = await kubectl.start("delete", "pod", "p")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not (kubectl.api.registry.find("pods", "default", "p") or {})["metadata"].get("deletionTimestamp"):
             await asyncio.sleep(0.02)
     await kubectl("patch", "pod", "p", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')

@@ -30,7 +30,7 @@ class Lines:
         self.response = response
 
     async def next(self) -> Any:
-        return json.loads(await asyncio.wait_for(self.response.content.readline(), 10))
+        return json.loads(await asyncio.wait_for(self.response.content.readline(), 30))
 
     async def brief(self, count: int) -> list[tuple[str, str]]:
         events = [await self.next() for _ in range(count)]

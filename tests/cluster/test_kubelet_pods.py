@@ -119,7 +119,7 @@ async def test_process_that_ignores_sigterm_is_killed_with_its_children_after_th
         spec["spec"]["terminationGracePeriodSeconds"] = 1
         await cluster.registry.create("pods", spec)
         await until(lambda: cluster.pod("deaf")["status"]["phase"] == "Running")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (text := await cluster.log("deaf")):
                 await asyncio.sleep(0.01)
         assert find_identity(int(text)) is not None

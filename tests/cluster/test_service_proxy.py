@@ -136,7 +136,7 @@ async def servers() -> AsyncIterator[tuple[int, int]]:
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
     writer.write(b"who\n")
-    return int(await asyncio.wait_for(reader.readline(), 10) or 0)
+    return int(await asyncio.wait_for(reader.readline(), 30) or 0)
 
 
 async def who(port: int) -> int:
@@ -153,7 +153,7 @@ async def who(port: int) -> int:
         writer.close()
 
 
-async def until(is_so: Callable[[], Any], *, within: float = 20) -> None:
+async def until(is_so: Callable[[], Any], *, within: float = 40) -> None:
     async with asyncio.timeout(within):
         while not await is_so():
             await asyncio.sleep(0.02)

@@ -43,7 +43,7 @@ def visit(entry: str, cookie: str = "") -> str:
     """The cookie that the client has afterwards; "" while nobody answers."""
     headers = {"Host": "held.localhost"} | ({"Cookie": cookie} if cookie else {})
     try:
-        with urllib.request.urlopen(urllib.request.Request(entry, headers=headers), timeout=10) as response:
+        with urllib.request.urlopen(urllib.request.Request(entry, headers=headers), timeout=30) as response:
             return (response.headers.get("Set-Cookie") or cookie).partition(";")[0]
     except OSError:
         return ""

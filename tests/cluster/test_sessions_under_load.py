@@ -38,7 +38,7 @@ def churn(api: Api, workload: Workload) -> set[str]:
     ever: set[str] = set()
 
     def wait(count: int) -> dict[str, str]:
-        pods = workload.wait_pods(count, within=30)
+        pods = workload.wait_pods(count, within=60)
         ever.update(pods)
         return pods
 
@@ -68,7 +68,7 @@ async def test_no_request_fails_and_no_session_moves_unless_its_pod_is_gone(clus
     api = Api(cluster.home / "test" / "kubeconfig")
     workload = Workload(api)
     await asyncio.to_thread(workload.deploy, 4)
-    await asyncio.to_thread(workload.wait_pods, 4, within=30)
+    await asyncio.to_thread(workload.wait_pods, 4, within=60)
     workload.stick(mode="persistent", cookie=COOKIE)
     entry = find_entry(api.read("/api/v1/services")["items"])
     assert entry

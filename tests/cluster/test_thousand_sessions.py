@@ -41,7 +41,7 @@ class Crowd:
 
     async def settle(self, count: int) -> set[str]:
         """Waits for so many pods, and returns their ids."""
-        return set(await asyncio.to_thread(self.workload.wait_pods, count, within=40))
+        return set(await asyncio.to_thread(self.workload.wait_pods, count, within=60))
 
     async def scale(self, count: int) -> set[str]:
         await asyncio.to_thread(self.workload.scale, count)
@@ -65,7 +65,7 @@ async def crowd(application: tuple[Api, Workload], request: pytest.FixtureReques
     api, workload = application
     mode = request.param
     await asyncio.to_thread(workload.scale, 3)
-    await asyncio.to_thread(workload.wait_pods, 3, within=40)
+    await asyncio.to_thread(workload.wait_pods, 3, within=60)
     workload.stick(mode=mode, cookie=COOKIE)
     entry = find_entry(api.read("/api/v1/services")["items"])
     assert entry

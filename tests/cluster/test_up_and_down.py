@@ -11,7 +11,7 @@ import pytest
 
 from remora.cli.api import Api
 from remora.core.errors import RemoraError
-from tests.cluster.terminal import Terminal, wait_for
+from tests.cluster.terminal import PATIENCE, Terminal, wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -71,7 +71,7 @@ def test_nothing_acknowledged_is_lost_by_a_kill_and_the_next_start_recovers(term
 
 def answers_default_backend(entry: str) -> bool:
     host, _, port = entry.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port or 80)), timeout=10) as connection:
+    with socket.create_connection((host, int(port or 80)), timeout=30) as connection:
         connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: nowhere\r\nConnection: close\r\n\r\n")
         received = b""
         while data := connection.recv(4096):
@@ -142,7 +142,7 @@ def is_ready(terminal: Terminal) -> bool:
 
 def left_behind(terminal: Terminal) -> list[str]:
     """Processes that still know this home, after a moment to end."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while True:
         listed = subprocess.run(["ps", "axeww", "-o", "pid,command"], capture_output=True, text=True, check=True).stdout
         found = [line for line in listed.splitlines() if str(terminal.home) in line and "ps axeww" not in line]

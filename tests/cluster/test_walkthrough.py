@@ -23,7 +23,7 @@ def identities(url: str, count: int, *, keep_alive: bool, host: str = "") -> Cou
     """How often which process answered."""
     address = urlsplit(url)
     found: Counter[str] = Counter()
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=30)
     for _ in range(count):
         connection.request("GET", "/", headers={"Host": host} if host else {})
         response = connection.getresponse()
@@ -77,7 +77,7 @@ def a_deployment_runs_and_scales(cluster: Terminal) -> None:
     added = cluster.remora("image", "add", *PROFILE, IMAGE, "--workdir", "examples/sticky-session", "--", *command)
     assert added.returncode == 0, added.stderr
     assert "created" in cluster.kubectl("create", "deployment", "sticky-d", f"--image={IMAGE}")
-    cluster.kubectl("rollout", "status", "deployment/sticky-d", "--timeout=30s")
+    cluster.kubectl("rollout", "status", "deployment/sticky-d", "--timeout=60s")
     shown = cluster.kubectl("get", "deployment,pods", "-l", "app=sticky-d")
     assert re.search(r"^deployment\.apps/sticky-d\s+1/1", shown, re.MULTILINE), shown
     assert "scaled" in cluster.kubectl("scale", "deployment", "sticky-d", "--replicas=2")
@@ -120,7 +120,7 @@ def the_sticky_ingress_keeps_a_client(cluster: Terminal, entry: str) -> None:
     assert "configured" in cluster.kubectl("apply", "-f", "examples/sticky-session/ingress-sticky.yml")
 
     def cookie() -> str:
-        connection = http.client.HTTPConnection(urlsplit(entry).hostname or "", urlsplit(entry).port or 80, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(entry).hostname or "", urlsplit(entry).port or 80, timeout=30)
         connection.request("GET", "/", headers={"Host": HOST})
         found = connection.getresponse().headers.get("Set-Cookie", "")
         connection.close()
@@ -152,7 +152,7 @@ def deleting_takes_it_away(cluster: Terminal, url: str) -> None:
 
 def test_logs_can_be_followed(cluster: Terminal) -> None:
     cluster.kubectl("create", "deployment", "echo", "--image=remora/echo:1")
-    cluster.kubectl("rollout", "status", "deployment/echo", "--timeout=30s")
+    cluster.kubectl("rollout", "status", "deployment/echo", "--timeout=60s")
     environment = {**cluster.environment, "KUBECONFIG": str(cluster.home / "test" / "kubeconfig")}
     command = ["kubectl", "logs", "-f", "deployment/echo"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as follower:

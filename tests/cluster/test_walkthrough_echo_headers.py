@@ -27,7 +27,7 @@ def test_an_old_manifest_is_taken_and_sticks(cluster: Terminal, tmp_path: Path) 
     cluster.kubectl("create", "deployment", "echo-headers", "--image=remora/echo-headers:1", "--replicas=3")
     cluster.kubectl("expose", "deployment", "echo-headers", "--port=8080")
     cluster.kubectl("apply", "-f", "examples/echo-headers/ingress.yml")
-    cluster.kubectl("rollout", "status", "deployment/echo-headers", "--timeout=30s")
+    cluster.kubectl("rollout", "status", "deployment/echo-headers", "--timeout=60s")
     assert cluster.kubectl("get", "ingress", "echo-headers", "-o", "jsonpath={.apiVersion}") == "networking.k8s.io/v1"
 
     entry = json.loads(cluster.remora("status", "--profile", "test", "--output", "json").stdout)["entry"]

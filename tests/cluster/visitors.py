@@ -51,7 +51,7 @@ class Visitor:
 async def browser() -> AsyncIterator[aiohttp.ClientSession]:
     """Connections for any number of visitors, who keep their cookies themselves."""
     connector = aiohttp.TCPConnector(limit=0)
-    timeout = aiohttp.ClientTimeout(total=15)
+    timeout = aiohttp.ClientTimeout(total=40)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout) as session:
         yield session
 

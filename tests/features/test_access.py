@@ -222,11 +222,11 @@ async def test_a_reload_hands_on_who_is_known(
     await serve(executor, proxy_settings, pods, access=Access(login=login()))
     async with answering(Path(Layout(proxy_settings.state_directory).passwords_socket)):
         assert (await client.get("web.example", "/", headers=basic("bcrypt", PASSWORD)))[0] == 200
-    async with asyncio.timeout(20):  # a worker that found nobody to learn from teaches nobody for five seconds
+    async with asyncio.timeout(40):  # a worker that found nobody to learn from teaches nobody for five seconds
         while "resync_timeout=<PAST>" not in "".join((await executor._process.ask_workers("show peers")).values()):
             await asyncio.sleep(0.2)
     await serve(executor, msgspec.structs.replace(proxy_settings, server_timeout=61), pods, access=Access(login=login()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await client.get("web.example", "/", headers=basic("bcrypt", PASSWORD)))[0] != 200:
             await asyncio.sleep(0.05)
 

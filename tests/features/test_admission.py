@@ -100,5 +100,5 @@ async def test_a_webhook_of_its_own_says_the_same_and_runs_no_haproxy(bench: Ben
         await eventually(webhook.answers)
         await judges(webhook)
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
     assert not list(Path(bench.settings.state_directory).glob("*.cfg"))

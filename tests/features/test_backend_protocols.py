@@ -279,6 +279,6 @@ async def test_a_websocket_goes_through_every_kind_of_backend(
     try:
         async with aiohttp.ClientSession() as session, session.ws_connect(url, headers={"Host": "web.example"}) as socket:
             await socket.send_str("hello")
-            assert await socket.receive_str(timeout=5) == "heard hello"
+            assert await socket.receive_str(timeout=30) == "heard hello"
     finally:
         await runner.cleanup()

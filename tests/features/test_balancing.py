@@ -119,7 +119,7 @@ async def test_least_connections_pass_over_a_pod_that_is_busy(
         wanted = spread_model(*endpoints, busy, balancing=Balancing.LEAST_CONNECTIONS)
         await executor.apply(Configurator(proxy_settings).configure(wanted))
         waiting = [asyncio.create_task(client.get("web.example", f"/{number}")) for number in range(3)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await is_asked.wait()
         assert set(await pods_of(client, numbered())) == {"a", "b"}
         may_end.set()

@@ -51,7 +51,7 @@ class Counted:
             writer.close()
 
     async def last(self) -> tuple[str, int, bool]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await self.done.wait()
         self.done.clear()
         return self.requests[-1]
@@ -167,6 +167,6 @@ async def test_a_request_that_is_counted_counts_once_with_its_own_status(
     for size in (10, LIMIT + 1):
         await upload(proxy_settings, size, HTTP_1)
     wanted = {(here.id, 200): 1, (here.id, 413): 1}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while {(one.route, one.code): one.count for one in await executor.read_counters() if one.count} != wanted:
             await asyncio.sleep(0.05)

@@ -167,6 +167,6 @@ async def test_what_is_counted_survives_a_reload(
     other = msgspec.structs.replace(here, response_header_names=("x-other",))
     await executor.apply(configurator.configure(other))
     await visit(client, "route=garbage")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await broken(executor) != {Reason.UNREADABLE: 2}:
             await asyncio.sleep(0.05)

@@ -132,7 +132,7 @@ class Visitor:
         self, asked: str, sni: str | None, headers: str, context: ssl.SSLContext, session: ssl.SSLSession | None
     ) -> tuple[int, dict[str, str], ssl.SSLSession | None, bool]:
         with (
-            socket.create_connection(("127.0.0.1", self._port), timeout=10) as plain,
+            socket.create_connection(("127.0.0.1", self._port), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname=sni, session=session) as tls,
         ):
             tls.sendall(f"GET /x HTTP/1.1\r\nHost: {asked}\r\nConnection: close\r\n{headers}\r\n".encode())

@@ -223,7 +223,7 @@ async def raw(settings: ProxySettings, text: bytes) -> bytes:
     try:
         writer.write(text)
         with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 return await reader.read()
         return b""
     finally:
@@ -494,6 +494,6 @@ async def test_settings_that_haproxy_does_not_take_harm_nothing_else(
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.01)

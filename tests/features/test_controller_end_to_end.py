@@ -22,7 +22,7 @@ from tests.support.dns import dns_server
 from tests.support.proxy import Client, Pods, free_ports
 from tests.support.rights import granted
 
-DEADLINE = 20.0
+DEADLINE = 40.0
 STICKY = {
     "nginx.ingress.kubernetes.io/affinity": "cookie",
     "nginx.ingress.kubernetes.io/affinity-mode": "persistent",

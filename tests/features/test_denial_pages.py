@@ -55,7 +55,7 @@ async def url() -> AsyncIterator[str]:
             Path(directory, name).write_text(text)
         process = await asyncio.create_subprocess_exec(str(find_binary(None)), "-db", "-f", f"{directory}/haproxy.cfg")
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not Path(directory, "pages.sock").exists():
                     assert process.returncode is None
                     await asyncio.sleep(0.02)

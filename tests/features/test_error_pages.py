@@ -222,11 +222,11 @@ async def test_a_default_backend_that_is_slow_or_away_leaves_the_pod_s_answer(
     executor: Executor, proxy_settings: ProxySettings, site: Site
 ) -> None:
     await executor.apply(Configurator(proxy_settings).configure(site.model(route(error_pages=PAGES))))
-    answer = await asyncio.wait_for(ask(proxy_settings, "/?code=404&wait=30"), 12)
+    answer = await asyncio.wait_for(ask(proxy_settings, "/?code=404&wait=60"), 30)
     assert (answer.status, answer.body) == (404, b"pod")
     site.errors = 1  # nobody listens there
     await executor.apply(Configurator(proxy_settings).configure(site.model(route(error_pages=PAGES))))
-    answer = await asyncio.wait_for(ask(proxy_settings, "/?code=404"), 15)
+    answer = await asyncio.wait_for(ask(proxy_settings, "/?code=404"), 30)
     assert (answer.status, answer.body) == (404, b"pod")
 
 

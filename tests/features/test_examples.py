@@ -52,7 +52,7 @@ def _wait_listening(place: str) -> None:
 
 
 def ask(place: str, path: str, **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(place, timeout=10)
+    connection = http.client.HTTPConnection(place, timeout=30)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()

@@ -25,7 +25,7 @@ from tests.support.certificates import self_signed
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
 from tests.support.proxy import Client, Pods, running_executor
 
-DEADLINE = 20.0
+DEADLINE = 40.0
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:

@@ -115,7 +115,7 @@ async def test_a_mirror_that_is_silent_away_or_unknown_costs_the_request_nothing
     for url in (f"http://127.0.0.1:{mirror_pod.port}/", f"http://127.0.0.1:{closed}/", "http://no-such-host.invalid/"):
         await executor.apply(configurator.configure(mirrored(url, port)))
         # More than there may be copies under way.
-        statuses = await asyncio.wait_for(asyncio.gather(*(client.get("web.example") for _ in range(250))), timeout=8)
+        statuses = await asyncio.wait_for(asyncio.gather(*(client.get("web.example") for _ in range(250))), timeout=30)
         assert {status for status, _, _ in statuses} == {200}
     assert 0 < len(mirror_pod.heads) <= 200
 

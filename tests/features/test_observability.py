@@ -26,7 +26,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 async def until(condition: Callable[[], bool]) -> None:
     """Waits until the condition holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -180,7 +180,7 @@ async def test_without_tracing_a_trace_passes_as_it_is(proxy_settings: ProxySett
 async def test_lines_go_to_a_syslog_server_if_one_is_named(proxy_settings: ProxySettings, pods: Pods, client: Client) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(10)
+        server.settimeout(30)
         wanted = model([host(route())], [backend(endpoint("a", await pods.start("a")))])
         options = {"enable_syslog": True, "syslog_host": "127.0.0.1", "syslog_port": server.getsockname()[1]}
         async with observed(proxy_settings, wanted, disable_access_log=False, **options) as watched:

@@ -92,7 +92,7 @@ async def test_a_proxy_header_is_read_before_the_name(proxy_settings: ProxySetti
         context = ssl._create_unverified_context()
         await writer.start_tls(context, server_hostname="web.example")
         writer.write(b"GET / HTTP/1.1\r\nHost: web.example\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await reader.read()
         writer.close()
     assert (

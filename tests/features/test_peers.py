@@ -23,7 +23,7 @@ from tests.support.proxy import Client, Pods, free_ports, running_executor
 HEADER = Learning(NamedIn.HEADER, "x-session", "0123456789abcdef")
 ADDRESSES = {"one": "127.0.0.21", "two": "127.0.0.22"}
 OURS = peers_identity(b"ours")
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 class Replica:

@@ -165,7 +165,7 @@ async def test_room_is_known_once_sessions_have_ended(
     await count(executor, wanted)
     assert (await client.get("web.example"))[0] == 503
     await executor.count_sessions(lambda sessions: {one.key: len(sessions) - 1})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await client.get("web.example"))[0] != 200:  # until the servers are listed anew
             await asyncio.sleep(0.05)
     assert (await client.get("web.example"))[0] == 503

@@ -76,7 +76,7 @@ async def bench(executor: Executor, proxy_settings: ProxySettings) -> AsyncItera
 
 
 async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await check():
             await asyncio.sleep(0.02)
 

@@ -89,13 +89,13 @@ async def test_no_request_is_cut_while_the_controller_goes(bench: Bench, slow: S
             for _ in range(8):
                 tasks.create_task(visit())
             under_way = [tasks.create_task(controller.client.get("web.test", "/slow")) for _ in range(8)]
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while slow.waiting < 8 or len(statuses) < 100:
                     await asyncio.sleep(0.01)
             controller.process.send_signal(signal.SIGTERM)
             await eventually(is_failing)
             before = len(statuses)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while len(statuses) < before + 100:  # they are served on
                     await asyncio.sleep(0.01)
             stopping.set()

@@ -47,7 +47,7 @@ async def say(port: int, text: str) -> list[str]:
     """What the pod says first, and what it answers; nothing if the connection is closed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             writer.write(f"{text}\n".encode())
             return [(await reader.readline()).decode().strip() for _ in range(1 + text.count("\n") + 1)]
     except ConnectionError:

@@ -102,7 +102,7 @@ class Http2Client:
 
     async def read_until(self, text: bytes = b"") -> None:
         """Reads until the body holds the text, or, without one, to the end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (self.has_ended or (text and text in self.body)):
                 data = await self._reader.read(65536)
                 if not data:

@@ -63,7 +63,7 @@ async def test_the_kubernetes_service_comes_back_when_it_is_deleted(tmp_path: Pa
         registry = Registry(store=store)
         await registry.create("namespaces", {"metadata": {"name": "default"}})
         keeper = asyncio.create_task(keep_kubernetes_service(registry, network=Network(3), api_port=6443))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for resource in ("services", "endpointslices.discovery.k8s.io"):
                 first = await _appears(registry, resource, besides="")
                 await registry.delete(resource, "default", "kubernetes")

@@ -70,7 +70,7 @@ class Bench:
         await self.loop.inbox.put(Told(SCOPES[type(obj)], event, obj))
 
     async def until(self, check: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not check():
                 await asyncio.sleep(0.002)
 

@@ -56,7 +56,7 @@ async def test_the_given_secret_goes_before_all(caplog: pytest.LogCaptureFixture
     async with connected() as (api, client):
         api.forbidden.add("secrets")
         waiting = asyncio.create_task(_fetch(client, "remora", NamespacedName("a", "b")))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while "grant get and create on Secrets" not in caplog.text:
                 await asyncio.sleep(0.005)
         api.forbidden.clear()

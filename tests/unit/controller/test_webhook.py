@@ -126,7 +126,7 @@ async def test_a_new_certificate_is_used_and_a_broken_one_is_not(
         return found
 
     async def changed(before: bytes) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (now := await shown()) == before:
                 await asyncio.sleep(0.01)
         return now

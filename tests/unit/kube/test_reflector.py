@@ -55,7 +55,7 @@ class Follower:
         ]
 
     async def until(self, check: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not check():
                 await asyncio.sleep(0.005)
 

@@ -25,7 +25,7 @@ class Bench:
         self.resolver = Resolver(self.lookup, sink=self.told.put)
 
     async def next(self) -> tuple[str, str, tuple[str, ...]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             told = await self.told.get()
         assert isinstance(told.object, DnsAnswer)
         return told.type, told.object.metadata.name, told.object.addresses
@@ -57,7 +57,7 @@ async def test_only_a_change_is_told_and_a_silent_server_changes_nothing() -> No
         bench.resolver.want(frozenset(("a",)))
         assert await bench.next() == ("MODIFIED", "a", ("10.0.0.1",))
         bench.lookup.replies = {"a": Silent("no answer")}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(bench.lookup.asked) < 2:
                 await asyncio.sleep(0.05)
         bench.lookup.replies = {"a": Addresses(("10.0.0.2",), 30.0)}

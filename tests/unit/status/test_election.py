@@ -55,7 +55,7 @@ async def electing() -> AsyncIterator[tuple[FakeApi, Callable[..., Replica]]]:
 
 
 async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not check():
             await asyncio.sleep(0.005)
 
