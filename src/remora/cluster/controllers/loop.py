@@ -20,6 +20,9 @@ Key = TypeVar("Key")
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 30.0
+_PATIENCE = 0.1
+"""Seconds that the next key waits for one: only a webhook takes longer, and it is to hold up nobody else."""
+_MOST_BUSY = 5
 
 
 class Loop(Generic[Key]):
@@ -32,6 +35,9 @@ class Loop(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
+        self._busy: dict[Key, asyncio.Task[None]] = {}
+        self._again: set[Key] = set()
+        """Keys that were named while they were being brought in order."""
 
     def add(self, key: Key) -> None:
         self._waiting[key] = None
@@ -45,12 +51,32 @@ class Loop(Generic[Key]):
                 while self._waiting:
                     key = next(iter(self._waiting))
                     del self._waiting[key]
-                    await self._one(key)
-                    # The registry never suspends its caller: without this a long queue would keep everybody else waiting.
-                    await asyncio.sleep(0)
+                    if key in self._busy:
+                        self._again.add(key)
+                    else:
+                        await self._begin(key)
         finally:
+            for task in self._busy.values():
+                task.cancel()
             for timer in self._timers.values():
                 timer.cancel()
+
+    async def _begin(self, key: Key) -> None:
+        task = self._busy[key] = asyncio.create_task(self._one(key))
+        task.add_done_callback(lambda _: self._end(key))
+        # As a rule the registry suspends nobody, and then this is all that it takes.
+        await asyncio.sleep(0)
+        if not task.done():
+            await asyncio.wait({task}, timeout=_PATIENCE)
+        while len(self._busy) >= _MOST_BUSY:
+            await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)
+
+    def _end(self, key: Key) -> None:
+        self._busy.pop(key, None)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
 
     async def _one(self, key: Key) -> None:
         try:
