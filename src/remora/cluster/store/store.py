@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from remora.cluster.store.database import Database, Row
+from remora.cluster.store.sharing import Sharing
 
 Object = dict[str, Any]
 
@@ -122,6 +123,7 @@ class Store:
         self._objects: dict[str, dict[str, dict[str, Object]]] = {}
         self._logs: dict[str, _Log] = {}
         self._subscriptions: dict[str, weakref.WeakSet[Subscription]] = {}
+        self._sharing = Sharing()
         self._touched: dict[str, int] = {}
         self._latest: deque[Change] = deque()
         self._pending: list[tuple[Row, Change]] = []
@@ -132,7 +134,9 @@ class Store:
 
     def _load_objects(self) -> None:
         for resource, namespace, name, body in self._database.read_objects():
-            self._objects.setdefault(resource, {}).setdefault(namespace, {})[name] = msgspec.json.decode(body)
+            obj = msgspec.json.decode(body)
+            obj["metadata"] = self._sharing.metadata(obj["metadata"])
+            self._objects.setdefault(resource, {}).setdefault(namespace, {})[name] = obj
 
     def _load_log(self) -> None:
         last: dict[tuple[str, str, str], Object] = {}
@@ -172,7 +176,7 @@ class Store:
         """Keeps an object under its namespace and name and returns it as kept, with its new `metadata.resourceVersion`."""
         metadata = obj["metadata"]
         version = self._version + 1
-        kept = {**obj, "metadata": {**metadata, "resourceVersion": str(version)}}
+        kept = {**obj, "metadata": self._sharing.metadata({**metadata, "resourceVersion": str(version)})}
         previous = self.find(resource, metadata.get("namespace", ""), metadata["name"])
         self._write(resource, Change(version, "ADDED" if previous is None else "MODIFIED", kept, previous, {}))
         return kept
