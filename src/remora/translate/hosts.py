@@ -14,6 +14,7 @@ from remora.annotations.rewrite import Rewrite
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
 from remora.model import USUAL_TLS, HostTls, PathMatch, RegexPath, Route, VirtualHost
+from remora.translate.backtracking import TANGLED, repeats_within_repeats
 from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
 from remora.translate.client_tls import FoundTls, find_tls, with_client_tls
@@ -112,7 +113,7 @@ def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: lis
     won: dict[PathMatch, Claim] = {}
     for owner, rule in _claims(shares):
         match = match_of(rule.path, rule.path_type, is_regex=is_regex)
-        fault = find_pattern_fault(rule.path) if is_regex else None
+        fault = _fault_of(rule.path) if is_regex else None
         if fault:
             problems.append(_broken_pattern((owner, rule), fault))
         elif match in won:
@@ -149,9 +150,13 @@ def _asks_for_regex(owner: Prepared, rule: PathRule) -> bool:
     return not rule.is_default and asks_for_regex(rule.path, target=rewrite.target, use_regex=rewrite.use_regex)
 
 
+def _fault_of(pattern: str) -> str | None:
+    return find_pattern_fault(pattern) or (TANGLED if repeats_within_repeats(pattern) else None)
+
+
 def _broken_pattern(claim: Claim, fault: str) -> Problem:
     owner, rule = claim
-    message = f"{rule.path!r} is no regular expression: {fault}"
+    message = f"{rule.path!r} is no regular expression{' for a path' * (fault == TANGLED)}: {fault}"
     return Problem(owner.ref, rule.field, "PatternInvalid", message, "this path is left out", Severity.ERROR)
 
 
