@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from remora.cluster.controllers.actions import Create, Delete, Update
+from remora.cluster.api.errors import ApiError, Cause
+from remora.cluster.controllers.actions import Create, Delete, Note, Update
 from remora.cluster.controllers.pods import DELETION_COST, deletion_order
-from remora.cluster.controllers.replicaset import decide
+from remora.cluster.controllers.replicaset import decide, refused
 from remora.cluster.objects import Object, controller_of, is_controlled_by
 from tests.unit.cluster.controllers.workloads import NOW, deployment, later, pod, replicaset
 
@@ -82,3 +83,34 @@ def test_enough_pods_and_a_true_status_need_nothing() -> None:
     owner = _owner(1)
     owner["status"] |= {"fullyLabeledReplicas": 1}
     assert decide(owner, [pod("a", owner=owner)], now=NOW).actions == ()
+
+
+def test_refused_pod_is_told_until_there_are_enough() -> None:
+    owner = _owner(1)
+    note, noted = refused(owner, [], ApiError(403, "Forbidden", 'pods "web" is forbidden: no'), now=NOW)
+    assert isinstance(note, Note)
+    assert (note.reason, note.type) == ("FailedCreate", "Warning")
+    assert isinstance(noted, Update)
+    (condition,) = noted.object["status"]["conditions"]
+    assert (condition["type"], condition["message"]) == ("ReplicaFailure", 'pods "web" is forbidden: no')
+    owner["status"] = noted.object["status"]
+    after = decide(owner, [pod("a", owner=owner)], now=NOW).actions[-1]
+    assert isinstance(after, Update)
+    assert "conditions" not in after.object["status"]
+
+
+def test_ending_namespace_is_no_trouble_of_the_replicaset() -> None:
+    cause = Cause("metadata.namespace", "NamespaceTerminating", "it ends")
+    assert refused(_owner(1), [], ApiError(403, "Forbidden", "no", causes=[cause]), now=NOW) == ()
+
+
+def test_replication_controller_selects_by_plain_labels() -> None:
+    owner = {**_owner(1), "apiVersion": "v1", "kind": "ReplicationController"}
+    owner["spec"] = {**owner["spec"], "selector": {"app": "web"}}
+    (adopt,) = decide(owner, [pod("free"), pod("other", labels={"app": "b"})], now=NOW).actions
+    assert isinstance(adopt, Update)
+    leaving = pod("leaving", owner=owner, deletionTimestamp="2026-05-01T12:00:00Z")
+    *_, noted = decide(owner, [leaving], now=NOW).actions
+    assert isinstance(noted, Update)
+    assert noted.resource == "replicationcontrollers"
+    assert "terminatingReplicas" not in noted.object["status"]
