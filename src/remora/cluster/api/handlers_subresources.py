@@ -9,7 +9,7 @@ from typing import Any
 from remora.cluster.api.custom.jsonpath import find_all, with_value
 from remora.cluster.api.custom.version import ScalePaths
 from remora.cluster.api.decoding import decode
-from remora.cluster.api.errors import Object, bad_request
+from remora.cluster.api.errors import Object, bad_request, forbidden_field, invalid, invalid_value
 from remora.cluster.api.eviction import charged
 from remora.cluster.api.handlers import Call, success
 from remora.cluster.api.handlers_write import delete_options, patch_type
@@ -22,6 +22,11 @@ from remora.cluster.api.table.columns import NONE, render_labels, render_selecto
 _FIRST_WAIT = 0.2
 """Seconds for which a log may be silent before the answer begins; an error can be told only until then."""
 _HOUR = 3600
+_LOG_NUMBERS = (
+    ("tailLines", 0, "must be greater than or equal to 0"),
+    ("limitBytes", 1, "must be greater than 0"),
+    ("sinceSeconds", 1, "must be greater than 0"),
+)
 _SCALE = ScalePaths(".spec.replicas", ".status.replicas", ".spec.selector")
 _BUDGETS = "poddisruptionbudgets.policy"
 
@@ -82,6 +87,7 @@ def _selector(selector: Object) -> str:
 async def read_log(call: Call) -> Response:
     pod = call.find()
     request = call.request
+    _check_log_options(call)
     pieces = call.api.node.log(
         pod,
         container_of(pod, request.query.get("container", "")),
@@ -93,6 +99,22 @@ async def read_log(call: Call) -> Response:
         limit_bytes=request.integer("limitBytes"),
     )
     return Response(content_type="text/plain", body=await _begun(pieces))
+
+
+def _check_log_options(call: Call) -> None:
+    """Raises:
+    ApiError: Invalid; numbers that are too small, or two beginnings.
+    """
+    request = call.request
+    causes = []
+    for name, least, problem in _LOG_NUMBERS:
+        number = request.integer(name)
+        if number is not None and number < least:
+            causes.append(invalid_value(name, number, problem))
+    if request.query.get("sinceTime") and request.integer("sinceSeconds") is not None:
+        causes.append(forbidden_field("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    if causes:
+        raise invalid("PodLogOptions", call.name, causes)
 
 
 def container_of(pod: Object, name: str) -> str:
