@@ -4,6 +4,7 @@ import asyncio
 
 from remora.cluster.api.registry import Registry
 from remora.cluster.controllers.clusterroles import ClusterRoleAggregation
+from remora.cluster.controllers.cronjob import CronJobController
 from remora.cluster.controllers.daemonset import DaemonSetController
 from remora.cluster.controllers.deployment import DeploymentController
 from remora.cluster.controllers.disruption import DisruptionController
@@ -32,6 +33,7 @@ class Controllers:
             StatefulSetController(registry=registry, events=events),
             DaemonSetController(registry=registry, events=events),
             JobController(registry=registry, events=events),
+            CronJobController(registry=registry, events=events),
             DisruptionController(registry=registry, events=events),
             EndpointSliceController(registry=registry, events=events),
             EndpointsController(registry=registry, events=events),
