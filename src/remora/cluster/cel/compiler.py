@@ -31,7 +31,10 @@ def compile_expression(text: str, variables: tuple[str, ...]) -> Program:
     Raises:
         CelError: it is no expression, or one that needs what is not known here.
     """
-    return _compiled(parse(text), frozenset(variables))
+    try:
+        return _compiled(parse(text), frozenset(variables))
+    except RecursionError:
+        raise CelError("expression recursion limit exceeded") from None
 
 
 def unescaped(name: str) -> str:

@@ -12,7 +12,7 @@ from remora.cluster.cel.values import CelError
 
 Tree = tuple[Any, ...]
 
-_MOST_DEPTH = 200
+_MOST_DEPTH = 60
 _TOKENS = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
     |(?P<string>[rRbB]{0,2}(?:\"\"\"(?:\\.|.)*?\"\"\"|'''(?:\\.|.)*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
