@@ -88,6 +88,14 @@ async def test_a_service_account_gets_exactly_what_its_bindings_give(api: Runnin
     assert (await ask(api, "GET", f"{MAPS}/own", headers))[0] == 403
 
 
+async def test_who_may_read_a_command_s_pod_may_not_run_one(api: Running) -> None:
+    await grant(api, rule("get", "pods/exec"))
+    path = "/api/v1/namespaces/default/pods/p/exec?command=ls"
+    status, refused = await ask(api, "GET", path, JANE)
+    assert status == 403
+    assert 'User "jane" cannot create resource "pods/exec" in API group ""' in refused["message"]
+
+
 async def test_nobody_hands_on_rights_that_they_do_not_have(api: Running) -> None:
     await grant(api, rule("*", "roles rolebindings", "rbac.authorization.k8s.io"), rule("get", "pods"))
     assert (await ask(api, "POST", f"{IN_DEFAULT}/roles", JANE, role("same", rule("get", "pods"))))[0] == 201

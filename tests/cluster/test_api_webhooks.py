@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from remora.cluster.addresses import Network
 from remora.cluster.api.pki import Pki, read_pki
+from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, bootstrap
+from remora.cluster.entry import LOCALHOST, Entry
 from remora.cluster.ports import free_port
 from tests.cluster.api_server import HOST, Running, running_api_server
 from tests.cluster.test_api_kubectl import Kubectl
@@ -305,6 +308,29 @@ async def test_configurations_get_defaults_and_are_checked(api: Running, hook: H
     found = made["webhooks"][0]
     assert (found["failurePolicy"], found["matchPolicy"], found["timeoutSeconds"]) == ("Fail", "Equivalent", 10)
     assert (found["reinvocationPolicy"], found["rules"][0]["scope"]) == ("Never", "*")
+
+
+async def test_a_webhook_that_refuses_everything_keeps_no_cluster_from_beginning(api: Running, hook: Hook) -> None:
+    everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}
+    hook.judge = lambda request: {"allowed": False}
+    await configure(api, hook.configuration(rules=[everything]))
+    assert (await ask(api, "POST", "/api/v1/namespaces", {"metadata": {"name": "new"}}))[0] == 400
+    entry = Entry(LOCALHOST, 8080, 8443)
+    await bootstrap(api.registry, network=Network(0), entry=entry, api_port=6443, may_bind_low_ports=False)
+    assert api.registry.find("deployments.apps", CONTROLLER_NAMESPACE, "remora-controller") is not None
+    assert (await ask(api, "DELETE", f"{GROUP}/validatingwebhookconfigurations/validating"))[0] == 200
+
+
+async def test_a_command_in_a_pod_is_a_connection_to_review(api: Running, hook: Hook) -> None:
+    rule = {"operations": ["CONNECT"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods/exec"]}
+    await configure(api, hook.configuration(rules=[rule]))
+    hook.judge = lambda request: {"allowed": False, "status": {"message": "no shells"}}
+    path = "/api/v1/namespaces/default/pods/p/exec?command=ls&command=-l&container=c&stdout=true"
+    status, refused = await ask(api, "POST", path)
+    assert (status, "no shells" in refused["message"]) == (400, True)
+    assert (hook.seen[0]["operation"], hook.seen[0]["subResource"], hook.seen[0]["name"]) == ("CONNECT", "exec", "p")
+    expected = {"kind": "PodExecOptions", "apiVersion": "v1", "command": ["ls", "-l"], "container": "c", "stdout": True}
+    assert hook.seen[0]["object"] == expected
 
 
 INGRESS = """

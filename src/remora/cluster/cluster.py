@@ -12,6 +12,7 @@ from typing import Any
 from remora.apply.binary import find_binary
 from remora.cluster.addresses import Network
 from remora.cluster.api.authorization.authorizer import AuthorizationMode
+from remora.cluster.api.caller import unreviewed
 from remora.cluster.api.pki import Pki, read_pki, write_kubeconfig
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.server import ApiServer
@@ -68,9 +69,12 @@ class Cluster:
                 directory=self._profile.services,
                 binary=binary,
             )
-            controllers = Controllers(registry=registry, events=events, ca_certificate=pki.ca.decode())
+            tokens = Tokens(pki.token_key)
+            controllers = Controllers(registry=registry, events=events, ca_certificate=pki.ca.decode(), tokens=tokens)
             async with asyncio.TaskGroup() as group:
-                parts = [group.create_task(server.run()), group.create_task(events.run())]
+                parts = [group.create_task(server.run())]
+                with unreviewed():
+                    parts.append(group.create_task(events.run()))
                 await server.listening.wait()
                 await bootstrap(
                     registry,
@@ -79,13 +83,17 @@ class Cluster:
                     api_port=self._profile.choices.api_port,
                     may_bind_low_ports=self._start.may_bind_low_ports,
                 )
-                parts += [group.create_task(part.run()) for part in (controllers, proxy, kubelet)]
+                parts.append(group.create_task(controllers.run()))
+                with unreviewed():
+                    # What pods and Services are told to be must not hang on a webhook that is one of them.
+                    parts += [group.create_task(part.run()) for part in (proxy, kubelet)]
                 keep = keep_kubernetes_service(registry, network=self._network, api_port=self._profile.choices.api_port)
                 parts.append(group.create_task(keep))
                 write_kubeconfig(self._profile.kubeconfig, server=self.server, name=self._context, pki=pki)
                 parts.append(group.create_task(started(self)))
                 await stop.wait()
-                await kubelet.stop_all()
+                with unreviewed():
+                    await kubelet.stop_all()
                 for part in parts:
                     part.cancel()
 

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -43,6 +45,8 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
+_ALSO_CREATED = frozenset({"pods/attach", "pods/exec", "pods/portforward"})
+"""Who only reads starts nothing, although a WebSocket begins like reading (Kubernetes 1.35)."""
 _ANONYMOUS = Identity("system:anonymous", ("system:unauthenticated",))
 
 _COLLECTION: Mapping[str, tuple[str, Handler]] = {
@@ -161,7 +165,10 @@ class Application:
         identity = impersonated(authorizer, self._identity(scope, headers, path), scope["headers"])
         if path not in PUBLIC:
             # A WebSocket begins with a GET.
-            authorizer.check(identity, attributes_of(scope.get("method", "GET"), path, address, query))
+            asked = attributes_of(scope.get("method", "GET"), path, address, query)
+            authorizer.check(identity, asked)
+            if asked.verb == "get" and asked.combined in _ALSO_CREATED:
+                authorizer.check(identity, msgspec.structs.replace(asked, verb="create"))
         return identity
 
     def _identity(self, scope: Scope, headers: Mapping[str, str], path: str) -> Identity:
@@ -248,8 +255,13 @@ async def _refuse_websocket(response: Response, send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": response.body})
 
 
+@lru_cache(2)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
 async def _send(response: Response, receive: Receive, send: Send) -> None:
-    named = (("content-type", response.content_type), ("date", formatdate(usegmt=True)), *response.headers)
+    named = (("content-type", response.content_type), ("date", _date(int(time.time()))), *response.headers)
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in named]
     start = {"type": "http.response.start", "status": response.status, "headers": headers}
     if isinstance(response.body, bytes):

@@ -127,7 +127,8 @@ def _words(error: Exception) -> str:
         return f"tls: failed to verify certificate: x509: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         cause = "connect: connection refused" if isinstance(error.os_error, ConnectionRefusedError) else str(error.os_error)
-        return f"dial tcp {error.host}:{error.port}: {cause}"
+        # A proxy that finds nobody behind it hangs up in the middle of the handshake.
+        return f"dial tcp {error.host}:{error.port}: {cause}" if cause else "EOF"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "EOF"
     return str(error) or type(error).__name__
