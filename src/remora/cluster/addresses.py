@@ -4,7 +4,7 @@ Linux answers on all of 127.0.0.0/8 without configuration (RFC 1122 section 3.2.
 and every Service can have an address of its own. A profile's number gives it one /16.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
 import msgspec
@@ -59,7 +59,7 @@ def is_assignable(network: IPv4Network, address: str) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
-    return isinstance(parsed, IPv4Address) and parsed in network and int(parsed) & 0xFF not in (0, 254, 255)
+    return isinstance(parsed, IPv4Address) and parsed in network and _is_for_use(int(parsed))
 
 
 def next_address(network: IPv4Network, *, after: str, taken: Container[str]) -> str | None:
@@ -69,12 +69,12 @@ def next_address(network: IPv4Network, *, after: str, taken: Container[str]) -> 
     """
     start = int(network.network_address)
     offset = int(IPv4Address(after)) - start if is_assignable(network, after) else 0
-    return _first(lambda step: str(IPv4Address(start + (offset + step) % network.num_addresses)), network, taken)
-
-
-def _first(candidate: Callable[[int], str], network: IPv4Network, taken: Container[str]) -> str | None:
     for step in range(1, network.num_addresses + 1):
-        address = candidate(step)
-        if address not in taken and is_assignable(network, address):
+        number = start + (offset + step) % network.num_addresses
+        if _is_for_use(number) and (address := str(IPv4Address(number))) not in taken:
             return address
     return None
+
+
+def _is_for_use(number: int) -> bool:
+    return number & 0xFF not in (0, 254, 255)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from remora.cluster.api.errors import Cause, invalid_value, required
@@ -44,7 +45,10 @@ _LONGEST_ANNOTATIONS = 256 * 1024
 
 def _wrong_with(text: str, *, pattern: str, message: str, longest: int) -> list[str]:
     wrong = [f"must be no more than {longest} bytes"] if len(text.encode()) > longest else []
-    return wrong if re.fullmatch(pattern, text) else [*wrong, message]
+    return wrong if _compiled(pattern).fullmatch(text) else [*wrong, message]
+
+
+_compiled = cache(re.compile)
 
 
 def wrong_with_subdomain(text: str) -> list[str]:
@@ -116,12 +120,16 @@ def check_metadata(metadata: Mapping[str, Any], *, name_rule: str) -> Iterator[C
     yield from _check_finalizers(metadata.get("finalizers") or ())
 
 
+def are_too_long(annotations: Mapping[str, str]) -> bool:
+    """Whether annotations are more than an object may carry."""
+    return sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _LONGEST_ANNOTATIONS
+
+
 def _check_annotations(annotations: Mapping[str, str]) -> Iterator[Cause]:
     for key in sorted(annotations):
         # Upper case was always allowed in annotation keys, so Kubernetes lowers them before it looks.
         yield from (invalid_value("metadata.annotations", key, wrong) for wrong in wrong_with_qualified_name(key.lower()))
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
-    if size > _LONGEST_ANNOTATIONS:
+    if are_too_long(annotations):
         yield Cause("metadata.annotations", "FieldValueTooLong", f"Too long: may not be more than {_LONGEST_ANNOTATIONS} bytes")
 
 

@@ -118,7 +118,12 @@ def schema_of(api_version: str, kind: str) -> Schema:
 
 def resolved(schema: Schema) -> Schema:
     """The type that a field refers to, or the field itself."""
-    return schemas()[schema.name] if schema.reference else schema
+    return _referred(schema.reference) if schema.reference else schema
+
+
+@cache
+def _referred(reference: str) -> Schema:
+    return schemas()[reference.removeprefix(_REFERENCE)]
 
 
 def field_of(schema: Schema | None, name: str) -> Schema | None:

@@ -83,6 +83,8 @@ class ApiServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Nobody stands between clients and this server whose word about them would count.
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE,
         )
         config.load()
