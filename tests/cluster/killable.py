@@ -31,10 +31,11 @@ async def _serve(directory: Path, port: int) -> None:
     if registry.find("namespaces", "", "default") is None:
         await registry.create("namespaces", {"metadata": {"name": "default"}})
     events = Events(registry=registry)
-    controllers = Controllers(registry=registry, events=events, ca_certificate="certificate")
     pki = read_pki(directory / "pki", (HOST,))
+    tokens = Tokens(pki.token_key)
+    controllers = Controllers(registry=registry, events=events, ca_certificate="certificate", tokens=tokens)
     node = cast(NodePort, _NoNode())
-    server = ApiServer(registry=registry, pki=pki, tokens=Tokens(pki.token_key), node=node, host=HOST, port=port)
+    server = ApiServer(registry=registry, pki=pki, tokens=tokens, node=node, host=HOST, port=port)
     async with asyncio.TaskGroup() as group:
         for part in (server, events, controllers):
             group.create_task(part.run())

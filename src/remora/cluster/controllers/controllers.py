@@ -3,6 +3,7 @@
 import asyncio
 
 from remora.cluster.api.registry import Registry
+from remora.cluster.api.tokens import Tokens
 from remora.cluster.controllers.clusterroles import ClusterRoleAggregation
 from remora.cluster.controllers.cronjob import CronJobController
 from remora.cluster.controllers.daemonset import DaemonSetController
@@ -15,16 +16,20 @@ from remora.cluster.controllers.job import JobController
 from remora.cluster.controllers.namespace import NamespaceController
 from remora.cluster.controllers.replicaset import REPLICATION_CONTROLLERS, ReplicaSetController
 from remora.cluster.controllers.statefulset import StatefulSetController
+from remora.cluster.controllers.token_secret import TokenSecretController
 from remora.cluster.events import Events
 
+_LASTING = 10 * 365 * 24 * 3600
+"""Seconds that a token in a Secret is valid."""
 _WITHOUT_OWNERS = frozenset({"events", "leases.coordination.k8s.io"})
 """Written often, and never owned by anything worth following."""
 
 
 class Controllers:
-    """What kube-controller-manager is to a cluster. `ca_certificate` (PEM) goes into every namespace's `kube-root-ca.crt`."""
+    """What kube-controller-manager is to a cluster. `ca_certificate` (PEM) goes into every namespace's `kube-root-ca.crt`, and
+    with one of `tokens` into Secrets that ask for it."""
 
-    def __init__(self, *, registry: Registry, events: Events, ca_certificate: str) -> None:
+    def __init__(self, *, registry: Registry, events: Events, ca_certificate: str, tokens: Tokens) -> None:
         self._controllers = (
             ClusterRoleAggregation(registry=registry),
             DeploymentController(registry=registry, events=events),
@@ -38,6 +43,12 @@ class Controllers:
             EndpointSliceController(registry=registry, events=events),
             EndpointsController(registry=registry, events=events),
             NamespaceController(registry=registry, events=events, ca_certificate=ca_certificate),
+            TokenSecretController(
+                registry=registry,
+                events=events,
+                ca_certificate=ca_certificate,
+                issue_token=lambda namespace, account: tokens.issue(namespace, account, lifetime=_LASTING),
+            ),
             GarbageCollector(registry=registry, events=events, passed_over=_WITHOUT_OWNERS),
         )
 
