@@ -61,9 +61,10 @@ golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the di
 docs: $(STAMP)  ## Write the pages that are made from tables
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/architecture/test_generated_pages.py
 
-bench: $(STAMP)  ## Measure what requests cost, next to nginx (apt-get install nginx-light) and to a configuration by hand
+bench: $(STAMP)  ## Measure what requests cost, next to nginx (apt-get install nginx-light), and how quick the local cluster is
 	$(BIN)/python bench/sticky_request.py
 	$(BIN)/python bench/policies.py
+	$(BIN)/python bench/cluster.py
 
 clean:  ## Remove what was installed and cached
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
