@@ -83,6 +83,8 @@ async def watch(check: Check, timing: Timing, *, unhealthy: Callable[[str], None
 async def wait_until_listening(address: str, container: Mapping[str, Any]) -> None:
     """Returns when the container's port accepts a connection, or when an undeclared port had its time."""
     declared = first_port(container)
+    if declared is None and container.get("stdin"):
+        return  # somebody will talk to it, who would wait for nothing
     loop = asyncio.get_running_loop()
     started = loop.time()
     pause = _QUICK
