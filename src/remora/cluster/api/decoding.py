@@ -107,6 +107,15 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"invalid character '{text[0]}' looking for beginning of value")
 
 
+def json_fault(text: bytes) -> str:
+    """What Go's parser says of a text that is no JSON; "" if it is."""
+    try:
+        json.loads(text.decode("latin-1"))
+    except json.JSONDecodeError as error:
+        return _go_parse_error(error)
+    return "unexpected end of JSON input"
+
+
 _GO_PARSE_ERRORS = (
     ("Expecting property name", "looking for beginning of object key string"),
     ("Expecting value", "looking for beginning of value"),

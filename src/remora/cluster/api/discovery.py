@@ -29,6 +29,13 @@ _LAST = ("extensions",)
 """Groups that only old manifests name. A client that is asked for `ingresses` takes the first group that has them."""
 
 
+_STORED_ELSEWHERE = {
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): "apiextensions.k8s.io/v1beta1",
+    ("events.k8s.io/v1", "Event"): "/v1",
+}
+"""Groups and versions in which Kubernetes stores what it serves in others."""
+
+
 def api_versions(address: str) -> Object:
     """`/api`; `address` is host and port, by which clients reach this server."""
     return {
@@ -107,12 +114,12 @@ def _entries(row: Resource) -> Iterable[Object]:
         entry["shortNames"] = _short_names(row)
     if row.categories:
         entry["categories"] = list(row.categories)
-    if not row.is_review:
+    if "create" in row.verbs and not row.is_review:
         entry["storageVersionHash"] = _storage_version_hash(row)
     yield entry
     for name in sorted(row.subresources):
-        group, version, kind, verbs = _subresource(row, name)
-        own = {"group": group, "version": version} if kind else {}
+        group, version, kind, verbs = subresource_of(row, name)
+        own = {"group": group, "version": version} if group else {}
         yield {
             "name": f"{row.plural}/{name}",
             "singularName": "",
@@ -123,19 +130,21 @@ def _entries(row: Resource) -> Iterable[Object]:
         }
 
 
-def _subresource(row: Resource, name: str) -> tuple[str, str, str, tuple[str, ...]]:
+def subresource_of(row: Resource, name: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """Group, version and kind of a subresource, "" where they are its resource's, and its verbs."""
     group, version, kind, verbs = _SUBRESOURCES[name]
     return group, version, f"{row.kind}ProxyOptions" if name == "proxy" else kind, verbs
 
 
 def _short_names(row: Resource) -> list[str]:
     """A version that is given up has none, lest kubectl warn that `ing` may mean another."""
-    return [] if row.deprecation and row.custom is None else list(row.short_names)
+    return [] if row.deprecation and not row.is_stored and row.custom is None else list(row.short_names)
 
 
 def _storage_version_hash(row: Resource) -> str:
     """Kubernetes' `discovery.StorageVersionHash`."""
-    digest = hashlib.sha256(f"{row.group}/{row.version}/{row.kind}".encode()).digest()
+    version = _STORED_ELSEWHERE.get((row.api_version, row.kind), f"{row.group}/{row.version}")
+    digest = hashlib.sha256(f"{version}/{row.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
 
 
@@ -163,6 +172,6 @@ def _kind(row: Resource) -> Object:
 
 
 def _aggregated_subresource(row: Resource, name: str) -> Object:
-    group, version, kind, verbs = _subresource(row, name)
+    group, version, kind, verbs = subresource_of(row, name)
     response = {"group": group, "version": version, "kind": kind or row.kind}
     return {"subresource": name, "responseKind": response, "verbs": list(verbs)}

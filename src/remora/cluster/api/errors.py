@@ -52,7 +52,14 @@ class ApiError(RemoraError):
     """An answer other than success; `details` is None where Kubernetes leaves them out."""
 
     def __init__(
-        self, status: int, reason: str, message: str, *, causes: Sequence[Cause] = (), details: Object | None = None
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        causes: Sequence[Cause] = (),
+        details: Object | None = None,
+        metadata: Object | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -60,9 +67,11 @@ class ApiError(RemoraError):
         self.message = message
         self.causes = tuple(causes)
         self.details = details
+        self.metadata = metadata or {}
 
     def to_wire(self) -> Object:
-        answer: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message}
+        answer: Object = {"kind": "Status", "apiVersion": "v1", "metadata": self.metadata, "status": "Failure"}
+        answer["message"] = self.message
         if self.reason:
             answer["reason"] = self.reason
         details = dict(self.details) if self.details is not None else None

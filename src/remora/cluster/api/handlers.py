@@ -13,6 +13,7 @@ from remora.cluster.api.http_path import Address
 from remora.cluster.api.http_view import View, check_include
 from remora.cluster.api.negotiation import Form
 from remora.cluster.api.node import NodePort
+from remora.cluster.api.pages import Pages
 from remora.cluster.api.patch.updates import Writer, manager_of
 from remora.cluster.api.registry import Registry, render_time
 from remora.cluster.api.resources import Resource
@@ -26,6 +27,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     node: NodePort
     tokens: Tokens
     address: str
+    pages: Pages = msgspec.field(default_factory=Pages)
     authorizer: Authorizer
     reviewer: Reviewer
 

@@ -1,10 +1,6 @@
 """Reading: one object, a list in pages, or a watch."""
 
-import base64
-import binascii
 from collections.abc import Sequence
-
-import msgspec
 
 from remora.cluster.api.errors import (
     ApiError,
@@ -19,20 +15,13 @@ from remora.cluster.api.errors import (
 from remora.cluster.api.fields import check_fields
 from remora.cluster.api.handlers import Call, resource_version_error
 from remora.cluster.api.http_message import Request, Response
+from remora.cluster.api.pages import Key, Place, key_of, parse_place, render_place, rest_of
 from remora.cluster.api.selectors import Requirement, Selector, SelectorError, parse_field_selector, parse_label_selector
 from remora.cluster.api.watch import Selection, WatchOptions, stream
 
 _MATCHES = ("Exact", "NotOlderThan")
 _LONGEST_WATCH = 3600
 """Seconds after which a watch ends that gave no `timeoutSeconds`; Kubernetes takes 30 to 60 minutes."""
-
-
-class _Continue(msgspec.Struct, frozen=True):
-    """Where the next page begins: after the key `start`. The version is that of the first page."""
-
-    rv: int
-    start: tuple[str, str]
-    v: str = "meta.k8s.io/v1"
 
 
 async def read_one(call: Call) -> Response:
@@ -52,7 +41,7 @@ async def read_list(call: Call) -> Response:
     selection = _selection(call)
     objects, version = call.api.registry.list(call.storage, call.namespace, labels=selection.labels, fields=selection.fields)
     _check_version(call, version_text, match)
-    page, metadata = _page(objects, version, call.request)
+    page, metadata = _page(call, objects, version)
     if selection.is_narrow:
         metadata.pop("remainingItemCount", None)
     return call.raw(call.view().many(page, metadata))
@@ -144,33 +133,26 @@ def _too_large(wanted: int, current: int) -> ApiError:
     return ApiError(504, "Timeout", message, causes=[cause], details={"retryAfterSeconds": 1})
 
 
-def _page(objects: Sequence[Object], version: int, request: Request) -> tuple[Sequence[Object], Object]:
+def _page(call: Call, objects: Sequence[Object], version: int) -> tuple[Sequence[Object], Object]:
     """The part of a list that is asked for, and the list's metadata."""
-    token = request.query.get("continue", "")
+    request, pages = call.request, call.api.pages
+    query = request.query
+    key = Key(call.storage, call.namespace, query.get("labelSelector", ""), query.get("fieldSelector", ""), version)
+    token = query.get("continue", "")
+    if token and query.get("resourceVersion", "") not in ("", "0"):
+        raise bad_request("specifying resource version is not allowed when using continue")
     if token:
-        begin = _parse_continue(token)
-        version = begin.rv
-        objects = [obj for obj in objects if _key(obj) > begin.start]
+        whole, (objects, version) = objects, rest_of(pages, key, objects, parse_place(token))
+        key = key._replace(version=version)
+    else:
+        whole = objects
     limit = request.integer("limit") or 0
     metadata: Object = {"resourceVersion": str(version)}
-    if 0 < limit < len(objects):
-        page = objects[:limit]
-        metadata["continue"] = _render_continue(_Continue(version, _key(page[-1])))
-        metadata["remainingItemCount"] = len(objects) - limit
-        return page, metadata
-    return objects, metadata
-
-
-def _key(obj: Object) -> tuple[str, str]:
-    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-
-
-def _render_continue(place: _Continue) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
-
-
-def _parse_continue(token: str) -> _Continue:
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=_Continue)
-    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
-        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from None
+    if not 0 < limit < len(objects):
+        return objects, metadata
+    if pages.find(key) is None:
+        pages.keep(key, whole)
+    page = objects[:limit]
+    metadata["continue"] = render_place(Place(version, key_of(page[-1])))
+    metadata["remainingItemCount"] = len(objects) - limit
+    return page, metadata

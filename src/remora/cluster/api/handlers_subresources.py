@@ -9,7 +9,7 @@ from typing import Any
 from remora.cluster.api.custom.jsonpath import find_all, with_value
 from remora.cluster.api.custom.version import ScalePaths
 from remora.cluster.api.decoding import decode
-from remora.cluster.api.errors import Object, bad_request, forbidden_field, invalid, invalid_value
+from remora.cluster.api.errors import Object, bad_request, forbidden_field, invalid, invalid_value, not_found
 from remora.cluster.api.eviction import charged
 from remora.cluster.api.handlers import Call, success
 from remora.cluster.api.handlers_write import delete_options, patch_type
@@ -86,6 +86,9 @@ def _selector(selector: Object) -> str:
 
 async def read_log(call: Call) -> Response:
     pod = call.find()
+    node = pod["spec"].get("nodeName", "")
+    if node and call.api.registry.find("nodes", "", node) is None:
+        raise not_found("pods", node)  # Kubernetes says `pods` for what is a node here
     request = call.request
     _check_log_options(call)
     pieces = call.api.node.log(

@@ -15,6 +15,10 @@ _CHECKS = ("ping", "log", "store")
 VERSION: Object = {
     "major": "1",
     "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
     "gitVersion": "v1.36.0+remora",
     "gitCommit": "",
     "gitTreeState": "clean",
@@ -81,7 +85,8 @@ def _described(table: ResourceTable, path: str) -> Response:
 
 def _openapi(request: Request, table: ResourceTable, path: str) -> Response:
     if path == "/openapi/v3":
-        return object_response(openapi.index(table))
+        # Kubernetes calls it text, too.
+        return object_response(openapi.index(table), media="text/plain; charset=utf-8")
     if path == "/openapi/v2":
         return _openapi_v2(request, table, path)
     document = openapi.find_document(table, path.removeprefix("/openapi/v3/"))

@@ -1,4 +1,4 @@
-"""OpenAPI documents for `kubectl explain`, validation and patches: a version's types and, of its paths, what kubectl looks for.
+"""OpenAPI documents for `kubectl explain`, generated clients, validation and patches: a version's types and its paths.
 
 Documents are made when they are first asked for: reading the types takes longer than starting everything else.
 """
@@ -13,6 +13,7 @@ import msgspec
 
 from remora.cluster.api.custom.documents import LIST_METADATA, METADATA, describe, without_v3
 from remora.cluster.api.errors import Object
+from remora.cluster.api.openapi_paths import paths, without_bodies
 from remora.cluster.api.resources import Resource, ResourceTable
 from remora.cluster.api.schemas import COMPONENTS, definitions, find_name
 
@@ -22,7 +23,6 @@ looks here for a kind that it did not find there: it goes on to say that there i
 
 _V2 = "#/definitions/"
 _MOST_DOCUMENTS = 64
-_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "pretty")
 
 
 def path_of(group: str, version: str) -> str:
@@ -46,11 +46,12 @@ def find_document(table: ResourceTable, path: str) -> bytes | None:
 @lru_cache(_MOST_DOCUMENTS)
 def _document(rows: tuple[Resource, ...]) -> bytes:
     types = definitions()
-    wanted = _reachable(types, (name for row in rows for name in _type_names(row)))
+    listed = _paths(rows)
+    wanted = _reachable(types, (*_references(listed), *(name for row in rows for name in _type_names(row))))
     document = {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "v1.36.0"},
-        "paths": dict(_paths(rows)),
+        "paths": listed,
         "components": {"schemas": {**{name: types[name] for name in sorted(wanted)}, **_converted(rows)}},
     }
     return msgspec.json.encode(document)
@@ -62,7 +63,7 @@ def whole_document(table: ResourceTable) -> bytes:
     document = {
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": "v1.36.0"},
-        "paths": dict(_paths(table.rows)),
+        "paths": without_bodies(_paths(table.rows)),
         "definitions": {**definitions(), **without_v3(_converted(table.rows), is_names=True)},
     }
     return msgspec.json.encode(document).replace(COMPONENTS.encode(), _V2.encode())
@@ -136,19 +137,6 @@ def _references(node: Any) -> Iterator[str]:
             yield from _references(value)
 
 
-def _paths(rows: Iterable[Resource]) -> Iterator[tuple[str, Object]]:
-    """Only the paths of single objects: there kubectl looks for the kind, and whether `fieldValidation` is known."""
-    for row in rows:
-        where = "namespaces/{namespace}/" if row.namespaced else ""
-        kind = {"group": row.group, "version": row.version, "kind": row.kind}
-        parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in _PARAMETERS]
-        responses = {"200": {"description": "OK"}}
-        prefix = f"/{path_of(row.group, row.version)}/{where}{row.plural}"
-        action = "post" if row.is_review else "patch"
-        operation = {
-            "parameters": parameters,
-            "responses": responses,
-            "x-kubernetes-action": action,
-            "x-kubernetes-group-version-kind": kind,
-        }
-        yield (prefix if row.is_review else f"{prefix}/{{name}}"), {action: operation}
+def _paths(rows: Iterable[Resource]) -> Object:
+    listed = tuple(rows)
+    return dict(paths(listed, {(row.group, row.version): path_of(row.group, row.version) for row in listed}))

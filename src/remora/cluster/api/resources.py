@@ -14,6 +14,8 @@ __all__ = ["RESOURCES", "STANDARD_VERBS", "STATUS_VERBS", "Resource", "ResourceT
 
 _ALL = ("all",)
 _CLUSTER = {"namespaced": False}
+_EXTENSION = {**_CLUSTER, "has_generation": True, "categories": ("api-extensions",)}
+_OLD_COMPONENTS = "v1 ComponentStatus is deprecated in v1.19+"
 _DEPRECATED_INGRESS = (
     "{0} Ingress is deprecated in v1.14+, unavailable in v1.22+; use networking.k8s.io/v1 Ingress"  # Kubernetes 1.19's words
 )
@@ -38,9 +40,17 @@ _CORE = rows(
     "",
     "v1",
     ("bindings", "Binding", {"verbs": ("create",)}),
-    ("componentstatuses", "ComponentStatus", {**_CLUSTER, "short_names": ("cs",), "verbs": ("get", "list")}),
+    (
+        "componentstatuses",
+        "ComponentStatus",
+        {**_CLUSTER, "short_names": ("cs",), "verbs": ("get", "list"), "deprecation": _OLD_COMPONENTS},
+    ),
     ("configmaps", "ConfigMap", {"short_names": ("cm",)}),
-    ("endpoints", "Endpoints", {"short_names": ("ep",)}),
+    (
+        "endpoints",
+        "Endpoints",
+        {"short_names": ("ep",), "deprecation": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"},
+    ),
     ("events", "Event", {"short_names": ("ev",), "name_rule": "path"}),
     ("limitranges", "LimitRange", {"short_names": ("limits",)}),
     (
@@ -163,14 +173,14 @@ _OTHERS = (
     rows(
         "admissionregistration.k8s.io",
         "v1",
-        ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration", {**_CLUSTER, "has_generation": True}),
+        ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration", {**_EXTENSION}),
         (
             "validatingadmissionpolicies",
             "ValidatingAdmissionPolicy",
-            {**_CLUSTER, "subresources": ("status",), "has_generation": True},
+            {**_EXTENSION, "subresources": ("status",)},
         ),
-        ("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", {**_CLUSTER, "has_generation": True}),
-        ("validatingwebhookconfigurations", "ValidatingWebhookConfiguration", {**_CLUSTER, "has_generation": True}),
+        ("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", {**_EXTENSION}),
+        ("validatingwebhookconfigurations", "ValidatingWebhookConfiguration", {**_EXTENSION}),
     ),
     rows(
         "authentication.k8s.io",

@@ -9,6 +9,8 @@ from remora.cluster.api.errors import Cause, Object, bad_request, invalid, inval
 from remora.cluster.api.handlers import Call
 from remora.cluster.api.http_body import read_object
 from remora.cluster.api.http_message import Response
+from remora.cluster.api.patch.updates import entries_after
+from remora.cluster.api.schemas import schema_of
 from remora.cluster.api.tokens import Identity, TokenError, Tokens
 
 _GROUP = "authorization.k8s.io"
@@ -21,6 +23,9 @@ async def review(call: Call) -> Response:
     if call.row.kind == "SelfSubjectReview":
         metadata["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     status = _status(call, read.object.get("spec") or {})
+    schema = schema_of(call.row.api_version, call.row.kind)
+    owners = entries_after({**read.object, "metadata": metadata}, None, call.writer(), schema)
+    metadata |= {"managedFields": owners} if owners else {}
     return call.raw({**read.object, "metadata": metadata, "status": status}, status=201, warnings=read.warnings)
 
 

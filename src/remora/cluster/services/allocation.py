@@ -70,7 +70,7 @@ def _cluster_ip(spec: Object, before: Object | None, network: Network, taken: Ta
         return _without_cluster_ip(spec, old)
     asked = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "") or old
     if old and asked != old and before is not None and before["spec"].get("type") != "ExternalName":
-        return Refusal("spec.clusterIPs[0]", asked, "may not change once set")
+        return Refusal("spec.clusterIPs[0]", [asked], "may not change once set")
     if asked == "None":
         spec |= {"clusterIP": "None", "clusterIPs": ["None"]}
     elif asked and asked != old and (refusal := _refuse_cluster_ip(asked, network, taken)):

@@ -43,7 +43,8 @@ _UNOWNED = frozenset(
 )
 _ALWAYS_THERE = frozenset(
     {"metadata", "spec", "status", "strategy", "updateStrategy", "template", "jobTemplate", "containers", "loadBalancer",
-     "scaleTargetRef", "involvedObject", "source", "roleRef", "rules", "securityContext"}
+     "scaleTargetRef", "involvedObject", "source", "roleRef", "rules",
+     "reportingComponent", "reportingInstance"}
 )  # fmt: skip
 """Structs and lists that Go writes even when they are empty, so that nobody has brought them."""
 
@@ -93,7 +94,7 @@ def _base(new: Object, before: Object | None) -> list[Object]:
 def _differences(before: Object | None, new: Object, schema: Schema, writer: Writer) -> tuple[frozenset[Path], frozenset[Path]]:
     found = list(_compare({} if before is None else before, new, schema, (), is_plain=True))
     if not writer.subresource:
-        found = [(path, is_set) for path, is_set in found if path[0] != "f:status" or new["kind"] == "Node"]
+        found = [(path, is_set) for path, is_set in found if path[0].removeprefix("f:") not in _not_given(new)]
     changed = frozenset(path for path, is_set in found if is_set and path[:2] not in _UNOWNED)
     removed = frozenset(path for path, is_set in found if not is_set and path[:2] not in _UNOWNED)
     return changed - {("f:metadata",)} - _UNOWNED, removed - _UNOWNED
@@ -114,7 +115,7 @@ def _compare(before: Any, new: Any, schema: Schema | None, prefix: Path, *, is_p
     elif isinstance(before, list) and isinstance(new, list) and schema is not None and list_type(schema) in ("map", "set"):
         yield from _compare_lists(before, new, schema, prefix)
     elif before != new:
-        yield (prefix, True)
+        yield (prefix, new is not None)
 
 
 def _compare_lists(before: list[Any], new: list[Any], schema: Schema, prefix: Path) -> Iterator[tuple[Path, bool]]:
@@ -148,16 +149,21 @@ def _all_of(value: Any, schema: Schema | None, prefix: Path, *, is_plain: bool) 
         below = items_of(schema)
         for step, item in _by_step(value, schema).items():
             yield from _all_of(item, below, (*prefix, step), is_plain=False)
-    elif value not in ({}, [], None) or not is_plain:
+    elif value is not None and not (is_plain and _is_nothing(value)):
         yield prefix
+
+
+def _not_given(obj: Object) -> tuple[str, ...]:
+    """Parts that the server fills in, whoever writes the rest."""
+    return {"Node": (), "Namespace": ("spec", "status")}.get(obj["kind"], ("status",))
 
 
 def _tree_of_new(new: Object, schema: Schema, writer: Writer) -> Object:
     """What `_all_of` and `fields_to_wire` say of a new object, in a third of the time: most writes are such."""
     shown = {key: value for key, value in new.items() if key not in ("apiVersion", "kind")}
     shown["metadata"] = {key: value for key, value in new["metadata"].items() if ("f:metadata", f"f:{key}") not in _UNOWNED}
-    if not writer.subresource and new["kind"] != "Node":
-        shown.pop("status", None)
+    if not writer.subresource:
+        shown = {key: value for key, value in shown.items() if key not in _not_given(new)}
     return _tree(shown, schema, is_plain=True) or {}
 
 
@@ -168,13 +174,17 @@ def _tree(value: Any, schema: Schema | None, *, is_plain: bool) -> Object | None
         below = items_of(schema)
         steps = ((step, item, below, False) for step, item in sorted(_by_step(value, schema).items()))
     else:
-        return None if is_plain and value in ({}, [], None) else {}
+        return None if value is None or (is_plain and _is_nothing(value)) else {}
     tree: Object = {} if is_plain else {".": {}}
     for step, item, below, plain in steps:
         found = _tree(item, below, is_plain=plain)
         if found is not None:
             tree[step] = found
     return tree or None
+
+
+def _is_nothing(value: Any) -> bool:
+    return value in ({}, [], "", None)
 
 
 def _is_by(entry: Object, writer: Writer, api_version: str) -> bool:
