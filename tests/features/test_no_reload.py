@@ -73,8 +73,24 @@ MOST_USED_POLICIES: tuple[dict[str, str], ...] = (
     {"proxy-cookie-path": "/ /app/", "proxy-redirect-from": "http://a.example/", "proxy-redirect-to": "/"},
     {"mirror-target": "http://127.0.0.1:9/$request_uri"},
     {"enable-access-log": "false"},
+    {"ssl-passthrough": "true"},
 )
 """Values that have a price of one reload are in docs/differences.md: `backend-protocol: FCGI` and conditions for a next try."""
+
+CLOSING = {"modsecurity-snippet": "SecRuleEngine On", "enable-modsecurity": "true"}
+"""What is never served, since HAProxy has no firewall."""
+
+FIFTY = """
+proxy-body-size ssl-redirect proxy-read-timeout proxy-send-timeout rewrite-target force-ssl-redirect
+configuration-snippet backend-protocol proxy-connect-timeout server-snippet use-regex proxy-buffer-size auth-url
+enable-cors auth-signin whitelist-source-range cors-allow-origin ssl-passthrough auth-secret auth-type limit-rps
+auth-realm affinity auth-response-headers limit-connections cors-allow-headers proxy-buffering session-cookie-name
+cors-allow-methods upstream-hash-by service-upstream proxy-request-buffering auth-tls-verify-client
+cors-allow-credentials custom-http-errors permanent-redirect modsecurity-snippet limit-rpm proxy-buffers-number
+session-cookie-max-age session-cookie-expires auth-tls-secret load-balance session-cookie-hash auth-tls-verify-depth
+proxy-http-version app-root cors-max-age ssl-ciphers client-body-buffer-size
+"""
+"""The first fifty of the usage count, but for names that ingress-nginx does not know."""
 
 ONLY_WITH = {"cors-": {"enable-cors": "true"}, "session-cookie-": {"affinity": "cookie"}}
 PATHS = ("/", "/app(/|$)(.*)", "/v(1|2)?(/|$)(.*)", "/api/v[0-9]+/(.*)")
@@ -201,4 +217,21 @@ async def test_policies_together_cost_no_reload(cluster: Cluster) -> None:
     for annotations in MOST_USED_POLICIES:
         together |= annotations
         await cluster.costs_no_reload(plain(), annotated(together, *PATHS))
+    await cluster.costs_no_reload(plain())
+
+
+def test_the_most_used_fifty_are_all_here() -> None:
+    tried = {*MOST_USED, *CLOSING, *(name for annotations in MOST_USED_POLICIES for name in annotations)}
+    assert len(FIFTY.split()) == 50
+    assert [name for name in FIFTY.split() if name not in tried] == []
+
+
+@pytest.mark.parametrize("name", CLOSING)
+async def test_a_firewall_that_closes_its_routes_costs_no_reload(name: str, cluster: Cluster, client: Client) -> None:
+    closed = annotated({name: CLOSING[name]}, *PATHS)
+    assert [one for one in cluster.errors_in(closed) if "cannot be honoured" in one]
+    await cluster.costs_no_reload(plain(), annotated({}, *PATHS))
+    await cluster.costs_no_reload(plain(), closed)
+    assert (await client.get("shop.example"))[0] == 503
+    await cluster.costs_no_reload(plain(), annotated({}, *PATHS))
     await cluster.costs_no_reload(plain())
