@@ -23,6 +23,10 @@ def controller(context: typer.Context) -> None:
     run(context.args, os.environ)
 
 
+_SHORTEST_STATUS_INTERVAL = 5.0
+"""Seconds, as in ingress-nginx: each look may write the status of every Ingress."""
+
+
 def run(arguments: list[str], environ: Mapping[str, str]) -> None:
     """Runs the controller until it is told to stop.
 
@@ -98,7 +102,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         session_key_secret=given["session-key-secret"],
         haproxy=given["haproxy"] or None,
         instance=_instance(environ),
-        status_interval=given["status-update-interval"],
+        status_interval=max(given["status-update-interval"], _SHORTEST_STATUS_INTERVAL),
         sync_events=not given["disable-sync-events"],
         shutdown_grace_period=given["shutdown-grace-period"],
         post_shutdown_grace_period=given["post-shutdown-grace-period"],

@@ -100,7 +100,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("publish-status-address", (), _words, "Addresses that Ingresses are to show, with commas between them."),
     _flag("update-status", True, None, "Write addresses to the status of Ingresses."),
     _flag("update-status-on-shutdown", True, None, "Take the address from statuses when the last replica goes."),
-    _flag("status-update-interval", 60.0, parse_seconds, "Seconds after which statuses are looked at again."),
+    _flag("status-update-interval", 60.0, parse_seconds, "Seconds after which statuses are looked at again, at least 5."),
     _flag("disable-sync-events", False, None, "Record no Event when an Ingress is first served."),
     _flag("election-id", "ingress-controller-leader", _text, "Lease by which replicas choose who writes statuses and Events."),
     _flag("election-ttl", 30.0, parse_seconds, "Seconds after which the Lease of a leader that is gone is anybody's."),

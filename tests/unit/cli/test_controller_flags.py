@@ -143,3 +143,8 @@ def test_replicas_that_share_sessions_need_an_address_of_their_own(tmp_path: Pat
 def test_sessions_that_were_learned_are_known_for_as_long_as_a_flag_says(tmp_path: Path) -> None:
     assert _settings(tmp_path).proxy.learned_table_expire == 12 * 3600
     assert _settings(tmp_path, "--session-learn-timeout=90m").proxy.learned_table_expire == 5400
+
+
+@pytest.mark.parametrize(("said", "interval"), [("1", 5.0), ("5s", 5.0), ("2m", 120.0)])
+def test_statuses_are_looked_at_every_five_seconds_at_most(said: str, interval: float, tmp_path: Path) -> None:
+    assert _settings(tmp_path, f"--status-update-interval={said}").status_interval == interval
