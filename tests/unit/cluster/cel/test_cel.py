@@ -1,5 +1,6 @@
 """Rules as definitions have them, and what they say."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_what_is_true_is_said_to_be(expression: str) -> None:
     ],
 )
 def test_what_has_no_value_is_an_error_with_a_reason(expression: str, why: str) -> None:
-    with pytest.raises(CelError, match="(?s).*") as caught:
+    with pytest.raises(CelError) as caught:
         value_of(expression)
     assert why in str(caught.value)
 
@@ -118,10 +119,8 @@ def test_what_cannot_be_understood_is_found_when_it_is_read(expression: str, why
 
 @given(st.text(alphabet="self.ab12 ()[]{}!?:&|<>=+-*/%'\",\\", max_size=40))
 def test_no_text_does_anything_but_mean_something_or_be_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(CelError):
         compile_expression(text, ("self",))({"self": SELF})
-    except CelError:
-        pass
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=1000)))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from remora.cluster.api.errors import ApiError, Cause, bad_request, invalid_options, render_value, required
+from remora.cluster.api.names import are_too_long
 from remora.cluster.api.patch.ownership import (
     MISSING,
     Path,
@@ -141,7 +142,11 @@ def _with_note(obj: Object, config: Object, applier: Applier) -> Object:
     if applier.manager != _KUBECTL or LAST_APPLIED not in annotations:
         return obj
     text = json.dumps(config, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
-    return {**obj, "metadata": {**obj["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}}
+    noted = {**annotations, LAST_APPLIED: text}
+    if are_too_long(noted):
+        # Large definitions are applied on the server for want of room for the note.
+        del noted[LAST_APPLIED]
+    return {**obj, "metadata": {**obj["metadata"], "annotations": noted}}
 
 
 def _paths(entry: Object) -> frozenset[Path]:

@@ -225,7 +225,7 @@ NODE = parse_schema(with_spec(**FIELDS))
 
 
 def test_defaults_are_filled_in_at_every_depth_and_null_counts_as_absent() -> None:
-    given = {"spec": {"a": None, "l": [{}, {"n": 5}], "z": None, "o": {}}}
+    given: Object = {"spec": {"a": None, "l": [{}, {"n": 5}], "z": None, "o": {}}}
     assert defaulted(given, NODE) == {"spec": {"a": 3, "b": {"c": "d"}, "l": [{"n": 1}, {"n": 5}], "z": None, "o": {}}}
     assert given["spec"]["a"] is None
 

@@ -83,7 +83,8 @@ PATH = "spec.validation.openAPIV3Schema"
         ),
         (
             with_spec(x={"type": "string", "x-kubernetes-validations": [{"rule": "self."}]}),
-            f'{PATH}.properties[spec].properties[x].x-kubernetes-validations[0].rule: Invalid value: "self.": compilation failed: '
+            f'{PATH}.properties[spec].properties[x].x-kubernetes-validations[0].rule: Invalid value: "self.": '
+            "compilation failed: "
             "ERROR: <input>:1:1: Syntax error: 5: mismatched input '<EOF>' expecting IDENTIFIER",
         ),
         (
@@ -112,8 +113,8 @@ def changed(**spec: Any) -> Object:
         (changed(scope="Both"), 'spec.scope: Unsupported value: "Both": supported values: "Cluster", "Namespaced"'),
         (
             definition(storage=False),
-            'spec.versions: Invalid value: [{"name":"v1","served":true,"storage":false}]: must have exactly one version marked as '
-            "storage version",
+            'spec.versions: Invalid value: [{"name":"v1","served":true,"storage":false}]: '
+            "must have exactly one version marked as storage version",
         ),
         (
             definition(schema={}, name="v1") | {},
@@ -197,7 +198,8 @@ def test_what_is_not_done_is_warned_about() -> None:
     made["spec"]["conversion"] = {"strategy": "Webhook"}
     assert list(definition_warnings(made)) == [
         "spec.conversion.strategy: Webhook is not called here; objects are converted as by None",
-        "x-kubernetes-validations rule is not checked: spec.x: self.launch(): undeclared reference to 'launch' (in container '')",
+        "x-kubernetes-validations rule is not checked: "
+        "spec.x: self.launch(): undeclared reference to 'launch' (in container '')",
     ]
 
 
