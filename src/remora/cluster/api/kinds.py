@@ -13,7 +13,7 @@ from remora.cluster.api.custom.rules import check_rules, has_rules
 from remora.cluster.api.custom.shaping import defaulted
 from remora.cluster.api.decoding import Decoded, decode
 from remora.cluster.api.defaults import set_defaults
-from remora.cluster.api.errors import ApiError, Cause, unsupported_media_type
+from remora.cluster.api.errors import Cause, unsupported_media_type
 from remora.cluster.api.patch import PATCH_TYPES, STRATEGIC_PATCH, unsupported_patch
 from remora.cluster.api.resource import Resource
 from remora.cluster.api.schemas import Schema, schema_of
@@ -92,11 +92,11 @@ def check_patch_type(row: Resource, given: str) -> str:
     """
     if given not in PATCH_TYPES:
         raise unsupported_patch()
-    if row.custom is not None and given == STRATEGIC_PATCH:
-        raise _without_strategy()
+    if given not in patch_types(row):
+        raise unsupported_media_type(patch_types(row))
     return given
 
 
-def _without_strategy() -> ApiError:
-    # A definition's schema has no merge strategies.
-    return unsupported_media_type([name for name in PATCH_TYPES if name != STRATEGIC_PATCH])
+def patch_types(row: Resource) -> Sequence[str]:
+    """The media types of the patches that the kind takes: a definition's schema has no merge strategies."""
+    return PATCH_TYPES if row.custom is None else [name for name in PATCH_TYPES if name != STRATEGIC_PATCH]

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from remora.cluster.api.custom.documents import full_name
 from remora.cluster.api.discovery import subresource_of
 from remora.cluster.api.errors import Object
-from remora.cluster.api.patch import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from remora.cluster.api.kinds import patch_types
 from remora.cluster.api.resource import Resource
 from remora.cluster.api.schemas import COMPONENTS, find_name
 
@@ -43,7 +44,6 @@ _ACTIONS = {"create": "post", "update": "put"}
 _WORDS = {"get": "read", "post": "create", "put": "replace", "deletecollection": "deleteCollection"}
 _CONNECTING = ("attach", "exec", "portforward", "proxy")
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
 
 class _Target(NamedTuple):
@@ -135,14 +135,14 @@ def _answer(target: _Target, action: str) -> Object:
     if action in ("delete", "deletecollection"):
         return _content(f"{_META}Status")
     row = target.row
-    name = find_name(row.api_version, row.list_kind) if action == "list" else _type_name(target)
+    name = _list_name(row) if action == "list" else _type_name(target)
     return {} if name is None or target.subresource in ("log", *_CONNECTING) else _content(name)
 
 
 def _body(target: _Target, action: str) -> Object | None:
     if action == "patch":
         whole = {"schema": {"$ref": f"{COMPONENTS}{_META}Patch"}}
-        return {"required": True, "content": dict.fromkeys(_PATCHES, whole)}
+        return {"required": True, "content": dict.fromkeys(patch_types(target.row), whole)}
     if action in ("delete", "deletecollection"):
         return _content(f"{_META}DeleteOptions")
     if action not in ("post", "put"):
@@ -152,8 +152,14 @@ def _body(target: _Target, action: str) -> Object | None:
     return {"required": True, "content": {"*/*": {"schema": schema}}}
 
 
+def _list_name(row: Resource) -> str | None:
+    return find_name(row.api_version, row.list_kind) if row.custom is None else f"{full_name(row)}List"
+
+
 def _type_name(target: _Target) -> str | None:
     group, version, kind = target.kind
+    if target.row.custom is not None and kind == target.row.kind:
+        return full_name(target.row)
     return find_name(f"{group}/{version}" if group else version, kind)
 
 

@@ -24,10 +24,15 @@ _KIND = (
 _NOT_IN_V2 = frozenset({"nullable", "anyOf", "oneOf", "not"})
 
 
+def full_name(row: Resource) -> str:
+    """The name of a custom resource's type in the documents."""
+    return f"{'.'.join(reversed(row.group.split('.')))}.{row.version}.{row.kind}"
+
+
 def describe(row: Resource) -> Object:
     """The types of a custom resource and of its list, by their full names."""
     assert row.custom is not None
-    name = f"{'.'.join(reversed(row.group.split('.')))}.{row.version}.{row.kind}"
+    name = full_name(row)
     # kubectl says what a kind is with the schema's own words.
     own = {
         "apiVersion": _text(_API_VERSION),
