@@ -110,6 +110,9 @@ async def test_nobody_hands_on_rights_that_they_do_not_have(api: Running) -> Non
         'roles.rbac.authorization.k8s.io "most" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to '
         'grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}'
     )
+    more = {"Content-Type": "application/merge-patch+json", **JANE}
+    status, refused = await ask(api, "PATCH", f"{IN_DEFAULT}/roles/more", more, {"metadata": {"labels": {"a": "b"}}})
+    assert (status, refused["reason"]) == (403, "Forbidden")
     admin = binding("up", "cluster-admin", USER, role_kind="ClusterRole")
     assert (await ask(api, "POST", f"{IN_DEFAULT}/rolebindings", JANE, admin))[0] == 403
     nothing = binding("none", "missing", USER)

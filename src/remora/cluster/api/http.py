@@ -23,6 +23,7 @@ from remora.cluster.api import (
 )
 from remora.cluster.api.admission.subresources import review_subresource
 from remora.cluster.api.authorization.attributes import attributes_of
+from remora.cluster.api.authorization.authorizer import MASTERS
 from remora.cluster.api.authorization.impersonation import impersonated
 from remora.cluster.api.caller import Caller, set_caller
 from remora.cluster.api.errors import ApiError, bad_request, method_not_allowed, unauthorized, unknown_resource
@@ -163,7 +164,7 @@ class Application:
         """
         path, authorizer = scope["path"], self._api.authorizer
         identity = impersonated(authorizer, self._identity(scope, headers, path), scope["headers"])
-        if path not in PUBLIC:
+        if MASTERS not in identity.groups and path not in PUBLIC:
             # A WebSocket begins with a GET.
             asked = attributes_of(scope.get("method", "GET"), path, address, query)
             authorizer.check(identity, asked)

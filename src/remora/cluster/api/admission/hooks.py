@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from remora.cluster.api.resources import Resource
-from remora.cluster.cel import Program, compile_expression
+from remora.cluster.cel import CelError, Program, compile_expression
 from remora.cluster.objects import selector_matches
 
 Object = dict[str, Any]
@@ -78,10 +78,7 @@ def _hooks_of(configuration: Object) -> Iterator[Hook]:
             client=hook["clientConfig"],
             rules=tuple(hook.get("rules") or ()),
             versions=tuple(hook.get("admissionReviewVersions") or ()),
-            conditions=tuple(
-                (found["name"], compile_expression(found["expression"], VARIABLES))
-                for found in hook.get("matchConditions") or ()
-            ),
+            conditions=tuple((found["name"], _condition(found["expression"])) for found in hook.get("matchConditions") or ()),
             namespace_selector=hook.get("namespaceSelector") or {},
             object_selector=hook.get("objectSelector") or {},
             ignores_failure=hook.get("failurePolicy") == "Ignore",
@@ -90,6 +87,19 @@ def _hooks_of(configuration: Object) -> Iterator[Hook]:
             reinvokes=hook.get("reinvocationPolicy") == "IfNeeded",
             timeout=int(hook.get("timeoutSeconds") or 10),
         )
+
+
+def _condition(expression: str) -> Program:
+    """What cannot be read was checked by another Remora: it fails as if it could not be evaluated."""
+    try:
+        return compile_expression(expression, VARIABLES)
+    except CelError as error:
+        why = str(error)
+
+    def fail(variables: Mapping[str, Any]) -> Any:
+        raise CelError(why)
+
+    return fail
 
 
 def may_concern(hook: Hook, row: Resource) -> bool:

@@ -14,6 +14,8 @@ from remora.cluster.api.tokens import Identity
 
 Object = dict[str, Any]
 
+_FOR_GARBAGE = ("finalizers", "managedFields", "ownerReferences", "resourceVersion")
+
 
 class EscalationCheck:
     """Attaches itself to the four kinds."""
@@ -29,7 +31,7 @@ class EscalationCheck:
 
     def _admit_role(self, role: Object, before: Object | None) -> Object:
         identity = _who()
-        if identity is None or (before is not None and _same(role, before, "rules", "aggregationRule")):
+        if identity is None or (before is not None and _is_for_garbage(role, before)):
             return role
         plural = "roles" if role["metadata"].get("namespace") else "clusterroles"
         if not self._may(identity, "escalate", plural, role["metadata"]):
@@ -41,7 +43,7 @@ class EscalationCheck:
 
     def _admit_binding(self, binding: Object, before: Object | None) -> Object:
         identity = _who()
-        if identity is None or (before is not None and _same(binding, before, "roleRef", "subjects")):
+        if identity is None or (before is not None and _is_for_garbage(binding, before)):
             return binding
         metadata, reference = binding["metadata"], binding["roleRef"]
         kind = "roles" if reference["kind"] == "Role" else "clusterroles"
@@ -79,8 +81,13 @@ def _who() -> Identity | None:
     return None if caller is None or MASTERS in caller.identity.groups else caller.identity
 
 
-def _same(new: Object, before: Object, *parts: str) -> bool:
-    return all(new.get(part) == before.get(part) for part in parts)
+def _is_for_garbage(new: Object, before: Object) -> bool:
+    """Whether nothing changes but what garbage collection needs. A label may make of a role a part of another."""
+    return _without(new) == _without(before)
+
+
+def _without(obj: Object) -> Object:
+    return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key not in _FOR_GARBAGE}}
 
 
 def _escalation(identity: Identity, missing: list[Rule], plural: str, name: str) -> ApiError:

@@ -4,6 +4,7 @@ import pytest
 
 from remora.cluster.api.admission.hooks import Change, find_match, may_concern, parse_hooks
 from remora.cluster.api.resources import RESOURCES
+from remora.cluster.cel import CelError
 
 PODS = RESOURCES.stored("pods")
 INGRESSES = [row for row in RESOURCES.rows if row.storage == "ingresses.networking.k8s.io"]
@@ -80,6 +81,12 @@ def test_selectors_look_at_the_namespace_and_at_the_object_before_and_after() ->
     labelled: Any = {"metadata": {"labels": {"a": ""}}}
     assert find_match(watched, change(object={"metadata": {}}, old=labelled), [PODS], None)
     assert not find_match(watched, change(object={"metadata": {}}), [PODS], None)
+
+
+def test_a_condition_that_cannot_be_read_any_more_fails_when_it_is_needed() -> None:
+    found = hook(matchConditions=[{"name": "odd", "expression": "object."}])
+    with pytest.raises(CelError):
+        found.conditions[0][1]({})
 
 
 def test_most_kinds_are_known_to_concern_nobody() -> None:
