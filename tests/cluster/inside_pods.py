@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.cluster.small_cluster import SERVER, SmallCluster, small_cluster, unt
 T = TypeVar("T")
 PATIENCE = 40.0
 HOST = "127.0.0.1"
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass
@@ -40,12 +41,14 @@ class Inside:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.directory)}
 
-    def start(self, *arguments: str, **more: str) -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str, more: Mapping[str, str] = NOTHING) -> "subprocess.Popen[bytes]":
         pipe = subprocess.PIPE
         environment = {**self.environment, **more}
         return subprocess.Popen(["kubectl", *arguments], env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
 
-    def kubectl(self, *arguments: str, given: bytes = b"", **more: str) -> "subprocess.CompletedProcess[bytes]":
+    def kubectl(
+        self, *arguments: str, given: bytes = b"", more: Mapping[str, str] = NOTHING
+    ) -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run(
             ["kubectl", *arguments],
             env={**self.environment, **more},
@@ -55,9 +58,9 @@ class Inside:
             check=False,
         )
 
-    def output(self, *arguments: str, given: bytes = b"", **more: str) -> str:
+    def output(self, *arguments: str, given: bytes = b"") -> str:
         """A failure fails the test with what kubectl said."""
-        done = self.kubectl(*arguments, given=given, **more)
+        done = self.kubectl(*arguments, given=given)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr.decode()}"
         return done.stdout.decode()
 

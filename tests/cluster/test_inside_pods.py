@@ -23,7 +23,7 @@ from tests.cluster.terminal import wait_for
 pytestmark = pytest.mark.kubectl
 
 BY_SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
-AT_ONCE = {"readinessProbe": {"exec": {"command": ["true"]}}}
+AT_ONCE: dict[str, Any] = {"readinessProbe": {"exec": {"command": ["true"]}}}
 TICKS = "echo begin; echo trouble >&2; while :; do echo tick; sleep 0.2; done"
 
 
@@ -66,7 +66,7 @@ async def said(socket: Any, *, until_text: str) -> str:
 @pytest.mark.parametrize("how", [{}, BY_SPDY], ids=["WebSocket", "SPDY"])
 def test_a_command_has_its_outputs_and_its_exit_code(inside: Inside, how: dict[str, str]) -> None:
     command = ("two", "-c", "main", "--", "sh", "-c", "echo out; echo err >&2; echo $POD_NAME; exit 3")
-    done = inside.kubectl("exec", *command, **how)
+    done = inside.kubectl("exec", *command, more=how)
     assert done.stdout == b"out\ntwo\n"
     assert done.stderr == b"err\ncommand terminated with exit code 3\n"
     assert done.returncode == 3
@@ -75,7 +75,7 @@ def test_a_command_has_its_outputs_and_its_exit_code(inside: Inside, how: dict[s
 @pytest.mark.parametrize("how", [{}, BY_SPDY], ids=["WebSocket", "SPDY"])
 def test_megabytes_go_in_and_come_out_as_they_were(inside: Inside, how: dict[str, str]) -> None:
     given = os.urandom(3_000_000)
-    done = inside.kubectl("exec", "-i", "two", "-c", "main", "--", "cat", given=given, **how)
+    done = inside.kubectl("exec", "-i", "two", "-c", "main", "--", "cat", given=given, more=how)
     assert done.returncode == 0, done.stderr
     assert done.stdout == given
 
@@ -111,7 +111,11 @@ async def _until_waiting(inside: Inside) -> None:
     await until(lambda: inside.cluster.container("waiting")["state"]["waiting"]["reason"])
 
 
-async def test_a_terminal_has_a_size_that_follows_the_client_s(inside: Inside) -> None:
+def test_a_terminal_has_a_size_that_follows_the_client_s(inside: Inside) -> None:
+    inside.run(_resize(inside))
+
+
+async def _resize(inside: Inside) -> None:
     script = "trap 'stty size' WINCH; tty; echo $TERM; while :; do sleep 0.1; done"
     async with connected(inside, command=["sh", "-c", script], tty=True) as socket:
         begun = await said(socket, until_text="xterm")
@@ -125,17 +129,20 @@ async def test_a_terminal_has_a_size_that_follows_the_client_s(inside: Inside) -
                     assert WsApiClient.parse_error_data(message.data[1:]) == 130
 
 
-async def test_who_leaves_takes_the_command_s_session_along_and_nothing_else(inside: Inside) -> None:
+def test_who_leaves_takes_the_command_s_session_along_and_nothing_else(inside: Inside) -> None:
+    inside.run(_leave(inside))
+
+
+async def _leave(inside: Inside) -> None:
     async with connected(inside, command=["sh", "-c", "sleep 1000 & echo $! $$ .; wait"]) as socket:
         numbers = (await said(socket, until_text="."))[:-2].split()[:2]
-    for number in numbers:
-        wait_for(lambda number=number: find_identity(int(number)) is None, "end of the session")
-    assert inside.output("get", "pod", "two", "-o", "jsonpath={.status.containerStatuses[*].restartCount}") == "0 0"
+    await until(lambda: all(find_identity(int(number)) is None for number in numbers))
+    assert [status["restartCount"] for status in inside.cluster.pod("two")["status"]["containerStatuses"]] == [0, 0]
 
 
 @pytest.mark.parametrize("how", [{}, BY_SPDY], ids=["WebSocket", "SPDY"])
 def test_ports_are_forwarded(inside: Inside, how: dict[str, str]) -> None:
-    forwarding = inside.start("port-forward", "pod/web", ":8080", **how)
+    forwarding = inside.start("port-forward", "pod/web", ":8080", more=how)
     try:
         assert forwarding.stdout is not None
         found = re.search(rb"127\.0\.0\.1:(\d+)", forwarding.stdout.readline())
@@ -161,7 +168,11 @@ def test_a_port_that_nobody_listens_on_is_told(inside: Inside) -> None:
     assert b"error forwarding port 9: connection refused" in complaint
 
 
-async def test_ports_are_forwarded_by_channels(inside: Inside) -> None:
+def test_ports_are_forwarded_by_channels(inside: Inside) -> None:
+    inside.run(_forward_by_channels(inside))
+
+
+async def _forward_by_channels(inside: Inside) -> None:
     configuration = type.__call__(client.Configuration)
     await config.load_kube_config(str(inside.kubeconfig), client_configuration=configuration)
     async with WsApiClient(configuration) as api:
@@ -189,6 +200,23 @@ def test_files_are_copied_both_ways(inside: Inside, tmp_path: Path) -> None:
 def test_a_pod_is_run_with_the_client_s_standard_input(inside: Inside) -> None:
     run = ("run", "once", "-i", "--rm", "--restart=Never", "--image=shell", "--quiet")
     assert "read by once" in inside.output(*run, given=b"echo read by $POD_NAME\n")
+
+
+def test_a_container_is_added_to_a_running_pod(inside: Inside) -> None:
+    debug = ("debug", "web", "-i", "--image=shell", "--container=helper", "--profile=general", "--quiet")
+    assert "beside web" in inside.output(*debug, given=b"echo beside $POD_NAME; exit 4\n")
+    status = inside.run(_until_helped(inside))
+    assert status["state"]["terminated"]["exitCode"] == 4
+    assert "beside web" in inside.output("logs", "web", "-c", "helper")
+    assert inside.output("get", "pod", "web", "-o", "jsonpath={.status.phase}") == "Running"
+
+
+async def _until_helped(inside: Inside) -> Any:
+    def helped() -> Any:
+        status = inside.cluster.pod("web")["status"]["ephemeralContainerStatuses"][0]
+        return status if "terminated" in status["state"] else None
+
+    return await until(helped)
 
 
 async def test_attached_to_a_terminal_a_prompt_is_seen_before_its_line_ends(inside: Inside) -> None:

@@ -129,7 +129,8 @@ def container_of(pod: Object, name: str) -> str:
     spec, pod_name = pod["spec"], pod["metadata"]["name"]
     containers = [container["name"] for container in spec.get("containers") or ()]
     initial = [container["name"] for container in spec.get("initContainers") or ()]
-    if name in containers or name in initial:
+    added = [container["name"] for container in spec.get("ephemeralContainers") or ()]
+    if name in containers or name in initial or name in added:
         return name
     if name:
         raise bad_request(f"container {name} is not valid for pod {pod_name}")

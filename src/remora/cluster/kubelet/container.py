@@ -297,7 +297,7 @@ class Container:
     def _is_to_restart(self, ended: Terminated) -> bool:
         if self._pod.stopping.is_set() or self._is_told_to_stop:
             return False
-        policy = "Always" if self.is_sidecar else self._pod.restart_policy
+        policy = "Always" if self.is_sidecar else self.spec.get("restartPolicy") or self._pod.restart_policy
         if policy == "Always":
             return not self._is_init or self.is_sidecar or ended.exit_code != 0
         return policy == "OnFailure" and ended.exit_code != 0

@@ -47,6 +47,8 @@ class Pod:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._init = [self._container(spec, is_init=True) for spec in pod["spec"].get("initContainers") or ()]
         self._containers = [self._container(spec) for spec in pod["spec"]["containers"]]
+        self._ephemeral: list[Container] = []
+        self._group: asyncio.TaskGroup | None = None
         if is_terminating(pod):
             self.stopping.set()
 
@@ -70,6 +72,7 @@ class Pod:
         """Takes the newest state of the object; a deletion begins to stop the pod, a shorter grace period hurries it."""
         hurry = self.stopping.is_set() and self.grace
         self.object = pod
+        self._begin_ephemeral()
         if is_terminating(pod):
             self.stopping.set()
             if hurry and self.grace < hurry:
@@ -99,10 +102,13 @@ class Pod:
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(self._publish_changes())
             group.create_task(self._stop_when_told())
+            self._group = group
+            self._begin_ephemeral()
             await self._run_containers()
             self._is_over = True
             self.changed()
             await self.stopping.wait()
+            self._group = None
             publishing.cancel()
         await end_leftovers([self.uid], grace=min(self.grace, 2.0))
         if not self._is_leaving:
@@ -116,8 +122,9 @@ class Pod:
 
     def tell(self, container: str, reason: str, message: str, *, type: str = "Normal") -> None:
         """Records an Event about a container, or about the pod if `container` is ""."""
-        is_init = any(found.state.name == container for found in self._init)
-        path = f"spec.{'initContainers' if is_init else 'containers'}{{{container}}}" if container else ""
+        kinds = (("initContainers", self._init), ("ephemeralContainers", self._ephemeral))
+        kind = next((kind for kind, listed in kinds if any(found.state.name == container for found in listed)), "containers")
+        path = f"spec.{kind}{{{container}}}" if container else ""
         host = self._shared.node_name
         self._shared.events.record(self.object, COMPONENT, reason, message, type=type, field_path=path, host=host)
 
@@ -136,10 +143,22 @@ class Pod:
 
     @property
     def _everything(self) -> Sequence[Container]:
-        return (*self._init, *self._containers)
+        return (*self._init, *self._containers, *self._ephemeral)
 
-    def _container(self, spec: Mapping[str, Any], *, is_init: bool = False) -> Container:
-        before = parse_containers(self.object.get("status") or {}, is_init=is_init)
+    def _begin_ephemeral(self) -> None:
+        """Starts the containers that were added to the running pod (`kubectl debug`)."""
+        if self._group is None or self._is_over or self.stopping.is_set():
+            return
+        known = {container.state.name for container in self._ephemeral}
+        for spec in self.object["spec"].get("ephemeralContainers") or ():
+            if spec["name"] not in known:
+                container = self._container({**spec, "restartPolicy": "Never"}, kind="ephemeralContainers")
+                self._ephemeral.append(container)
+                self._group.create_task(container.run())
+
+    def _container(self, spec: Mapping[str, Any], *, is_init: bool = False, kind: str = "") -> Container:
+        kind = kind or ("initContainers" if is_init else "containers")
+        before = parse_containers(self.object.get("status") or {}, kind=kind)
         fresh = ContainerState(name=spec["name"], image=spec.get("image") or "")
         if is_init:
             fresh = msgspec.structs.replace(fresh, state=Waiting("PodInitializing"))
@@ -270,6 +289,7 @@ class Pod:
             started_at=self._started_at,
             init=tuple(container.state for container in self._init),
             containers=tuple(container.state for container in self._containers),
+            ephemeral=tuple(container.state for container in self._ephemeral),
             is_over=self._is_over,
         )
 

@@ -58,6 +58,7 @@ class PodState(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     init: tuple[ContainerState, ...] = ()
     containers: tuple[ContainerState, ...] = ()
+    ephemeral: tuple[ContainerState, ...] = ()
     is_over: bool = False
     """Whether no container will be started again."""
 
@@ -81,12 +82,14 @@ def render_status(pod: Mapping[str, Any], state: PodState, *, now: datetime) -> 
         status |= {"podIP": state.pod_ip, "podIPs": [{"ip": state.pod_ip}]}
     if state.init:
         status["initContainerStatuses"] = [_render(container) for container in state.init]
+    if state.ephemeral:
+        status["ephemeralContainerStatuses"] = [_render(container) for container in state.ephemeral]
     return status
 
 
-def parse_containers(status: Mapping[str, Any], *, is_init: bool) -> dict[str, ContainerState]:
-    """The containers of a status that `render_status` made, by name."""
-    listed = status.get("initContainerStatuses" if is_init else "containerStatuses") or ()
+def parse_containers(status: Mapping[str, Any], *, kind: str) -> dict[str, ContainerState]:
+    """The containers of a status that `render_status` made, by name; `kind` is their list in the spec."""
+    listed = status.get(f"{kind.removesuffix('s')}Statuses") or ()
     return {found["name"]: _parse(found) for found in listed}
 
 

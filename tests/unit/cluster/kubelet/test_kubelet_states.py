@@ -104,7 +104,7 @@ def test_states_are_read_back_from_the_status(state: Any, last: Terminated | Non
         name="main", image="web", state=state, last=last, restarts=restarts, ready=ready, container_id="remora://1"
     )
     status = render_status(_pod(), _state(before), now=NOW)
-    assert parse_containers(status, is_init=False) == {"main": before}
+    assert parse_containers(status, kind="containers") == {"main": before}
 
 
 def test_container_without_its_process_has_ended_unknown() -> None:
