@@ -28,6 +28,7 @@ from tests.support.models import backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("access", "status"),
     [
@@ -118,6 +119,7 @@ async def test_every_hash_of_htpasswd_lets_in_who_knows_the_password(
         assert headers["www-authenticate"] == 'Basic realm="The shop"'
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.usefixtures("controller")
 @pytest.mark.parametrize(
     "sent",
@@ -147,6 +149,7 @@ async def test_other_credentials_are_asked_for_again(
     assert (status, headers["www-authenticate"]) == (401, 'Basic realm=""')
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     "path", ["/private", "//private", "/./private", "/%70rivate", "/x/../private/a", "/private/%2e", "/private;a=b/../private"]
 )
@@ -262,6 +265,7 @@ async def test_a_slow_hash_is_tried_once_for_all_who_ask_and_guesses_are_bounded
 HERE, ELSEWHERE = ("127.0.0.1/32",), ("192.0.2.0/24",)
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("access", "without", "with_password"),
     [

@@ -157,6 +157,7 @@ async def applied(executor: Executor, settings: ProxySettings, made: Model) -> C
     return configuration
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("check", "pem", "status", "verdict"),
     [
@@ -371,6 +372,7 @@ MIDDLE = OURS.authority("middle")
 LOWEST = MIDDLE.authority("lowest")
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("depth", "chain", "status"),
     [

@@ -33,6 +33,7 @@ async def raw_headers(proxy_settings: ProxySettings, name: str, host: str = "web
     return [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith(f"{name}:")]
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
@@ -58,6 +59,7 @@ async def test_domain_and_path_of_a_pod_s_cookie_become_those_outside(
     assert got == [expected, "second=2; Path=/second", "third=3"]
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("header", "sent", "expected"),
     [

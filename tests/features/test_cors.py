@@ -53,6 +53,7 @@ async def test_any_origin_has_the_headers_on_every_answer(
         assert (status, shared(headers)) == (200, {})
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("origin", "is_allowed"),
     [

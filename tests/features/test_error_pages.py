@@ -172,6 +172,8 @@ async def test_other_statuses_and_other_routes_stay_as_they_are(
     assert site.asked == []
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 async def test_the_default_backend_is_asked_with_the_same_method(
     method: str, executor: Executor, proxy_settings: ProxySettings, site: Site
@@ -306,6 +308,8 @@ async def test_pages_come_and_go_without_a_reload_and_are_adopted(
         assert (await ask(proxy_settings, "/?code=404")).body == b"pod"
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 async def test_what_no_route_takes_is_answered_by_the_default_backend_or_a_plain_404_whatever_the_method(

@@ -121,6 +121,8 @@ async def test_a_2xx_lets_the_request_pass(site: Site, client: Client) -> None:
         assert (await client.get("web.example", headers={"x-say": status}))[0] == 200
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("said", "status"), [("401", 401), ("403", 403), ("302", 500), ("404", 500), ("503", 500), ("407", 500)]
 )
@@ -172,6 +174,8 @@ async def test_method_headers_and_way_back_are_those_of_the_policy(site: Site, c
     assert "x-none" not in headers
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PATCH", "DELETE", "OPTIONS"])
 async def test_every_method_asks(site: Site, client: Client, method: str) -> None:
     await site.serve(msgspec.structs.replace(ASKED, method=method))

@@ -76,6 +76,8 @@ async def upload(settings: ProxySettings, name: str, size: int, *, method: str =
 ROUTES = {"as usual": None, "larger": 3 << 20, "smaller": 1000, "without": 0}
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("limit", "size", "status"),
     [

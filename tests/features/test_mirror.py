@@ -41,6 +41,8 @@ async def copies(pod: RawPod, count: int = 1) -> list[str]:
     return pod.heads
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
@@ -73,6 +75,8 @@ async def test_a_copy_goes_where_the_route_says(
     assert "cookie: a=b\r\n" in head.lower()
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "GET"])
 async def test_a_copy_has_the_method_and_the_body(
     method: str, executor: Executor, proxy_settings: ProxySettings, raw_pod: RawPod, mirror_pod: RawPod

@@ -25,6 +25,7 @@ def wanted(retries: Retries | None, *ports: int, options: ProxyOptions = ProxyOp
     return Model(made.virtual_hosts, made.backends, options=options)
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("answer", "retries", "method", "is_retried"),
     [

@@ -332,6 +332,7 @@ def _assert_held(site: Site) -> None:
     assert _arrived(site).isdisjoint(CLOSED)
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize("names", batched([*WITH_A_BODY, *AMBIGUOUS]))
 async def test_no_request_arrives_as_two(names: tuple[str, ...], site: Site) -> None:
     table = WITH_A_BODY | AMBIGUOUS
@@ -355,6 +356,7 @@ async def test_each_route_passes_or_refuses_what_nobody_can_read_in_two_ways(sit
     [post(LENGTH), post(CODING, body=CHUNKED_HIDDEN), post(b"Expect: 100-continue", LENGTH)],
     ids=["length", "chunks", "100"],
 )
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize("name", ["guarded", "refused", "barred", "small", "nowhere"])
 async def test_the_body_of_a_refused_request_is_no_request(name: str, body: bytes, site: Site) -> None:
     """It is read to its end, or the connection is closed; what comes behind it may be answered or not."""

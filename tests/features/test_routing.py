@@ -131,6 +131,7 @@ REGEX_CASES = [
 ]
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(("patterns", "path", "expected"), REGEX_CASES)
 async def test_the_first_pattern_that_matches_takes_the_request(
     patterns: list[str],
@@ -164,6 +165,7 @@ REWRITES: list[tuple[PathMatch, PathRewrite, str, str]] = [
 ]
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(("match", "rewrite", "sent", "arrives"), REWRITES)
 async def test_the_path_arrives_rewritten(
     match: PathMatch,

@@ -158,6 +158,8 @@ async def test_every_spelling_of_a_path_finds_the_route_of_the_decoded_path(
     assert wrong == []
 
 
+@pytest.mark.one_haproxy
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("head", "pod"),
     [

@@ -57,6 +57,7 @@ async def test_a_session_with_a_lifetime_has_a_signed_stamp_and_stays(
         assert await visit(client, cookie) == (pod, cookie)
 
 
+@pytest.mark.one_haproxy
 @pytest.mark.parametrize(
     ("sessions", "age", "idle", "lives"),
     [

@@ -20,6 +20,9 @@ from tests.support.proxy import Client, Pods
 CONSTANTS = (("namespace", "shop"), ("service_name", "web"), ("service_port", "80"))
 
 
+pytestmark = pytest.mark.one_haproxy
+
+
 class Site:
     """One host whose route has a snippet."""
 

@@ -71,8 +71,8 @@ class Pods:
 
 
 @asynccontextmanager
-async def running_executor(settings: ProxySettings) -> AsyncIterator[Executor]:
-    """An Executor with its supervision; HAProxy is gone afterwards."""
+async def running_executor(settings: ProxySettings, *, leave: bool = False) -> AsyncIterator[Executor]:
+    """An Executor with its supervision; HAProxy is gone afterwards, unless it shall be left to the next one."""
     executor = Executor(settings)
     await executor.start()
     supervision = asyncio.create_task(executor.run())
@@ -81,7 +81,8 @@ async def running_executor(settings: ProxySettings) -> AsyncIterator[Executor]:
     finally:
         supervision.cancel()
         await asyncio.gather(supervision, return_exceptions=True)
-        await executor.stop(grace=0.2)
+        if not leave:
+            await executor.stop(grace=0.2)
 
 
 class Client:
