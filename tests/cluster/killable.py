@@ -33,7 +33,9 @@ async def _serve(directory: Path, port: int) -> None:
     events = Events(registry=registry)
     pki = read_pki(directory / "pki", (HOST,))
     tokens = Tokens(pki.token_key)
-    controllers = Controllers(registry=registry, events=events, ca_certificate="certificate", tokens=tokens)
+    controllers = Controllers(
+        registry=registry, events=events, ca_certificate="certificate", tokens=tokens, volumes=directory / "volumes"
+    )
     node = cast(NodePort, _NoNode())
     server = ApiServer(registry=registry, pki=pki, tokens=tokens, node=node, host=HOST, port=port)
     async with asyncio.TaskGroup() as group:

@@ -103,7 +103,13 @@ async def small_cluster(directory: Path, *, kill: bool = False) -> AsyncIterator
     for name in ("default", "kube-node-lease"):
         if registry.find("namespaces", "", name) is None:
             await registry.create("namespaces", {"metadata": {"name": name}})
-    controllers = Controllers(registry=registry, events=events, ca_certificate="certificate", tokens=Tokens(b"key"))
+    controllers = Controllers(
+        registry=registry,
+        events=events,
+        ca_certificate="certificate",
+        tokens=Tokens(b"key"),
+        volumes=directory / "volumes",
+    )
     parts = [asyncio.create_task(part.run()) for part in (events, controllers, kubelet)]
     try:
         yield SmallCluster(registry, images, kubelet, directory)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from remora.cluster.api.errors import ApiError
+from remora.cluster.bootstrap import storage_class
 from remora.cluster.objects import Object, condition, is_ready, is_terminating, uid_of, with_metadata
 from tests.cluster.small_cluster import SmallCluster, deployment, pod, small_cluster, until
 
@@ -197,3 +198,29 @@ async def test_namespace_is_filled_and_ends_with_everything_in_it(tmp_path: Path
         await cluster.registry.delete("namespaces", "", "team")
         await until(lambda: cluster.registry.find("namespaces", "", "team") is None)
         assert not cluster.pods("team")
+
+
+async def test_claim_of_a_statefulset_outlives_its_pod_and_keeps_what_it_wrote(tmp_path: Path) -> None:
+    write = "import os, time; open(os.environ['REMORA_VOLUME_DATA'] + '/log', 'a').write('x'); time.sleep(600)"
+    container = {
+        "name": "main",
+        "image": "python",
+        "args": ["-c", write],
+        "volumeMounts": [{"name": "data", "mountPath": "/d"}],
+    }
+    size = {"resources": {"requests": {"storage": "1Mi"}}}
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], **size}}
+    template = {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 1}}
+    spec = {"selector": {"matchLabels": {"app": "db"}}, "template": template, "volumeClaimTemplates": [claim]}
+    async with small_cluster(tmp_path) as cluster:
+        await cluster.registry.create("storageclasses.storage.k8s.io", storage_class())
+        await cluster.registry.create("statefulsets.apps", {"metadata": {"name": "db", "namespace": "default"}, "spec": spec})
+        (file,) = await until(lambda: list((tmp_path / "volumes").glob("*/log")))
+        await until(lambda: file.read_text() == "x")
+        first = uid_of(cluster.pod("db-0"))
+        await cluster.registry.delete("pods", "default", "db-0")
+        await until(lambda: [uid_of(found) for found in cluster.pods()] not in ([], [first]))
+        await until(lambda: file.read_text() == "xx")
+        await cluster.registry.delete("statefulsets.apps", "default", "db")
+        await cluster.registry.delete("persistentvolumeclaims", "default", "data-db-0")
+        await until(lambda: not cluster.registry.list("persistentvolumes")[0] and not file.exists())

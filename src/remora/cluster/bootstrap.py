@@ -19,6 +19,7 @@ from remora.cluster.api.authorization.defaults import default_roles
 from remora.cluster.api.caller import unreviewed
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
+from remora.cluster.controllers.volumeclaim import DEFAULT_CLASS, PROVISIONER
 from remora.cluster.entry import LOCALHOST, Entry
 from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating, key_of
 from remora.core.errors import ConfigurationError
@@ -42,6 +43,7 @@ async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_p
     for obj in (
         *namespaces(),
         *default_roles(),
+        storage_class(),
         *kubernetes_service(network, api_port),
         *controller_objects(entry, may_bind_low_ports=may_bind_low_ports),
     ):
@@ -70,6 +72,12 @@ def namespaces() -> Iterator[Object]:
     """The four that Kubernetes makes itself."""
     for name in _NAMESPACES:
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def storage_class() -> Object:
+    """The class of claims that name none: a folder of the profile for each."""
+    meta = {"name": "standard", "annotations": {DEFAULT_CLASS: "true"}}
+    return {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": meta, "provisioner": PROVISIONER}
 
 
 def kubernetes_service(network: Network, api_port: int) -> Iterator[Object]:

@@ -70,7 +70,13 @@ class Cluster:
                 binary=binary,
             )
             tokens = Tokens(pki.token_key)
-            controllers = Controllers(registry=registry, events=events, ca_certificate=pki.ca.decode(), tokens=tokens)
+            controllers = Controllers(
+                registry=registry,
+                events=events,
+                ca_certificate=pki.ca.decode(),
+                tokens=tokens,
+                volumes=self._profile.volumes,
+            )
             async with asyncio.TaskGroup() as group:
                 parts = [group.create_task(server.run())]
                 with unreviewed():

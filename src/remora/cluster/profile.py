@@ -64,6 +64,11 @@ class Profile(msgspec.Struct, frozen=True):
         return self.directory / "pods"
 
     @property
+    def volumes(self) -> Path:
+        """The folders of PersistentVolumes."""
+        return self.directory / "volumes"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.directory / "kubeconfig"
 

@@ -1,6 +1,7 @@
 """All controllers of the local cluster together."""
 
 import asyncio
+from pathlib import Path
 
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.tokens import Tokens
@@ -17,6 +18,7 @@ from remora.cluster.controllers.namespace import NamespaceController
 from remora.cluster.controllers.replicaset import REPLICATION_CONTROLLERS, ReplicaSetController
 from remora.cluster.controllers.statefulset import StatefulSetController
 from remora.cluster.controllers.token_secret import TokenSecretController
+from remora.cluster.controllers.volumeclaim import VolumeClaimController
 from remora.cluster.events import Events
 
 _LASTING = 10 * 365 * 24 * 3600
@@ -27,9 +29,9 @@ _WITHOUT_OWNERS = frozenset({"events", "leases.coordination.k8s.io"})
 
 class Controllers:
     """What kube-controller-manager is to a cluster. `ca_certificate` (PEM) goes into every namespace's `kube-root-ca.crt`, and
-    with one of `tokens` into Secrets that ask for it."""
+    with one of `tokens` into Secrets that ask for it. `volumes` is where the folders of PersistentVolumes are."""
 
-    def __init__(self, *, registry: Registry, events: Events, ca_certificate: str, tokens: Tokens) -> None:
+    def __init__(self, *, registry: Registry, events: Events, ca_certificate: str, tokens: Tokens, volumes: Path) -> None:
         self._controllers = (
             ClusterRoleAggregation(registry=registry),
             DeploymentController(registry=registry, events=events),
@@ -43,6 +45,7 @@ class Controllers:
             EndpointSliceController(registry=registry, events=events),
             EndpointsController(registry=registry, events=events),
             NamespaceController(registry=registry, events=events, ca_certificate=ca_certificate),
+            VolumeClaimController(registry=registry, events=events, directory=volumes),
             TokenSecretController(
                 registry=registry,
                 events=events,

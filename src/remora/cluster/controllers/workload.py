@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry, WatchEvent
-from remora.cluster.controllers.actions import Action, Decision, carry_out
+from remora.cluster.controllers.actions import Action, Decision, Note, carry_out
 from remora.cluster.controllers.loop import Loop, follow
 from remora.cluster.controllers.ownership import selector_of
 from remora.cluster.events import Events
@@ -38,7 +38,9 @@ class WorkloadController(ABC):
 
     def after_refusal(self, obj: Object, error: ApiError) -> tuple[Action, ...]:
         """What to note of an action that the API server refused, before it is tried again."""
-        return ()
+        if any(cause.reason == "NamespaceTerminating" for cause in error.causes):
+            return ()
+        return (Note(obj, "FailedCreate", f"Error creating: {error.message}", "Warning"),)
 
     async def run(self) -> None:
         await self.run_with()

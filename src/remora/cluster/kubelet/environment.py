@@ -40,10 +40,11 @@ class ConfigError(Exception):
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """Where values come from: the namespace's ConfigMaps, Secrets and Services."""
+    """Where values come from: the namespace's ConfigMaps, Secrets, Services, and the volumes that its claims are bound to."""
 
     find_config_map: Callable[[str], Object | None]
     find_secret: Callable[[str], Object | None]
+    find_claimed_volume: Callable[[str], Object | None] = lambda _: None
     services: Sequence[Object] = ()
     api_host: str = ""
     api_port: int = 0

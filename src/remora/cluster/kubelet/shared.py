@@ -48,10 +48,18 @@ class Shared:
         return Sources(
             find_config_map=partial(self.registry.find, "configmaps", namespace),
             find_secret=partial(self.registry.find, "secrets", namespace),
+            find_claimed_volume=partial(self._find_claimed_volume, namespace),
             services=self.registry.list("services", namespace)[0],
             api_host=self.api_host,
             api_port=self.api_port,
         )
+
+    def _find_claimed_volume(self, namespace: str, claim: str) -> Object | None:
+        """The PersistentVolume that a claim is bound to."""
+        found = self.registry.find("persistentvolumeclaims", namespace, claim)
+        if found is None or (found.get("status") or {}).get("phase") != "Bound":
+            return None
+        return self.registry.find("persistentvolumes", "", found["spec"]["volumeName"])
 
     def account_files(self, pod: Object) -> dict[str, bytes]:
         """What a container finds in /var/run/secrets/kubernetes.io/serviceaccount; empty if it is not to be mounted."""

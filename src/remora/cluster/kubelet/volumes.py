@@ -19,10 +19,11 @@ _KINDS = ("configMap", "secret", "projected", "downwardAPI")
 
 
 class Content(msgspec.Struct, frozen=True):
-    """A volume: files by relative path, or (`folder`) a folder that exists outside the pod."""
+    """A volume: files by relative path, or (`folder`) a folder outside the pod, which is made if it is a claim's."""
 
     files: Mapping[str, bytes] = {}
     folder: str = ""
+    is_claimed: bool = False
 
 
 IssueToken = Callable[[Mapping[str, Any]], str]
@@ -41,6 +42,8 @@ def content(
         return Content(folder=str(volume["hostPath"]["path"]))
     if "emptyDir" in volume:
         return Content()
+    if "persistentVolumeClaim" in volume:
+        return Content(folder=_claimed_folder(volume["persistentVolumeClaim"]["claimName"], sources), is_claimed=True)
     if "projected" in volume:
         files: dict[str, bytes] = {}
         for source in volume["projected"].get("sources") or ():
@@ -50,6 +53,17 @@ def content(
         kinds = ", ".join(sorted(set(volume) - {"name"})) or "none"
         raise ConfigError(f'volume "{volume["name"]}" is of a kind that the local cluster does not have: {kinds}')
     return Content(_files(volume, pod, place, sources, issue_token))
+
+
+def _claimed_folder(claim: str, sources: Sources) -> str:
+    volume = sources.find_claimed_volume(claim)
+    if volume is None:
+        raise ConfigError(f'persistentvolumeclaim "{claim}" is not bound')
+    spec = volume["spec"]
+    path = (spec.get("hostPath") or spec.get("local") or {}).get("path")
+    if not path:
+        raise ConfigError(f'persistentvolume "{volume["metadata"]["name"]}" is no folder of this machine')
+    return str(path)
 
 
 def _files(
@@ -113,6 +127,8 @@ def write_volume(directory: Path, content: Content) -> str:
         ConfigError: a file's path leads out of the volume.
     """
     if content.folder:
+        if content.is_claimed:
+            Path(content.folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         return content.folder
     directory.mkdir(parents=True, exist_ok=True)
     for name, data in content.files.items():

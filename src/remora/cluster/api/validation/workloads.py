@@ -24,10 +24,21 @@ def check_workload(workload: Object) -> Iterator[Cause]:
     if not _selects(selector, labels or {}):
         yield invalid_value("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     yield from check_labels(labels or {}, "spec.template.labels")
-    yield from check_pod_spec(template["spec"], "spec.template.spec")
+    yield from check_pod_spec(_with_claims(spec), "spec.template.spec")
     if template["spec"].get("restartPolicy") in ("OnFailure", "Never"):
         detail = f'Unsupported value: "{template["spec"]["restartPolicy"]}": supported values: "Always"'
         yield Cause("spec.template.spec.restartPolicy", "FieldValueNotSupported", detail)
+
+
+def _with_claims(spec: Object) -> Object:
+    """The template's pod with the volumes that a StatefulSet's `volumeClaimTemplates` will give it."""
+    pod: Object = spec["template"]["spec"]
+    names = {volume.get("name") for volume in pod.get("volumes") or ()}
+    claimed = {(claim.get("metadata") or {}).get("name") for claim in spec.get("volumeClaimTemplates") or ()} - names
+    return {
+        **pod,
+        "volumes": [*(pod.get("volumes") or ()), *({"name": name, "emptyDir": {}} for name in sorted(map(str, claimed)))],
+    }
 
 
 def _selects(selector: Mapping[str, object] | None, labels: Mapping[str, str]) -> bool:
