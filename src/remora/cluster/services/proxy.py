@@ -7,6 +7,7 @@ answer makes the next step a reload. A place that cannot be listened on costs on
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,9 @@ START_POLL, START_POLLS = 0.02, 250
 STOP_GRACE = 0.5
 """Seconds that connections have to end when the cluster goes down; the pods behind them are gone by then."""
 
+_RESTS = 2
+"""How many times as long as it took to look at all Services nobody looks at them again."""
+
 STOP_TIMEOUT = 5.0
 """Seconds after which it is killed."""
 
@@ -60,6 +64,8 @@ class ServiceProxy:
         self._blocked: dict[Listener, Unbindable] = {}
         """What could not be listened on at the last look."""
         self._master: int | None = None
+        self._pause = 0.0
+        """Seconds until the next look, in which changes gather."""
         self._one_writer = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -138,6 +144,7 @@ class ServiceProxy:
             try:
                 async with self._one_writer:
                     pending = await self._apply()
+                await asyncio.sleep(self._pause)
             except HAProxyError as error:
                 _log.warning("Service proxy: %s", error)
                 self._running = None
@@ -147,7 +154,10 @@ class ServiceProxy:
         """Brings HAProxy in line; whether something is left to try again."""
         services, _ = self._registry.list("services")
         slices, _ = self._registry.list(SLICES)
-        table = translate(services, slices, node_addresses=self._node_addresses)
+        began = time.monotonic()
+        # What serves clients of the API server goes on meanwhile; stored objects never change.
+        table = await asyncio.to_thread(translate, services, slices, node_addresses=self._node_addresses)
+        self._pause = _RESTS * (time.monotonic() - began)
         self._blocked = blocked = await asyncio.to_thread(self._find_blocked, table.listeners)
         table = msgspec.structs.replace(table, listeners=tuple(item for item in table.listeners if item not in blocked))
         await self._step(table)

@@ -6,6 +6,7 @@ terminating; slices belong to a Service by the label `kubernetes.io/service-name
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -123,6 +124,7 @@ def _port_number(slice_: Object, port: Object) -> int | None:
     return None
 
 
+@lru_cache(2**16)
 def _is_ipv4(address: str) -> bool:
     """Anybody may write an EndpointSlice, and its addresses end up in HAProxy's configuration."""
     try:
