@@ -173,5 +173,5 @@ def _kind(row: Resource) -> Object:
 
 def _aggregated_subresource(row: Resource, name: str) -> Object:
     group, version, kind, verbs = subresource_of(row, name)
-    response = {"group": group, "version": version, "kind": kind or row.kind}
+    response = {"group": group, "version": version, "kind": kind} if kind else _kind(row)
     return {"subresource": name, "responseKind": response, "verbs": list(verbs)}

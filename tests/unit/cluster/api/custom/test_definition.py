@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from remora.cluster.api.conversion import from_stored
 from remora.cluster.api.custom.definition import (
     check_definition,
     check_definition_update,
     default_definition,
     definition_warnings,
 )
+from remora.cluster.api.custom.documents import describe, without_v3
 from remora.cluster.api.custom.jsonpath import find_all, with_value
 from remora.cluster.api.custom.naming import decide_status
 from remora.cluster.api.custom.rows import rows_of, version_rank
@@ -190,6 +192,23 @@ def test_what_has_not_changed_is_not_read_again() -> None:
     assert rows_of([made], known) == rows
     changed_schema = established(definition(with_spec(x={"type": "string"})))
     assert rows_of([changed_schema], known) != rows
+
+
+def test_an_object_is_read_with_the_schema_of_today() -> None:
+    (row,) = rows_of([established(definition(with_spec(size={"type": "integer", "default": 1})))], {})
+    kept = {"apiVersion": "example.com/v0", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"gone": True}}
+    assert from_stored(row, kept) == {**kept, "apiVersion": "example.com/v1", "spec": {"size": 1}}
+
+
+def test_documents_describe_the_kind_and_its_list_in_both_versions() -> None:
+    (row,) = rows_of([established(definition(with_spec(x={"type": "string", "nullable": True, "description": "A text."})))], {})
+    described = describe(row)
+    assert set(described) == {"com.example.v1.Widget", "com.example.v1.WidgetList"}
+    one = described["com.example.v1.Widget"]
+    assert one["properties"]["spec"]["properties"]["x"] == {"type": "string", "nullable": True, "description": "A text."}
+    old = without_v3(described, is_names=True)["com.example.v1.Widget"]
+    assert old["properties"]["spec"]["properties"]["x"] == {"type": "string", "description": "A text."}
+    assert old["properties"]["metadata"]["$ref"].endswith(".ObjectMeta")
 
 
 def test_what_is_not_done_is_warned_about() -> None:
