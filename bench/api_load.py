@@ -34,13 +34,13 @@ class Kind(NamedTuple):
 class Rate(NamedTuple):
     """`seconds` for all, and microseconds of the server's CPU for one."""
 
-    count: int
+    objects: int
     seconds: float
     cpu: float
 
     @property
     def per_second(self) -> float:
-        return self.count / self.seconds
+        return self.objects / self.seconds
 
 
 class Api:

@@ -77,7 +77,7 @@ class Life:
         """Gives the seconds until kubectl was answered."""
         self.kubeconfig.unlink(missing_ok=True)
         began = time.perf_counter()
-        command = [REMORA, "up", "--profile", PROFILE, "--http-port", str(self.http_port)]
+        command = [str(REMORA), "up", "--profile", PROFILE, "--http-port", str(self.http_port)]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(command, env=self._environment, stdout=quiet, stderr=quiet, start_new_session=True)
         try:
