@@ -93,7 +93,12 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             learned_table_expire=max(1, round(given["session-learn-timeout"])),
             **_peers_of(given, environ),
         ),
-        publish=PublishSettings(given["publish-status-address"], given["publish-service"], given["update-status"]),
+        publish=PublishSettings(
+            given["publish-status-address"],
+            given["publish-service"],
+            given["update-status"],
+            given["report-node-internal-ip-address"],
+        ),
         health=HealthSettings(hosts=hosts, port=given["healthz-port"], path=given["health-check-path"]),
         metrics=_metrics_of(given, environ),
         kubeconfig=given["kubeconfig"],

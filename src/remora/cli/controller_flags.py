@@ -97,6 +97,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("http-port", 80, _port, "Port for HTTP."),
     _flag("https-port", 443, _port, "Port for HTTPS."),
     _flag("publish-service", None, _namespaced_name, "namespace/name of the Service whose addresses Ingresses are to show."),
+    _flag("report-node-internal-ip-address", False, None, "Show nodes by their internal addresses, if no flag names others."),
     _flag("publish-status-address", (), _words, "Addresses that Ingresses are to show, with commas between them."),
     _flag("update-status", True, None, "Write addresses to the status of Ingresses."),
     _flag("update-status-on-shutdown", True, None, "Take the address from statuses when the last replica goes."),
@@ -151,7 +152,6 @@ FLAGS: tuple[Flag, ...] = (
     _flag("version", False, None, "Print the version and exit."),
     *_silent(
         "enable-ssl-chain-completion",
-        "report-node-internal-ip-address",
         "disable-full-test",
         "enable-annotation-validation",
         "profiling",

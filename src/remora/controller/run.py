@@ -40,6 +40,7 @@ from remora.plan.outcome import OutcomeKind
 from remora.resolve.lookup import Lookup
 from remora.resolve.resolver import Resolver
 from remora.status.election import Election
+from remora.status.nodes import fetch_node_addresses
 from remora.status.reloads import reload_note
 from remora.status.replicas import find_pod, is_last_replica
 from remora.status.reporter import Report, Reporter
@@ -191,6 +192,9 @@ class Controller:
             interval=settings.status_interval,
             sync_events=settings.sync_events,
             leads=lambda: election.leads,
+            fetch_nodes=lambda: fetch_node_addresses(
+                client, NamespacedName(_own_namespace(), settings.instance), internal=settings.publish.internal_of_nodes
+            ),
         )
         loop = ControlLoop(
             cache,

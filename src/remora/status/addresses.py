@@ -14,11 +14,18 @@ Addresses = tuple[IngressLoadBalancerIngress, ...]
 
 
 class PublishSettings(msgspec.Struct, frozen=True):
-    """From flags: fixed `addresses`, or a `service` whose addresses are ours. With neither, no status is written."""
+    """From flags: fixed `addresses`, or a `service` whose addresses are ours. With neither, those of the controller's nodes
+    count, their internal ones if those are wanted."""
 
     addresses: tuple[str, ...] = ()
     service: NamespacedName | None = None
     is_enabled: bool = True
+    internal_of_nodes: bool = False
+
+    @property
+    def asks_nodes(self) -> bool:
+        """Whether nobody said what the addresses are."""
+        return self.is_enabled and not self.addresses and self.service is None
 
 
 class StatusPatch(msgspec.Struct, frozen=True):

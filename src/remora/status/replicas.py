@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -38,11 +38,16 @@ async def is_last_replica(client: ApiClient, pod: NamespacedName) -> bool:
         ApiServerError: the API server does not say.
     """
     own = await _list(client, pod.namespace, {"fieldSelector": f"metadata.name={pod.name}"})
-    labels = {key: text for meta in own for key, text in meta.labels.items() if key not in _OF_ONE_GENERATION}
-    if not labels:
+    selector = selector_of_replicas(own)
+    if not selector:
         return False
-    selector = ",".join(f"{key}={text}" for key, text in sorted(labels.items()))
     return all(meta.name == pod.name for meta in await _list(client, pod.namespace, {"labelSelector": selector}))
+
+
+def selector_of_replicas(own: Iterable[ObjectMeta]) -> str:
+    """What selects all pods that run the same as this one; "" if there is none, or it has no labels."""
+    labels = {key: text for meta in own for key, text in meta.labels.items() if key not in _OF_ONE_GENERATION}
+    return ",".join(f"{key}={text}" for key, text in sorted(labels.items()))
 
 
 async def find_pod(client: ApiClient, pod: NamespacedName) -> ObjectRef | None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,6 +16,7 @@ from remora.kube.objects import Ingress, Service
 from remora.kube.resources import EVENTS, RESOURCES
 from remora.status.addresses import Addresses, PublishSettings, StatusPatch, decide_addresses, decide_farewell, decide_patches
 from remora.status.events import Note, Notebook, Saying, event_body, event_name
+from remora.status.replicas import PATIENCE
 from remora.watch.snapshot import Snapshot
 
 AT_ONCE = 4
@@ -47,6 +48,7 @@ class Reporter:
         interval: float = 60.0,
         sync_events: bool = True,
         leads: Callable[[], bool] = lambda: True,
+        fetch_nodes: Callable[[], Awaitable[tuple[str, ...]]] | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -54,6 +56,7 @@ class Reporter:
         self._instance = instance
         self._interval = interval
         self._leads = leads
+        self._fetch_nodes = fetch_nodes if settings.asks_nodes else None
         self._clock = time.monotonic
         self._notebook = Notebook(sync_events=sync_events)
         self._own = Notebook()
@@ -102,9 +105,18 @@ class Reporter:
             except TimeoutError:
                 pass
             self._told.clear()
+            if self._fetch_nodes and self._leads():
+                await self._look_at_nodes(self._fetch_nodes)
             async with self._writing:
                 is_done = await self._write_all(self._patches() if self._leads() else (), may_write=lambda: self._leads())
             wait = self._interval if is_done else min(RETRY, self._interval)
+
+    async def _look_at_nodes(self, fetch: Callable[[], Awaitable[tuple[str, ...]]]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                self._settings = msgspec.structs.replace(self._settings, addresses=await fetch())
+        except (ApiServerError, ConfigurationError, TimeoutError) as error:
+            _log.warning("what addresses the nodes have is not to be seen: %s", error or type(error).__name__)
 
     def _patches(self) -> tuple[StatusPatch, ...]:
         return decide_patches(self._read_snapshot(), self._report.published, self._addresses())
