@@ -113,14 +113,20 @@ def selector_matches(selector: Mapping[str, Any] | None, labels: Mapping[str, st
         return False
     if any(labels.get(name) != value for name, value in (selector.get("matchLabels") or {}).items()):
         return False
-    return all(_OPERATORS[rule["operator"]](rule, labels) for rule in selector.get("matchExpressions") or ())
+    return all(_matches(rule, labels) for rule in selector.get("matchExpressions") or ())
+
+
+def _matches(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a requirement is met; one that says nothing sensible never is."""
+    meets = _OPERATORS.get(rule.get("operator", ""))
+    return meets is not None and meets(rule, labels)
 
 
 _OPERATORS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], bool]] = {
-    "In": lambda rule, labels: labels.get(rule["key"]) in (rule.get("values") or ()),
-    "NotIn": lambda rule, labels: labels.get(rule["key"]) not in (rule.get("values") or ()),
-    "Exists": lambda rule, labels: rule["key"] in labels,
-    "DoesNotExist": lambda rule, labels: rule["key"] not in labels,
+    "In": lambda rule, labels: labels.get(rule.get("key", "")) in (rule.get("values") or ()),
+    "NotIn": lambda rule, labels: labels.get(rule.get("key", "")) not in (rule.get("values") or ()),
+    "Exists": lambda rule, labels: rule.get("key", "") in labels,
+    "DoesNotExist": lambda rule, labels: rule.get("key", "") not in labels,
 }
 
 

@@ -107,6 +107,8 @@ class Application:
             await self._api.registry.settled()
         except ApiError as error:
             response = _error_response(error)
+        except RecursionError:
+            response = _error_response(bad_request("the object provided is unrecognized: exceeded max depth"))
         except Exception:  # a fault of ours must not look like a broken connection
             _log.exception("%s %s failed", scope["method"], scope["path"])
             response = _error_response(ApiError(500, "InternalError", "Internal error occurred: see the API server's log"))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from remora.cluster.api.errors import Cause, invalid_value, required, unsupported
-from remora.cluster.api.validation.fields import Check, CheckUpdate, Object, check_not_negative
+from remora.cluster.api.validation.fields import Check, CheckUpdate, Object, check_not_negative, check_selector
 from remora.cluster.api.validation.pods import check_pod_spec
 
 _CONCURRENCY = ("Allow", "Forbid", "Replace")
@@ -23,6 +23,7 @@ def _check_job(job: Object) -> Iterator[Cause]:
 def _check_job_spec(spec: Object, field: str) -> Iterator[Cause]:
     for name in _COUNTS:
         yield from check_not_negative(spec.get(name), f"{field}.{name}")
+    yield from check_selector(spec.get("selector"), f"{field}.selector")
     mode = spec.get("completionMode")
     if mode is not None and mode not in _COMPLETION_MODES:
         yield unsupported(f"{field}.completionMode", mode, ("NonIndexed", "Indexed"))
@@ -85,6 +86,7 @@ _PERCENTAGE = "a valid percent string must be a numeric string followed by an en
 
 def _check_budget(budget: Object) -> Iterator[Cause]:
     spec = budget.get("spec") or {}
+    yield from check_selector(spec.get("selector"), "spec.selector")
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         shown = {key: spec[key] for key in ("minAvailable", "maxUnavailable")}
         yield invalid_value("spec", shown, "minAvailable and maxUnavailable cannot be both set")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from remora.cluster.api.errors import Cause, invalid_value
+from remora.cluster.api.errors import Cause, forbidden_field, invalid_value, required
+from remora.cluster.api.names import check_labels, wrong_with_qualified_name
 
 Object = dict[str, Any]
 Check = Callable[[Object], Iterator[Cause]]
@@ -24,3 +25,26 @@ def check_not_negative(value: Any, field: str) -> Iterator[Cause]:
 def listed(parent: Object, name: str) -> list[tuple[int, Object]]:
     """The objects of a list with their positions."""
     return [(index, item) for index, item in enumerate(parent.get(name) or ()) if isinstance(item, dict)]
+
+
+def check_selector(selector: Any, field: str) -> Iterator[Cause]:
+    """A LabelSelector (apimachinery `ValidateLabelSelector`)."""
+    if not isinstance(selector, dict):
+        return
+    yield from check_labels(selector.get("matchLabels") or {}, f"{field}.matchLabels")
+    for index, rule in listed(selector, "matchExpressions"):
+        yield from _check_requirement(rule, f"{field}.matchExpressions[{index}]")
+
+
+def _check_requirement(rule: Object, field: str) -> Iterator[Cause]:
+    operator, values = rule.get("operator", ""), rule.get("values")
+    if operator in ("In", "NotIn"):
+        if not values:
+            yield required(f"{field}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+    elif operator in ("Exists", "DoesNotExist"):
+        if values:
+            yield forbidden_field(f"{field}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+    else:
+        yield invalid_value(f"{field}.operator", operator, "not a valid selector operator")
+    key = rule.get("key", "")
+    yield from (invalid_value(f"{field}.key", key, wrong) for wrong in wrong_with_qualified_name(key))

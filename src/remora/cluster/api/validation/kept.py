@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 from remora.cluster.api.errors import Cause, duplicate, forbidden_field, invalid_value, required, unsupported
 from remora.cluster.api.names import wrong_with_label, wrong_with_subdomain
-from remora.cluster.api.validation.fields import Check, CheckUpdate, Object, listed
+from remora.cluster.api.validation.fields import Check, CheckUpdate, Object, check_selector, listed
 
 _RBAC = "rbac.authorization.k8s.io"
 _GREATEST_PRIORITY = 1_000_000_000
@@ -176,6 +176,7 @@ def _check_ingress_class(ingress_class: Object) -> Iterator[Cause]:
 
 
 def _check_network_policy(policy: Object) -> Iterator[Cause]:
+    yield from check_selector(policy["spec"].get("podSelector"), "spec.podSelector")
     for index, name in enumerate(policy["spec"].get("policyTypes") or ()):
         if name not in _POLICY_TYPES:
             yield unsupported(f"spec.policyTypes[{index}]", name, _POLICY_TYPES)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from remora.cluster.api.errors import Cause, invalid_value, required
 from remora.cluster.api.names import check_labels
-from remora.cluster.api.validation.fields import Object, check_not_negative
+from remora.cluster.api.validation.fields import Object, check_not_negative, check_selector
 from remora.cluster.api.validation.pods import check_pod_spec
 from remora.cluster.objects import selector_matches
 
@@ -20,7 +20,7 @@ def check_workload(workload: Object) -> Iterator[Cause]:
     elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
         yield invalid_value("spec.selector", selector, "empty selector is invalid for deployment")
     else:
-        yield from check_labels(selector.get("matchLabels") or {}, "spec.selector.matchLabels")
+        yield from check_selector(selector, "spec.selector")
     if not _selects(selector, labels or {}):
         yield invalid_value("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     yield from check_labels(labels or {}, "spec.template.labels")
