@@ -7,6 +7,7 @@ from collections.abc import Collection
 from remora.cluster.api.errors import internal_error
 from remora.cluster.api.node import Console, Size
 from remora.cluster.api.streams.channels import ERROR, RESIZE, STDIN, STDOUT, Message
+from remora.cluster.api.streams.connection import Gone
 from remora.cluster.api.streams.remote_command import Wanted, run_command
 
 TERMINAL = Wanted(stdin=True, stdout=True, stderr=False, tty=True)
@@ -97,6 +98,21 @@ async def test_a_client_that_goes_cancels_the_command() -> None:
     await run_command(client, TERMINAL, command)
     assert was_cancelled.is_set()
     assert client.received == []
+
+
+async def test_output_for_a_client_that_has_gone_cancels_the_command_though_input_waits() -> None:
+    class Deaf(Client):
+        async def send(self, channel: int, data: bytes) -> None:
+            raise Gone
+
+    client = Deaf(*(Message(STDIN, b"x") for _ in range(1000)))
+
+    async def command(console: Console) -> int:
+        while True:
+            await console.write(b"more")
+
+    async with asyncio.timeout(20):
+        await run_command(client, TERMINAL, command)
 
 
 async def test_a_refusal_is_the_status_on_the_error_channel() -> None:

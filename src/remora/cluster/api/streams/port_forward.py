@@ -1,8 +1,8 @@
 """Port-forward: connections of the client to ports of a pod, several at once over one connection.
 
 By SPDY (kubectl, also inside a WebSocket) each forwarded connection is two streams with the same request id: `data`, and
-`error`, whose end tells the client that it is over. By channels (the Python and JavaScript clients) each port of the request has two
-channels, and one connection.
+`error`, whose end tells the client that it is over. By channels (the Python and JavaScript clients) each port of the request
+has two channels, and one connection.
 """
 
 import asyncio

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from remora.cluster.api.errors import ApiError, Object
+from remora.cluster.api.errors import ApiError, Object, internal_error
 from remora.cluster.api.node import Console, Size
 from remora.cluster.api.streams.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT
 from remora.cluster.api.streams.connection import Gone
@@ -36,14 +36,19 @@ Command = Callable[[Console], Awaitable[int]]
 
 async def run_command(multiplex: Multiplex, wanted: Wanted, command: Command) -> None:
     """Runs the command for this client; if the client goes, the command is cancelled."""
-    if not await multiplex.begin(wanted.channels):
+    try:
+        if not await multiplex.begin(wanted.channels):
+            return
+    except (Gone, SpdyError):
         return
     console = _ClientConsole(multiplex, wanted)
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(console.listen())
+        leaving = group.create_task(console.left.wait())
+        leaving.add_done_callback(lambda _: listening.cancel())
         working = group.create_task(_carry_out(multiplex, console, command))
         listening.add_done_callback(lambda _: working.cancel())
-        working.add_done_callback(lambda _: listening.cancel())
+        working.add_done_callback(lambda _: leaving.cancel())
 
 
 async def _carry_out(multiplex: Multiplex, console: Console, command: Command) -> None:
@@ -51,6 +56,8 @@ async def _carry_out(multiplex: Multiplex, console: Console, command: Command) -
         status = exit_status(await command(console))
     except ApiError as error:
         status = error.to_wire()
+    except OSError as error:  # no terminal, no descriptor left
+        status = internal_error(str(error)).to_wire()
     except Gone:
         return
     try:
@@ -94,6 +101,7 @@ class _ClientConsole:
         self._size: Size | None = None
         self._resized = asyncio.Event()
         self._has_ended = False
+        self.left = asyncio.Event()
 
     async def listen(self) -> None:
         """Takes what comes from the client until it goes."""
@@ -106,13 +114,20 @@ class _ClientConsole:
                     self._resized.set()
         except (Gone, SpdyError):
             return
+        finally:
+            self.left.set()
 
     async def read(self) -> bytes:
         data = b"" if self._has_ended and self._input.empty() else await self._input.get()
         return data
 
     async def write(self, data: bytes, *, is_error: bool = False) -> None:
-        await self._multiplex.send(STDERR if is_error else STDOUT, data)
+        try:
+            await self._multiplex.send(STDERR if is_error else STDOUT, data)
+        except Gone:
+            # Told here as well: who waits to pass on input does not hear of it. What follows is a cancellation.
+            self.left.set()
+            await asyncio.Event().wait()
 
     async def resized(self) -> Size:
         await self._resized.wait()
