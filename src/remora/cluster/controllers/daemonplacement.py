@@ -16,6 +16,8 @@ _TOLERATED = (
     ("node.kubernetes.io/pid-pressure", "NoSchedule"),
     ("node.kubernetes.io/unschedulable", "NoSchedule"),
 )
+UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+"""The taint of a node that was cordoned."""
 _NETWORK = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
@@ -30,7 +32,7 @@ def placement(owner: Mapping[str, Any], node: Mapping[str, Any]) -> Placement:
     if spec.get("nodeName") not in (None, "", node["metadata"]["name"]) or not _fits(spec, node):
         return Placement(False, False)
     tolerations = _tolerations(spec)
-    repelled = {taint["effect"] for taint in _taints(node) if not any(_tolerates(found, taint) for found in tolerations)}
+    repelled = {taint["effect"] for taint in _taints(node) if not any(tolerates(found, taint) for found in tolerations)}
     return Placement(not repelled & {"NoSchedule", "NoExecute"}, "NoExecute" not in repelled)
 
 
@@ -75,7 +77,7 @@ def _taints(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     spec = node.get("spec") or {}
     taints = list(spec.get("taints") or ())
     if spec.get("unschedulable"):
-        taints.append({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})
+        taints.append(UNSCHEDULABLE)
     return taints
 
 
@@ -86,7 +88,7 @@ def _tolerations(spec: Mapping[str, Any]) -> list[Object]:
     return [*own, *(found for found in added if found not in own)]
 
 
-def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     if toleration.get("effect") not in (None, "", taint["effect"]) or toleration.get("key") not in (None, "", taint["key"]):
         return False
     if toleration.get("operator", "Equal") == "Exists":

@@ -12,6 +12,7 @@ from typing import Any
 from remora.cluster.addresses import NODE_NAME, Network
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
+from remora.cluster.controllers.daemonplacement import UNSCHEDULABLE, tolerates
 from remora.cluster.objects import Object, labels_of, now, render_micro_time, render_time, selector_matches, with_conditions
 
 _log = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ def render_lease(before: Mapping[str, Any] | None, moment: datetime) -> Object:
 def why_not(pod: Mapping[str, Any], node: Mapping[str, Any]) -> str:
     """Why the pod cannot run on the node, worded as the scheduler words it; "" if it can."""
     labels = labels_of(node)
-    if (node.get("spec") or {}).get("unschedulable"):
+    is_tolerated = any(tolerates(found, UNSCHEDULABLE) for found in pod["spec"].get("tolerations") or ())
+    if (node.get("spec") or {}).get("unschedulable") and not is_tolerated:
         return "0/1 nodes are available: 1 node(s) were unschedulable."
     selector = pod["spec"].get("nodeSelector") or {}
     affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(

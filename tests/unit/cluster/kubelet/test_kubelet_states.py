@@ -190,6 +190,9 @@ def test_pod_of_another_scheduler_or_already_bound_is_left_alone() -> None:
 
 def test_cordoned_node_takes_nothing() -> None:
     assert "unschedulable" in why_not(_pod(), {**NODE, "spec": {"unschedulable": True}})
+    daemon = _pod()
+    daemon["spec"]["tolerations"] = [{"key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule"}]
+    assert not why_not(daemon, {**NODE, "spec": {"unschedulable": True}})
 
 
 def test_affinity_terms_are_alternatives() -> None:
