@@ -4,22 +4,29 @@ A wrong type shows itself as Python's TypeError, AttributeError or ValueError, w
 """
 
 import ipaddress
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from remora.cluster.api.names import (
-    wrong_with_label,
-    wrong_with_label_1035,
-    wrong_with_label_value,
-    wrong_with_qualified_name,
-    wrong_with_subdomain,
+from remora.cluster.cel.things import (
+    FORMATS,
+    Format,
+    Function,
+    Quantity,
+    contains_cidr,
+    contains_ip,
+    named_format,
+    parse_cidr,
+    parse_ip,
+    parse_url,
+    quantity,
+    succeeds,
+    text_of,
+    validate,
 )
 from remora.cluster.cel.values import (
     NONE,
@@ -36,39 +43,11 @@ from remora.cluster.cel.values import (
     type_name,
 )
 
-Function = Callable[..., Any]
-
-_QUANTITY_SUFFIXES = {
-    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)},
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), start=1)},
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-}
-
-
-class Quantity(msgspec.Struct, frozen=True):
-    value: Decimal
-
-
-class Format(msgspec.Struct, frozen=True):
-    """A named format; its faults in a text are a list that is empty for a fitting one."""
-
-    name: str
-    faults: Function
-
 
 def _size(value: Any) -> int:
     if isinstance(value, str | bytes | list | dict):
         return len(value)
     raise CelError("no such overload")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise CelError("no such overload")
-    return value
 
 
 def to_string(value: Any) -> str:
@@ -112,58 +91,6 @@ def _to_bool(value: Any) -> bool:
     return found
 
 
-def quantity(text: str) -> Quantity:
-    number = _text(text).rstrip("numkKMGTPEi")
-    try:
-        return Quantity(Decimal(number) * _QUANTITY_SUFFIXES[text[len(number) :]])
-    except (InvalidOperation, KeyError):
-        raise CelError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'") from None
-
-
-def _is(make: Function) -> Function:
-    def check(text: Any) -> bool:
-        try:
-            make(_text(text))
-        except (CelError, ValueError):
-            return False
-        return True
-
-    return check
-
-
-def _ip(text: str) -> Any:
-    try:
-        if "%" in text:
-            raise ValueError
-        return ipaddress.ip_address(_text(text))
-    except ValueError:
-        raise CelError(f'IP Address "{text}" parse error during conversion from string') from None
-
-
-def _cidr(text: str) -> Any:
-    try:
-        if "/" not in text:
-            raise ValueError
-        return ipaddress.ip_interface(_text(text))
-    except ValueError:
-        raise CelError(f'network address parse error during conversion from string: "{text}"') from None
-
-
-def _contains_ip(network: Any, address: Any) -> bool:
-    return (_ip(address) if isinstance(address, str) else address) in network.network
-
-
-def _contains_cidr(network: Any, other: Any) -> bool:
-    return bool((_cidr(other) if isinstance(other, str) else other).network.subnet_of(network.network))
-
-
-def _url(text: str) -> Any:
-    found = urlsplit(_text(text))
-    if not (found.scheme and (found.netloc or found.path)) and not text.startswith("/"):
-        raise CelError(f"URL parse error during conversion from string: parse {text!r}: invalid URI for request")
-    return found
-
-
 def _substring(text: str, start: int, end: int | None = None) -> str:
     stop = len(text) if end is None else end
     if not 0 <= start <= stop <= len(text):
@@ -179,13 +106,13 @@ def _char_at(text: str, index: int) -> str:
 
 def _index_of(value: Any, item: Any, start: int = 0) -> int:
     if isinstance(value, str):
-        return value.find(_text(item), start)
+        return value.find(text_of(item), start)
     return next((index for index, found in enumerate(value) if equal(found, item)), -1)
 
 
 def _last_index_of(value: Any, item: Any) -> int:
     if isinstance(value, str):
-        return value.rfind(_text(item))
+        return value.rfind(text_of(item))
     return next((index for index in reversed(range(len(value))) if equal(value[index], item)), -1)
 
 
@@ -199,7 +126,7 @@ def _split(text: str, separator: str, limit: int = -1) -> list[str]:
 
 
 def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
-    return _text(text).replace(old, new, limit)
+    return text_of(text).replace(old, new, limit)
 
 
 def _join(items: list[str], separator: str = "") -> str:
@@ -278,11 +205,11 @@ def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
 
 
 def _matches(text: Any, pattern: Any) -> bool:
-    return regex(_text(pattern)).search(_text(text)) is not None
+    return regex(text_of(pattern)).search(text_of(text)) is not None
 
 
 def _contains(text: str, part: str) -> bool:
-    return _text(part) in _text(text)
+    return text_of(part) in text_of(text)
 
 
 def _value(optional: Any) -> Any:
@@ -297,11 +224,6 @@ def _or(optional: Optional, other: Any) -> Any:
 
 def _or_value(optional: Optional, other: Any) -> Any:
     return optional.value if optional.has_value else other
-
-
-def _validate(found: Format, text: str) -> Optional:
-    faults = found.faults(_text(text))
-    return some(faults) if faults else NONE
 
 
 def _time_part(pick: Function) -> Function:
@@ -322,49 +244,6 @@ def _clock_part(of_time: Function, unit: timedelta) -> Function:
     return part
 
 
-def _uri_faults(text: str) -> list[str]:
-    return [] if _is(_url)(text) else ["invalid URI"]
-
-
-def _date_faults(text: str) -> list[str]:
-    try:
-        datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a date has no zone
-    except ValueError:
-        return ["invalid date"]
-    return []
-
-
-def _formatted(fits: Function, fault: str) -> Function:
-    return lambda text: [] if fits(text) else [fault]
-
-
-def _prefix(check: Function) -> Function:
-    return lambda text: check(text[:-1] + "a" if len(text) > 1 and text.endswith("-") else text)
-
-
-FORMATS: dict[str, Function] = {
-    "dns1123Label": wrong_with_label,
-    "dns1123Subdomain": wrong_with_subdomain,
-    "dns1035Label": wrong_with_label_1035,
-    "dns1123LabelPrefix": _prefix(wrong_with_label),
-    "dns1123SubdomainPrefix": _prefix(wrong_with_subdomain),
-    "dns1035LabelPrefix": _prefix(wrong_with_label_1035),
-    "qualifiedName": wrong_with_qualified_name,
-    "labelValue": wrong_with_label_value,
-    "uri": _uri_faults,
-    "uuid": _formatted(
-        lambda text: regex(r"^(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$").search(text), "does not match UUID"
-    ),
-    "byte": _formatted(lambda text: regex(r"^[A-Za-z0-9+/]*={0,2}$").search(text) and len(text) % 4 == 0, "invalid base64"),
-    "date": _date_faults,
-    "datetime": _formatted(_is(parse_timestamp), "invalid datetime"),
-}
-
-
-def _named_format(name: str) -> Optional:
-    return some(Format(name, FORMATS[name])) if name in FORMATS else NONE
-
-
 FUNCTIONS: dict[str, Function] = {
     "size": _size,
     "type": type_name,
@@ -374,35 +253,35 @@ FUNCTIONS: dict[str, Function] = {
     "double": _to_double,
     "string": to_string,
     "bool": _to_bool,
-    "bytes": lambda value: value if isinstance(value, bytes) else _text(value).encode(),
-    "duration": lambda value: value if isinstance(value, timedelta) else parse_duration(_text(value)),
-    "timestamp": lambda value: value if isinstance(value, datetime) else parse_timestamp(_text(value)),
+    "bytes": lambda value: value if isinstance(value, bytes) else text_of(value).encode(),
+    "duration": lambda value: value if isinstance(value, timedelta) else parse_duration(text_of(value)),
+    "timestamp": lambda value: value if isinstance(value, datetime) else parse_timestamp(text_of(value)),
     "matches": _matches,
     "quantity": quantity,
-    "isQuantity": _is(quantity),
-    "ip": _ip,
-    "isIP": _is(_ip),
-    "cidr": _cidr,
-    "isCIDR": _is(_cidr),
-    "url": _url,
-    "isURL": _is(_url),
+    "isQuantity": succeeds(quantity),
+    "ip": parse_ip,
+    "isIP": succeeds(parse_ip),
+    "cidr": parse_cidr,
+    "isCIDR": succeeds(parse_cidr),
+    "url": parse_url,
+    "isURL": succeeds(parse_url),
 }
 
 METHODS: dict[str, Function] = {
     "size": _size,
     "matches": _matches,
     "contains": _contains,
-    "startsWith": lambda text, part: _text(text).startswith(_text(part)),
-    "endsWith": lambda text, part: _text(text).endswith(_text(part)),
+    "startsWith": lambda text, part: text_of(text).startswith(text_of(part)),
+    "endsWith": lambda text, part: text_of(text).endswith(text_of(part)),
     "charAt": _char_at,
     "indexOf": _index_of,
     "lastIndexOf": _last_index_of,
-    "lowerAscii": lambda text: _text(text).lower(),
-    "upperAscii": lambda text: _text(text).upper(),
+    "lowerAscii": lambda text: text_of(text).lower(),
+    "upperAscii": lambda text: text_of(text).upper(),
     "replace": _replace,
     "split": _split,
     "substring": _substring,
-    "trim": lambda text: _text(text).strip(),
+    "trim": lambda text: text_of(text).strip(),
     "join": _join,
     "reverse": _reverse,
     "format": _format,
@@ -422,15 +301,15 @@ METHODS: dict[str, Function] = {
     "value": _value,
     "orValue": _or_value,
     "or": _or,
-    "validate": _validate,
+    "validate": validate,
     "family": lambda address: address.version,
     "isUnspecified": lambda address: address.is_unspecified,
     "isLoopback": lambda address: address.is_loopback,
     "isLinkLocalMulticast": lambda address: address.is_multicast and address.is_link_local,
     "isLinkLocalUnicast": lambda address: address.is_link_local,
     "isGlobalUnicast": lambda address: not (address.is_multicast or address.is_loopback or address.is_unspecified),
-    "containsIP": _contains_ip,
-    "containsCIDR": _contains_cidr,
+    "containsIP": contains_ip,
+    "containsCIDR": contains_cidr,
     "prefixLength": lambda network: network.network.prefixlen,
     "masked": lambda network: ipaddress.ip_interface(network.network),
     "ip": lambda network: network.ip,
@@ -464,7 +343,7 @@ METHODS: dict[str, Function] = {
 NAMESPACES: dict[str, dict[str, Function]] = {
     "optional": {"of": some, "none": lambda: NONE, "ofNonZeroValue": lambda value: some(value) if value else NONE},
     "format": {
-        "named": _named_format,
+        "named": named_format,
         **{name: (lambda name=name, faults=faults: Format(name, faults)) for name, faults in FORMATS.items()},
     },
     "math": {
@@ -472,7 +351,7 @@ NAMESPACES: dict[str, dict[str, Function]] = {
         "least": lambda *items: min(items[0] if isinstance(items[0], list) else items),
         "abs": abs,
     },
-    "ip": {"isCanonical": lambda text: str(_ip(text)) == text},
+    "ip": {"isCanonical": lambda text: str(parse_ip(text)) == text},
     "sets": {
         "contains": lambda whole, part: all(any(equal(item, found) for found in whole) for item in part),
         "intersects": lambda one, other: any(equal(item, found) for item in one for found in other),
