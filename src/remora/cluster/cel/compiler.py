@@ -5,15 +5,14 @@ A name that is neither a variable nor bound by a macro, and a function that is n
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
-from math import fmod
 from typing import Any
 
 from remora.cluster.cel.functions import FUNCTIONS, METHODS, NAMESPACES
+from remora.cluster.cel.operators import COMPARISONS, arithmetic, boolean, member, optional_member
 from remora.cluster.cel.syntax import Tree, parse
-from remora.cluster.cel.values import NONE, CelError, Optional, compare, equal, some, type_name
+from remora.cluster.cel.values import NONE, CelError, Optional, some, type_name
 
 Variables = Mapping[str, Any]
 Program = Callable[[Variables], Any]
@@ -21,7 +20,6 @@ Program = Callable[[Variables], Any]
 _TYPES = frozenset({"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"})
 _ESCAPED = re.compile(r"__([a-z]+)__")
 _ESCAPES = {"underscores": "__", "dot": ".", "dash": "-", "slash": "/"}
-_LARGEST = 2**63
 
 
 @lru_cache(1024)
@@ -76,31 +74,12 @@ def _select(tree: Tree, names: frozenset[str]) -> Program:
     def select(variables: Variables) -> Any:
         value = inner(variables)
         if isinstance(value, Optional):
-            return _optional_member(value, key)
+            return optional_member(value, key)
         if is_optional:
-            return _optional_member(some(value), key)
-        return _member(value, key)
+            return optional_member(some(value), key)
+        return member(value, key)
 
     return select
-
-
-def _member(value: Any, key: str) -> Any:
-    if not isinstance(value, dict):
-        raise CelError("no such overload")
-    if key not in value:
-        raise CelError(f"no such key: {key}")
-    return value[key]
-
-
-def _optional_member(value: Optional, key: Any) -> Optional:
-    if not value.has_value:
-        return NONE
-    inner = value.value
-    if isinstance(inner, dict):
-        return some(inner[key]) if key in inner else NONE
-    if isinstance(inner, list) and isinstance(key, int):
-        return some(inner[key]) if 0 <= key < len(inner) else NONE
-    raise CelError("no such overload")
 
 
 def _index(tree: Tree, names: frozenset[str]) -> Program:
@@ -110,14 +89,14 @@ def _index(tree: Tree, names: frozenset[str]) -> Program:
     def look_up(variables: Variables) -> Any:
         value, key = inner(variables), at(variables)
         if is_optional or isinstance(value, Optional):
-            return _optional_member(value if isinstance(value, Optional) else some(value), key)
+            return optional_member(value if isinstance(value, Optional) else some(value), key)
         if isinstance(value, list):
             if not isinstance(key, int) or isinstance(key, bool):
                 raise CelError("no such overload")
             if not 0 <= key < len(value):
                 raise CelError(f"index out of bounds: {key}")
             return value[key]
-        return _member(value, key)
+        return member(value, key)
 
     return look_up
 
@@ -132,22 +111,16 @@ def _map(tree: Tree, names: frozenset[str]) -> Program:
     return lambda variables: {key(variables): value(variables) for key, value in pairs}
 
 
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise CelError("no such overload")
-    return value
-
-
 def _unary(tree: Tree, names: frozenset[str]) -> Program:
     operand = _compiled(tree[2], names)
     if tree[1] == "!":
-        return lambda variables: not _boolean(operand(variables))
-    return lambda variables: _arithmetic("-", 0, operand(variables))
+        return lambda variables: not boolean(operand(variables))
+    return lambda variables: arithmetic("-", 0, operand(variables))
 
 
 def _conditional(tree: Tree, names: frozenset[str]) -> Program:
     condition, then, otherwise = (_compiled(part, names) for part in tree[1:])
-    return lambda variables: then(variables) if _boolean(condition(variables)) else otherwise(variables)
+    return lambda variables: then(variables) if boolean(condition(variables)) else otherwise(variables)
 
 
 def _binary(tree: Tree, names: frozenset[str]) -> Program:
@@ -155,10 +128,10 @@ def _binary(tree: Tree, names: frozenset[str]) -> Program:
     left, right = _compiled(first, names), _compiled(second, names)
     if operator in ("&&", "||"):
         return _logical(left, right, decides=operator == "||")
-    if operator in _COMPARISONS:
-        decide = _COMPARISONS[operator]
+    if operator in COMPARISONS:
+        decide = COMPARISONS[operator]
         return lambda variables: decide(left(variables), right(variables))
-    return lambda variables: _arithmetic(operator, left(variables), right(variables))
+    return lambda variables: arithmetic(operator, left(variables), right(variables))
 
 
 def _logical(left: Program, right: Program, *, decides: bool) -> Program:
@@ -166,70 +139,15 @@ def _logical(left: Program, right: Program, *, decides: bool) -> Program:
 
     def logical(variables: Variables) -> bool:
         try:
-            if _boolean(left(variables)) is decides:
+            if boolean(left(variables)) is decides:
                 return decides
         except CelError:
-            if _boolean(right(variables)) is decides:
+            if boolean(right(variables)) is decides:
                 return decides
             raise
-        return _boolean(right(variables))
+        return boolean(right(variables))
 
     return logical
-
-
-def _contains(item: Any, container: Any) -> bool:
-    if isinstance(container, dict):
-        return item in container
-    if isinstance(container, list):
-        return any(equal(item, found) for found in container)
-    raise CelError("no such overload")
-
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": equal,
-    "!=": lambda left, right: not equal(left, right),
-    "<": lambda left, right: compare(left, right) < 0,
-    "<=": lambda left, right: compare(left, right) <= 0,
-    ">": lambda left, right: compare(left, right) > 0,
-    ">=": lambda left, right: compare(left, right) >= 0,
-    "in": _contains,
-}
-
-
-def _arithmetic(operator: str, left: Any, right: Any) -> Any:
-    if operator == "-" and left == 0 and isinstance(right, timedelta):
-        return -right
-    if operator == "+" and type(left) is type(right) and isinstance(left, str | bytes | list | timedelta):
-        return left + right
-    if isinstance(left, datetime | timedelta) and isinstance(right, datetime | timedelta) and operator in "+-":
-        try:
-            return left + right if operator == "+" else left - right  # type: ignore[operator]
-        except (TypeError, OverflowError):
-            raise CelError("no such overload") from None
-    if not _is_number(left) or not _is_number(right):
-        raise CelError("no such overload")
-    return _calculated(operator, left, right)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _calculated(operator: str, left: Any, right: Any) -> Any:
-    if operator in "/%":
-        if right == 0 and isinstance(right, int) and isinstance(left, int):
-            raise CelError("division by zero" if operator == "/" else "modulus by zero")
-        if right == 0:
-            return float("nan") if left == 0 else float("inf") * (1 if left > 0 else -1)
-        if operator == "%":
-            return int(fmod(left, right)) if abs(left) < 2**53 else left - right * int(left / right)
-        if isinstance(left, float) or isinstance(right, float):
-            return left / right
-        return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-    result = left + right if operator == "+" else left - right if operator == "-" else left * right
-    if isinstance(result, int) and not -_LARGEST <= result < _LARGEST:
-        raise CelError("integer overflow")
-    return result
 
 
 def _call(tree: Tree, names: frozenset[str]) -> Program:
@@ -261,7 +179,7 @@ def _has(arguments: list[Tree], names: frozenset[str]) -> Program:
     def has(variables: Variables) -> bool:
         value = inner(variables)
         if isinstance(value, Optional):
-            return _optional_member(value, key).has_value
+            return optional_member(value, key).has_value
         if not isinstance(value, dict):
             raise CelError("no such overload")
         return key in value
@@ -344,7 +262,7 @@ def _quantified(scopes: Scopes, bodies: list[Program], decides: bool) -> bool:
     failure: CelError | None = None
     for _, scope in scopes:
         try:
-            if _boolean(bodies[0](scope)) is decides:
+            if boolean(bodies[0](scope)) is decides:
                 return decides
         except CelError as error:
             failure = error
@@ -354,15 +272,15 @@ def _quantified(scopes: Scopes, bodies: list[Program], decides: bool) -> bool:
 
 
 def _chosen(scopes: Scopes, bodies: list[Program]) -> list[tuple[tuple[Any, ...], Variables]]:
-    return [found for found in scopes if len(bodies) == 1 or _boolean(bodies[0](found[1]))]
+    return [found for found in scopes if len(bodies) == 1 or boolean(bodies[0](found[1]))]
 
 
 _MACROS: dict[str, tuple[int, Callable[[Scopes, list[Program]], Any]]] = {
     "all": (1, lambda scopes, bodies: _quantified(scopes, bodies, False)),
     "exists": (1, lambda scopes, bodies: _quantified(scopes, bodies, True)),
-    "exists_one": (1, lambda scopes, bodies: sum(_boolean(bodies[0](scope)) for _, scope in scopes) == 1),
-    "existsOne": (1, lambda scopes, bodies: sum(_boolean(bodies[0](scope)) for _, scope in scopes) == 1),
-    "filter": (1, lambda scopes, bodies: [entry[0] for entry, scope in scopes if _boolean(bodies[0](scope))]),
+    "exists_one": (1, lambda scopes, bodies: sum(boolean(bodies[0](scope)) for _, scope in scopes) == 1),
+    "existsOne": (1, lambda scopes, bodies: sum(boolean(bodies[0](scope)) for _, scope in scopes) == 1),
+    "filter": (1, lambda scopes, bodies: [entry[0] for entry, scope in scopes if boolean(bodies[0](scope))]),
     "map": (1, lambda scopes, bodies: [bodies[-1](scope) for _, scope in _chosen(scopes, bodies)]),
     "transformList": (2, lambda scopes, bodies: [bodies[-1](scope) for _, scope in _chosen(scopes, bodies)]),
     "transformMap": (2, lambda scopes, bodies: {entry[0]: bodies[-1](scope) for entry, scope in _chosen(scopes, bodies)}),

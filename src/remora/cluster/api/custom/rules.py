@@ -12,7 +12,7 @@ from typing import Any
 from remora.cluster.api.custom.checks import MISSING, ROOT, find_before
 from remora.cluster.api.custom.schema import Node, Rule
 from remora.cluster.api.errors import Cause, render_value
-from remora.cluster.cel import CelError, Optional, Program, compile_expression
+from remora.cluster.cel import CelError, Program, compile_expression
 from remora.cluster.cel.values import NONE, parse_duration, parse_timestamp, some
 
 _VARIABLES = ("self", "oldSelf")
@@ -35,19 +35,15 @@ def find_rule_fault(rule: Rule) -> str:
     return ""
 
 
+@lru_cache(4096)
 def has_rules(node: Node) -> bool:
     """Whether there is a rule anywhere in a schema."""
-    return _has_rules(node)
-
-
-@lru_cache(4096)
-def _has_rules(node: Node) -> bool:
-    return bool(node.rules) or any(_has_rules(part) for part in (*node.parts, *node.all_of))
+    return bool(node.rules) or any(has_rules(part) for part in node.parts)
 
 
 def check_rules(node: Node, value: Any, path: str = "", before: Any = MISSING) -> Iterator[Cause]:
     """What the rules at a value and below it refuse; without `before` rules about changes are not asked."""
-    if value is None or not _has_rules(node):
+    if value is None or not has_rules(node):
         return
     if node.rules:
         yield from _check_here(node, value, path, before)
@@ -177,6 +173,3 @@ def _text_to_cel(node: Node, value: str) -> Any:
 def _is_converted(node: Node) -> bool:
     is_own = node.format in _CONVERSIONS or node.type == "number"
     return is_own or any(_is_converted(part) for part in node.parts)
-
-
-__all__ = ["Optional", "check_rules", "find_rule_fault", "has_rules", "to_cel"]
