@@ -6,7 +6,7 @@ import io
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import aiohttp
@@ -31,12 +31,12 @@ KILOBYTE = 1024
 
 @pytest.fixture
 async def pod() -> AsyncIterator[int]:
-    """A pod that reads what it is sent, answers `/slow` after half a second, and `/N` with N kilobytes."""
+    """A pod that reads what it is sent, answers `/slow` after two seconds, and `/N` with N kilobytes."""
 
     async def answer(request: web.Request) -> web.Response:
         received = len(await request.read())
         if request.path == "/slow":
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2)
         size = int(request.path[1:]) if request.path[1:].isdigit() else 0
         return web.Response(body=b"x" * size * KILOBYTE, headers={"X-Received": str(received)})
 
@@ -60,6 +60,16 @@ async def serve(
 
 async def statuses(client: Client, count: int, *, path: str = "/", headers: dict[str, str] | None = None) -> list[int]:
     return [(await client.get("r0.example", path, headers=headers))[0] for _ in range(count)]
+
+
+async def within(seconds: float, find: Callable[[str], Awaitable[list[int]]]) -> list[int]:
+    """What is found in so little time that no bucket has emptied meanwhile; a busy machine tries again, with a new counter."""
+    for number in range(50):
+        begun = time.monotonic()
+        found = await find(f"{number:016x}")
+        if time.monotonic() - begun < seconds:
+            return found
+    pytest.fail(f"this machine never takes less than {seconds} s")
 
 
 async def upload(settings: ProxySettings, name: str, size: int, *, method: str = "PUT") -> tuple[int, str]:
@@ -143,15 +153,21 @@ async def test_http_2_has_the_same_limit(executor: Executor, proxy_settings: Pro
 async def test_a_rate_lets_a_burst_in_and_then_one_after_the_other(
     executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int, burst: int, passed: int
 ) -> None:
-    await serve(executor, proxy_settings, pod, route(limits=Limits(COUNTER, per_second=2, burst=burst)))
-    assert await statuses(client, passed + 3) == [200] * passed + [503] * 3
+    async def find(counter: str) -> list[int]:
+        await serve(executor, proxy_settings, pod, route(limits=Limits(counter, per_second=2, burst=burst)))
+        return await statuses(client, passed + 3)
+
+    assert await within(0.5, find) == [200] * passed + [503] * 3
     await asyncio.sleep(0.5)  # what was refused does not count
     assert (await statuses(client, 2))[:1] == [200]
 
 
 async def test_a_rate_by_the_minute(executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int) -> None:
-    await serve(executor, proxy_settings, pod, route(limits=Limits(COUNTER, per_minute=60, burst=0)))
-    assert await statuses(client, 3) == [200, 503, 503]
+    async def find(counter: str) -> list[int]:
+        await serve(executor, proxy_settings, pod, route(limits=Limits(counter, per_minute=60, burst=0)))
+        return await statuses(client, 3)
+
+    assert await within(1, find) == [200, 503, 503]
     await asyncio.sleep(1.05)
     assert (await statuses(client, 1)) == [200]
 
@@ -159,8 +175,11 @@ async def test_a_rate_by_the_minute(executor: Executor, proxy_settings: ProxySet
 async def test_two_rates_must_agree_and_a_refusal_by_one_is_none_of_the_other_s(
     executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int
 ) -> None:
-    await serve(executor, proxy_settings, pod, route(limits=Limits(COUNTER, per_second=1, per_minute=4, burst=1)))
-    assert await statuses(client, 6) == [200, 200, 503, 503, 503, 503]
+    async def find(counter: str) -> list[int]:
+        await serve(executor, proxy_settings, pod, route(limits=Limits(counter, per_second=1, per_minute=4, burst=1)))
+        return await statuses(client, 6)
+
+    assert await within(1, find) == [200, 200, 503, 503, 503, 503]
     found = []
     for _ in range(3):
         await asyncio.sleep(1.02)
@@ -171,30 +190,39 @@ async def test_two_rates_must_agree_and_a_refusal_by_one_is_none_of_the_other_s(
 async def test_paths_of_one_ingress_count_together_and_others_do_not(
     executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int
 ) -> None:
-    mine, theirs = Limits(COUNTER, per_second=1, burst=1), Limits("f" * 16, per_second=1, burst=1)
-    await serve(executor, proxy_settings, pod, route(limits=mine), route(limits=mine, host="b"), route(limits=theirs, host="c"))
-    found = [(await client.get(f"r{number}.example"))[0] for number in (0, 1, 0, 1, 2)]
-    assert found == [200, 200, 503, 503, 200]
+    async def find(counter: str) -> list[int]:
+        mine, theirs = (Limits(name, per_second=1, burst=1) for name in (counter, f"f{counter[1:]}"))
+        routes = (route(limits=mine), route(limits=mine, host="b"), route(limits=theirs, host="c"))
+        await serve(executor, proxy_settings, pod, *routes)
+        return [(await client.get(f"r{number}.example"))[0] for number in (0, 1, 0, 1, 2)]
+
+    assert await within(1, find) == [200, 200, 503, 503, 200]
 
 
 @pytest.mark.parametrize(("exempt", "status"), [("127.0.0.0/8", 200), ("128.0.0.0/1", 503), ("0.0.0.0/0", 200), ("::/0", 503)])
 async def test_addresses_without_limits(
     executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int, exempt: str, status: int
 ) -> None:
-    limits = Limits(COUNTER, per_second=1, burst=0, connections=1, exempt=(exempt,))
-    await serve(executor, proxy_settings, pod, route(limits=limits))
-    assert await statuses(client, 2) == [200, status]
+    async def find(counter: str) -> list[int]:
+        limits = Limits(counter, per_second=1, burst=0, connections=1, exempt=(exempt,))
+        await serve(executor, proxy_settings, pod, route(limits=limits))
+        return await statuses(client, 2)
+
+    assert await within(1, find) == [200, status]
 
 
 async def test_the_configmap_says_by_what_limits_count_and_how_they_refuse(
     executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int
 ) -> None:
     options = ProxyOptions(limit_conn_zone_variable="x-api-key", limit_req_status_code=429, limit_conn_status_code=420)
-    routes = (route(limits=Limits(COUNTER, per_second=1, burst=0)), route(limits=Limits("f" * 16, connections=1), host="b"))
-    await serve(executor, proxy_settings, pod, *routes, options=options)
-    assert await statuses(client, 2) == [200, 200]
-    for key in ("one", "two"):
-        assert await statuses(client, 2, headers={"X-API-Key": key}) == [200, 429]
+
+    async def find(counter: str) -> list[int]:
+        routes = (route(limits=Limits(counter, per_second=1, burst=0)), route(limits=Limits("f" * 16, connections=1), host="b"))
+        await serve(executor, proxy_settings, pod, *routes, options=options)
+        keys: tuple[dict[str, str], ...] = ({}, {"X-API-Key": "one"}, {"X-API-Key": "two"})
+        return [status for headers in keys for status in await statuses(client, 2, headers=headers)]
+
+    assert await within(1, find) == [200, 200, 200, 429, 200, 429]
     slow = [client.get("r1.example", "/slow", headers={"X-API-Key": "one"}) for _ in range(3)]
     assert sorted(status for status, _, _ in await asyncio.gather(*slow)) == [200, 420, 420]
 
@@ -241,13 +269,15 @@ async def test_a_connection_that_left_http_counts_for_as_long_as_it_lasts(
 async def test_bandwidth(executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int) -> None:
     limits = Limits(COUNTER, bandwidth=100 * KILOBYTE, bandwidth_after=50 * KILOBYTE)
     await serve(executor, proxy_settings, pod, route(limits=limits))
-    begun = time.monotonic()
-    assert len((await client.get("r0.example", "/50"))[2]) == 50 * KILOBYTE
+    free = []
+    for _ in range(5):
+        begun = time.monotonic()
+        assert len((await client.get("r0.example", "/50"))[2]) == 50 * KILOBYTE
+        free.append(time.monotonic() - begun)
     between = time.monotonic()
     assert len((await client.get("r0.example", "/250"))[2]) == 250 * KILOBYTE
     took = time.monotonic() - between
-    assert took > 1.0 > between - begun
-    assert took < 10.0
+    assert took > 1.0 > min(free)
 
 
 async def test_a_change_of_limits_is_no_reload_and_counts_at_once(
@@ -316,7 +346,7 @@ async def replicas(pod: int, limited: Route, names: Iterable[str]) -> AsyncItera
             wanted = msgspec.structs.replace(wanted, peering=Peering(others, identity))
             await executor.apply(Configurator(settings).configure(wanted))
             started.append(Replica(Client(session, settings), executor))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             for replica in started:
                 while await replica.connected_peers() < len(names) - 1:
                     await asyncio.sleep(0.2)
@@ -335,11 +365,11 @@ async def test_replicas_count_together_if_they_shall(pod: int) -> None:
         assert [await statuses(replica.client, 3) for replica in started] == [[503] * 3] * 3
 
 
-async def all_know(started: Iterable[Replica], count: int) -> None:
-    async with asyncio.timeout(30):
-        for replica in started:
-            while await replica.known_requests() != count:
-                await asyncio.sleep(0.05)
+async def all_know(started: Sequence[Replica], count: int) -> None:
+    deadline = time.monotonic() + 60
+    while set(known := [await replica.known_requests() for replica in started]) != {count}:
+        assert time.monotonic() < deadline, f"{known} requests are known, not {count}"
+        await asyncio.sleep(0.05)
 
 
 async def test_replicas_count_each_for_itself_if_they_shall_not(pod: int) -> None:

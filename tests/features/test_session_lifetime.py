@@ -138,8 +138,8 @@ async def test_a_stamp_is_renewed_when_a_tenth_of_the_idle_time_has_passed(
     found = VALUE.fullmatch((await visit(client, old))[1])
     assert found is not None
     assert found[1] == ID
-    assert time.time() - int(found[2], 16) == pytest.approx(500, abs=5)
-    assert time.time() - int(found[3], 16) < 5
+    assert time.time() - int(found[2], 16) == pytest.approx(500, abs=30)
+    assert time.time() - int(found[3], 16) < 60
 
 
 @pytest.mark.parametrize("mode", MODES)
