@@ -13,6 +13,7 @@ from remora.cluster.api.patch.updates import Writer, entries_after, manager_of
 from remora.cluster.api.schemas import schema_of
 
 Object = dict[str, Any]
+SCHEMA = schema_of("v1", "ConfigMap")
 
 
 def config_map(**data: str) -> Object:
@@ -30,7 +31,7 @@ def owners(obj: Object) -> dict[str, Any]:
 
 
 def apply(live: Object, manifest: Object, manager: str, *, force: bool = False) -> Object:
-    return applied(live, manifest, Applier(manager=manager, time="2026-01-02T00:00:00Z", force=force))
+    return applied(live, manifest, Applier(manager=manager, time="2026-01-02T00:00:00Z", force=force), SCHEMA)
 
 
 def test_who_creates_owns_everything_and_who_changes_takes_what_changes() -> None:
