@@ -53,7 +53,8 @@ def test_address_asked_for_is_given_if_it_is_free(stored: Stored) -> None:
 
 def test_cluster_ip_may_not_change(stored: Stored) -> None:
     stored.put("one")
-    assert stored.refused("one", clusterIP="127.64.128.77").endswith('Invalid value: ["127.64.128.77"]: may not change once set')
+    refusal = stored.refused("one", clusterIP="127.64.128.77")
+    assert refusal.endswith('Invalid value: ["127.64.128.77"]: may not change once set')
 
 
 def test_headless_and_external_name_have_none(stored: Stored) -> None:
