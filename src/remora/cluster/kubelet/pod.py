@@ -17,7 +17,8 @@ from remora.cluster.kubelet.environment import ConfigError, Place, environment
 from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.leftovers import end_leftovers
 from remora.cluster.kubelet.shared import COMPONENT, Shared
-from remora.cluster.kubelet.states import ContainerState, PodState, Terminated, Waiting, parse_containers, render_status
+from remora.cluster.kubelet.podstatus import PodState, fresh_state, render_status
+from remora.cluster.kubelet.states import parse_containers
 from remora.cluster.objects import TERMINAL_PHASES, Object, is_terminating, key_of, now, parse_time, uid_of
 
 _log = logging.getLogger(__name__)
@@ -159,9 +160,8 @@ class Pod:
     def _container(self, spec: Mapping[str, Any], *, is_init: bool = False, kind: str = "") -> Container:
         kind = kind or ("initContainers" if is_init else "containers")
         before = parse_containers(self.object.get("status") or {}, kind=kind)
-        fresh = ContainerState(name=spec["name"], image=spec.get("image") or "")
-        if is_init:
-            fresh = msgspec.structs.replace(fresh, state=Waiting("PodInitializing"))
+        has_init = bool(self.object["spec"].get("initContainers")) and kind != "ephemeralContainers"
+        fresh = fresh_state(spec["name"], spec.get("image") or "", has_init=has_init)
         return Container(spec, pod=self, state=before.get(spec["name"], fresh), is_init=is_init)
 
     async def _run_containers(self) -> None:
@@ -188,9 +188,9 @@ class Pod:
             if container.is_sidecar:
                 group.create_task(container.run())
                 await self._until(container.has_started)
-            elif not _has_succeeded(container):
+            elif not container.state.has_succeeded:
                 await container.run()
-                if not _has_succeeded(container):
+                if not container.state.has_succeeded:
                     return False
             if self.stopping.is_set():
                 return False
@@ -288,6 +288,7 @@ class Pod:
             host_ip=self._shared.node_ip,
             started_at=self._started_at,
             init=tuple(container.state for container in self._init),
+            sidecars=frozenset(container.state.name for container in self._init if container.is_sidecar),
             containers=tuple(container.state for container in self._containers),
             ephemeral=tuple(container.state for container in self._ephemeral),
             is_over=self._is_over,
@@ -301,10 +302,6 @@ class Pod:
         except ApiError as error:
             if error.reason not in ("NotFound", "Conflict"):
                 _log.warning("pod %s could not be removed: %s", self._key, error)
-
-
-def _has_succeeded(container: Container) -> bool:
-    return isinstance(container.state.state, Terminated) and container.state.state.exit_code == 0
 
 
 def _started_at(pod: Mapping[str, Any]) -> Any:

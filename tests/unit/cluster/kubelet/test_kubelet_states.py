@@ -13,19 +13,16 @@ from remora.cluster.controllers.actions import Update
 from remora.cluster.events import Happening, event, is_expired, repeated
 from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
 from remora.cluster.kubelet.node import why_not
+from remora.cluster.kubelet.podstatus import PodState, phase, qos_class, render_status
 from remora.cluster.kubelet.probes import Count, Timing, Verdict, http_target, timing
 from remora.cluster.kubelet.scheduler import decide
 from remora.cluster.kubelet.states import (
     ContainerState,
-    PodState,
     Running,
     Terminated,
     Waiting,
     lost,
     parse_containers,
-    phase,
-    qos_class,
-    render_status,
 )
 from remora.cluster.objects import Object, condition
 
@@ -63,6 +60,56 @@ def test_phase_follows_from_the_containers(state: PodState, wanted: str) -> None
     assert phase(state) == wanted
 
 
+HELPER = ContainerState(name="helper", image="web", state=Running(NOW), ready=True, started=True, container_id="remora://2")
+
+
+def _with_sidecar(helper: ContainerState, *containers: ContainerState, **fields: Any) -> PodState:
+    return _state(*containers, init=(helper,), sidecars=frozenset({"helper"}), **fields)
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted"),
+    [
+        (_with_sidecar(HELPER, RUNNING), "Running"),
+        (_with_sidecar(msgspec.structs.replace(HELPER, started=False), _waiting("PodInitializing")), "Pending"),
+        # A sidecar that is started again does not make a running pod pending.
+        (_with_sidecar(msgspec.structs.replace(HELPER, state=Waiting("CrashLoopBackOff"), started=False), RUNNING), "Running"),
+        (
+            _with_sidecar(
+                msgspec.structs.replace(HELPER, state=Terminated(143, "Error", NOW, NOW)),
+                msgspec.structs.replace(RUNNING, state=DONE),
+                is_over=True,
+            ),
+            "Succeeded",
+        ),
+        (_state(RUNNING, failure=("DeadlineExceeded", "long"), is_over=True), "Failed"),
+    ],
+)
+def test_sidecars_are_waited_for_and_then_do_not_decide(state: PodState, wanted: str) -> None:
+    assert phase(state) == wanted
+
+
+def test_sidecar_that_is_not_ready_keeps_its_pod_from_being_ready() -> None:
+    status = render_status(_pod(), _with_sidecar(msgspec.structs.replace(HELPER, ready=False), RUNNING), now=NOW)
+    found = condition({"status": status}, "ContainersReady") or {}
+    assert (found["status"], found["message"]) == ("False", "containers with unready status: [helper]")
+    assert (condition({"status": status}, "Initialized") or {})["status"] == "True"
+
+
+def test_init_containers_that_are_not_done_are_named() -> None:
+    init = (msgspec.structs.replace(RUNNING, name="a", state=DONE), _waiting("PodInitializing"))
+    status = render_status(_pod(), _state(_waiting("PodInitializing"), init=init), now=NOW)
+    found = condition({"status": status}, "Initialized") or {}
+    assert (found["reason"], found["message"]) == ("ContainersNotInitialized", "containers with incomplete status: [main]")
+
+
+def test_finished_pod_stays_what_it_was_and_keeps_why() -> None:
+    before = {"phase": "Failed", "reason": "DeadlineExceeded", "message": "long"}
+    status = render_status({**_pod(), "status": before}, _state(RUNNING), now=NOW)
+    assert before.items() <= status.items()
+    assert (condition({"status": status}, "Ready") or {})["reason"] == "PodFailed"
+
+
 def test_ready_pod_says_so_in_every_condition() -> None:
     status = render_status(_pod(), _state(RUNNING), now=NOW)
     assert {found["type"]: found["status"] for found in status["conditions"]} == dict.fromkeys(
@@ -81,7 +128,12 @@ def test_unready_containers_are_named() -> None:
 
 def test_readiness_gate_holds_the_pod_back() -> None:
     pod = _pod(readinessGates=[{"conditionType": "example.com/go"}])
-    assert (condition({"status": render_status(pod, _state(RUNNING), now=NOW)}, "Ready") or {})["status"] == "False"
+    closed = condition({"status": render_status(pod, _state(RUNNING), now=NOW)}, "Ready") or {}
+    assert (closed["status"], closed["reason"]) == ("False", "ReadinessGatesNotReady")
+    assert closed["message"] == 'corresponding condition of pod readiness gate "example.com/go" does not exist.'
+    pod["status"] = {"conditions": [{"type": "example.com/go", "status": "False"}]}
+    closed = condition({"status": render_status(pod, _state(RUNNING), now=NOW)}, "Ready") or {}
+    assert closed["message"] == 'the status of pod readiness gate "example.com/go" is not "True", but False'
     pod["status"] = {"conditions": [{"type": "example.com/go", "status": "True"}]}
     assert (condition({"status": render_status(pod, _state(RUNNING), now=NOW)}, "Ready") or {})["status"] == "True"
 
@@ -121,6 +173,9 @@ def test_container_without_its_process_has_ended_unknown() -> None:
         ({"limits": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
         ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Mi"}}, "Burstable"),
         ({"requests": {"cpu": "1"}}, "Burstable"),
+        ({"requests": {"cpu": "0", "memory": "0"}}, "BestEffort"),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m", "memory": "1024Mi"}}, "Guaranteed"),
+        ({"requests": {"example.com/device": "1"}}, "BestEffort"),
     ],
 )
 def test_quality_of_service_follows_from_the_resources(resources: Object, wanted: str) -> None:
