@@ -1,4 +1,4 @@
-"""The one node: its object, its heartbeat, and which pods it takes. `render_`, `why_not` are pure."""
+"""The one node: its object and its heartbeat. `render_` are pure."""
 
 import asyncio
 import logging
@@ -12,8 +12,7 @@ from typing import Any
 from remora.cluster.addresses import NODE_NAME, Network
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.registry import Registry
-from remora.cluster.controllers.daemonplacement import UNSCHEDULABLE, tolerates
-from remora.cluster.objects import Object, labels_of, now, render_micro_time, render_time, selector_matches, with_conditions
+from remora.cluster.objects import Object, now, render_micro_time, render_time, with_conditions
 
 _log = logging.getLogger(__name__)
 
@@ -87,25 +86,6 @@ def render_lease(before: Mapping[str, Any] | None, moment: datetime) -> Object:
     metadata = dict((before or {}).get("metadata") or {"name": NODE_NAME, "namespace": LEASE_NAMESPACE})
     spec = {"holderIdentity": NODE_NAME, "leaseDurationSeconds": _LEASE_SECONDS, "renewTime": render_micro_time(moment)}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-
-
-def why_not(pod: Mapping[str, Any], node: Mapping[str, Any]) -> str:
-    """Why the pod cannot run on the node, worded as the scheduler words it; "" if it can."""
-    labels = labels_of(node)
-    is_tolerated = any(tolerates(found, UNSCHEDULABLE) for found in pod["spec"].get("tolerations") or ())
-    if (node.get("spec") or {}).get("unschedulable") and not is_tolerated:
-        return "0/1 nodes are available: 1 node(s) were unschedulable."
-    selector = pod["spec"].get("nodeSelector") or {}
-    affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    )
-    terms = (affinity or {}).get("nodeSelectorTerms")
-    fits = terms is None or any(
-        selector_matches({"matchExpressions": term.get("matchExpressions") or ()}, labels) for term in terms
-    )
-    if selector.items() <= labels.items() and fits:
-        return ""
-    return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
 
 
 def read_facts(directory: Path) -> dict[str, str]:

@@ -16,8 +16,8 @@ from remora.cluster.kubelet.container import Container
 from remora.cluster.kubelet.environment import ConfigError, Place, environment
 from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.leftovers import end_leftovers
-from remora.cluster.kubelet.shared import COMPONENT, Shared
 from remora.cluster.kubelet.podstatus import PodState, fresh_state, render_status
+from remora.cluster.kubelet.shared import COMPONENT, Shared
 from remora.cluster.kubelet.states import parse_containers
 from remora.cluster.objects import TERMINAL_PHASES, Object, is_terminating, key_of, now, parse_time, uid_of
 

@@ -12,7 +12,7 @@ from remora.cluster.addresses import NODE_NAME
 from remora.cluster.controllers.actions import Update
 from remora.cluster.events import Happening, event, is_expired, repeated
 from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
-from remora.cluster.kubelet.node import why_not
+from remora.cluster.kubelet.fit import Surroundings
 from remora.cluster.kubelet.podstatus import PodState, phase, qos_class, render_status
 from remora.cluster.kubelet.probes import Count, Timing, Verdict, http_target, timing
 from remora.cluster.kubelet.scheduler import decide
@@ -225,7 +225,7 @@ NODE = {"metadata": {"name": NODE_NAME, "labels": {"kubernetes.io/os": "linux"}}
 
 def _scheduled(**spec: Any) -> Object:
     """The one object that the scheduler writes for such a pod."""
-    (written,) = [action.object for action in decide(_pod(**spec), NODE, now=NOW) if isinstance(action, Update)]
+    (written,) = [action.object for action in decide(_pod(**spec), Surroundings(NODE), now=NOW) if isinstance(action, Update)]
     return written
 
 
@@ -239,25 +239,8 @@ def test_pod_is_bound_or_told_why_not() -> None:
 
 
 def test_pod_of_another_scheduler_or_already_bound_is_left_alone() -> None:
-    assert decide(_pod(schedulerName="mine"), NODE, now=NOW) == ()
-    assert decide(_pod(nodeName="remora"), NODE, now=NOW) == ()
-
-
-def test_cordoned_node_takes_nothing() -> None:
-    assert "unschedulable" in why_not(_pod(), {**NODE, "spec": {"unschedulable": True}})
-    daemon = _pod()
-    daemon["spec"]["tolerations"] = [{"key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule"}]
-    assert not why_not(daemon, {**NODE, "spec": {"unschedulable": True}})
-
-
-def test_affinity_terms_are_alternatives() -> None:
-    def required(*values: str) -> Object:
-        terms = [{"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": [value]}]} for value in values]
-        affinity = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-        return _pod(affinity={"nodeAffinity": affinity})
-
-    assert not why_not(required("plan9", "linux"), NODE)
-    assert why_not(required("plan9"), NODE)
+    assert decide(_pod(schedulerName="mine"), Surroundings(NODE), now=NOW) == ()
+    assert decide(_pod(nodeName="remora"), Surroundings(NODE), now=NOW) == ()
 
 
 def test_event_is_counted_and_expires() -> None:
