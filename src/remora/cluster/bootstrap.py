@@ -33,8 +33,10 @@ _RETRY = 0.1
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
-async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_port: int, may_bind_low_ports: bool) -> None:
-    """Brings everything into the registry.
+async def bootstrap(
+    registry: Registry, *, network: Network, entry: Entry, api_port: int, may_bind_low_ports: bool, ingress: bool = True
+) -> None:
+    """Brings everything into the registry, without the Ingress controller if it is not wanted.
 
     Raises:
         ApiError: the registry refuses one of the packaged objects.
@@ -45,7 +47,7 @@ async def bootstrap(registry: Registry, *, network: Network, entry: Entry, api_p
         *default_roles(),
         storage_class(),
         *kubernetes_service(network, api_port),
-        *controller_objects(entry, may_bind_low_ports=may_bind_low_ports),
+        *(controller_objects(entry, may_bind_low_ports=may_bind_low_ports) if ingress else ()),
     ):
         await _apply(registry, obj)
 

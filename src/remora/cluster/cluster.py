@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import closing
 from typing import Any
 
+import msgspec
+
 from remora.apply.binary import find_binary
 from remora.cluster.addresses import Network
 from remora.cluster.api.authorization.authorizer import AuthorizationMode
@@ -34,11 +36,25 @@ from remora.cluster.store import Store
 _POLL = 0.05
 
 
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs beside the API server and its controllers: all of it, unless tests want less."""
+
+    node: bool = True
+    """The scheduler and the kubelet: without them pods stay Pending."""
+    services: bool = True
+    """The proxy behind the addresses of Services."""
+    ingress: bool = True
+    """The Ingress controller, which needs both."""
+
+
 class Cluster:
     """One cluster in this process. The profile's lock is the caller's business (`start.starting`)."""
 
-    def __init__(self, start: Start, *, authorization_mode: AuthorizationMode = "AlwaysAllow") -> None:
+    def __init__(
+        self, start: Start, *, authorization_mode: AuthorizationMode = "AlwaysAllow", parts: Parts | None = None
+    ) -> None:
         self._start = start
+        self._parts = parts or Parts()
         self._authorization_mode = authorization_mode
         self._profile = start.profile
         self._network = Network(start.profile.index)
@@ -55,20 +71,13 @@ class Cluster:
         Raises:
             RemoraError: a part cannot start.
         """
-        binary = find_binary(None)
         pki = read_pki(self._profile.pki, [self._network.kubernetes_service, self._network.node])
         with closing(Store(self._profile.store)) as store:
             self._registry = registry = self._open_registry(store)
             events = Events(registry=registry)
             kubelet = self._kubelet(registry, events, pki)
             server = self._api_server(registry, pki, kubelet)
-            proxy = ServiceProxy(
-                registry=registry,
-                report=Report(registry=registry, events=events),
-                node_addresses=(self._network.node, LOCALHOST),
-                directory=self._profile.services,
-                binary=binary,
-            )
+            services = [self._service_proxy(registry, events)] if self._parts.services else []
             tokens = Tokens(pki.token_key)
             controllers = Controllers(
                 registry=registry,
@@ -88,11 +97,13 @@ class Cluster:
                     entry=self._start.entry,
                     api_port=self._profile.choices.api_port,
                     may_bind_low_ports=self._start.may_bind_low_ports,
+                    ingress=self._parts.ingress,
                 )
                 parts.append(group.create_task(controllers.run()))
                 with unreviewed():
                     # What pods and Services are told to be must not hang on a webhook that is one of them.
-                    parts += [group.create_task(part.run()) for part in (proxy, kubelet)]
+                    parts += [group.create_task(proxy.run()) for proxy in services]
+                    parts += [group.create_task(kubelet.run())] if self._parts.node else []
                 keep = keep_kubernetes_service(registry, network=self._network, api_port=self._profile.choices.api_port)
                 parts.append(group.create_task(keep))
                 write_kubeconfig(self._profile.kubeconfig, server=self.server, name=self._context, pki=pki)
@@ -131,6 +142,15 @@ class Cluster:
         )
         registry.add_admission("services", allocator.admit)
         return registry
+
+    def _service_proxy(self, registry: Registry, events: Events) -> ServiceProxy:
+        return ServiceProxy(
+            registry=registry,
+            report=Report(registry=registry, events=events),
+            node_addresses=(self._network.node, LOCALHOST),
+            directory=self._profile.services,
+            binary=find_binary(None),
+        )
 
     def _kubelet(self, registry: Registry, events: Events, pki: Pki) -> Kubelet:
         images = ImageCatalog(self._profile.images, option=self._profile.option)
