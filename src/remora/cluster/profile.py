@@ -60,6 +60,11 @@ class Profile(msgspec.Struct, frozen=True):
         return self.directory / "images.json"
 
     @property
+    def built_images(self) -> Path:
+        """The folders of images that were built, and their virtual environments."""
+        return self.directory / "images"
+
+    @property
     def pods(self) -> Path:
         return self.directory / "pods"
 

@@ -12,6 +12,7 @@ from remora.cli.options import Output
 if TYPE_CHECKING:
     from remora.cli.status import Status
     from remora.cli.urls import Urls
+    from remora.cluster.images.build import Built
     from remora.cluster.kubelet.images import Image
     from remora.cluster.profile import Profile
 
@@ -60,7 +61,27 @@ def images(found: Sequence["Image"], output: Output) -> None:
     if output is Output.JSON:
         json_document(found)
     else:
-        table(("IMAGE", "COMMAND", "DIRECTORY"), [(image.name, shlex.join(image.command), image.workdir) for image in found])
+        table(("IMAGE", "COMMAND", "DIRECTORY", "BUILT"), [_image(image) for image in found])
+
+
+def image_made(image: "Image", profile: str, output: Output) -> None:
+    """An image that is known now."""
+    if output is Output.JSON:
+        json_document(image)
+    say(f"{image.name} is known in profile {profile}; use it with: kubectl create deployment web --image={image.name}")
+
+
+def image_built(built: "Built", profile: str, output: Output) -> None:
+    """An image that was built, and what its Dockerfile asks for in vain."""
+    for note in built.notes:
+        say(f"{NOTE}{note}")
+    if output is Output.JSON:
+        json_document(built)
+    image_made(built.image, profile, Output.TEXT)
+
+
+def _image(image: "Image") -> tuple[str, str, str, str]:
+    return (image.name, shlex.join((*image.command, *image.arguments)), image.root + image.workdir, image.created or "-")
 
 
 def status(found: "Status", output: Output) -> None:

@@ -14,21 +14,26 @@ import msgspec
 from remora.cluster.api.node import Console
 from remora.cluster.kubelet.actions import Target, ask
 from remora.cluster.kubelet.attachment import StandardStreams
-from remora.cluster.kubelet.backoff import image_pause, render_duration, restart_pause
+from remora.cluster.kubelet.backoff import image_pause, is_to_restart, render_duration, restart_pause
 from remora.cluster.kubelet.environment import ConfigError, command
 from remora.cluster.kubelet.execution import execute
 from remora.cluster.kubelet.health import Outcomes, watch_health
 from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.logs import Capture
+from remora.cluster.kubelet.memory import kill_tree, wait_until_over
+from remora.cluster.kubelet.placing import placed_folder
 from remora.cluster.kubelet.processes import Process, StartFailed, adopt, start
+from remora.cluster.kubelet.quantities import quantity
 from remora.cluster.kubelet.records import Record, find_record, write_record
 from remora.cluster.kubelet.states import ContainerState, Running, Terminated, Waiting, lost
 from remora.cluster.kubelet.terminals import controlled, with_terminal
+from remora.cluster.kubelet.termination import find_signal, read_message
 from remora.cluster.objects import now, parse_time
 
 _LOOK_FOR_IMAGE = 0.25
 """Seconds between two looks at the catalogue's time stamp while a container waits for its image."""
 _CONFIG_RETRY = 1.0
+_NEVER_PULL_RETRY = 60.0
 _LEAST_GRACE = 2.0
 """Seconds that a process has after a preStop hook that used up the grace period (as in the kubelet)."""
 
@@ -39,17 +44,18 @@ class Surroundings(Protocol):
     address: str
     directory: Path
     images: ImageCatalog
-    stopping: asyncio.Event
 
     @property
     def uid(self) -> str: ...
+    @property
+    def full_name(self) -> str: ...
     @property
     def grace(self) -> float: ...
     @property
     def restart_policy(self) -> str: ...
     def changed(self) -> None: ...
     def tell(self, container: str, reason: str, message: str, *, type: str = "Normal") -> None: ...
-    def environment(self, spec: Mapping[str, Any], image: Image) -> dict[str, str]: ...
+    def environment(self, spec: Mapping[str, Any], image: Image, termination_log: Path) -> dict[str, str]: ...
     def target(self, spec: Mapping[str, Any], env: Mapping[str, str], workdir: Path) -> Target: ...
 
 
@@ -61,6 +67,11 @@ class Container:
         self.state = state
         self.is_sidecar = is_init and spec.get("restartPolicy") == "Always"
         self.has_started = asyncio.Event()
+        """Set once its startup probe, if any, succeeded."""
+        self.was_tried = asyncio.Event()
+        """Set when it runs, after its postStart hook, or cannot run yet."""
+        self.is_to_end = asyncio.Event()
+        """Set when it is not to be started again."""
         self._is_init = is_init
         self._pod = pod
         self._directory = pod.directory / "containers" / state.name
@@ -69,15 +80,24 @@ class Container:
         self._target: Target | None = None
         self._pause: float | None = None
         self._is_told_to_stop = False
+        self._is_out_of_memory = False
+        self._has_begun = False
+        self._started_at = now()
+        self._stop_signal = signal.SIGTERM
         self._process = self._adopt()
         if self._process is None:
             self.state = lost(self.state, now=now())
 
     async def run(self) -> None:
         """Returns when the container has ended and is not to be started again."""
-        if self._process is None and not self._resume():
-            return
-        while self._process is not None or not self._pod.stopping.is_set():
+        try:
+            if self._process is not None or self._resume():
+                await self._run()
+        finally:
+            self.was_tried.set()
+
+    async def _run(self) -> None:
+        while self._process is not None or not self.is_to_end.is_set():
             if self._process is None:
                 self._process = await self._start()
             if self._process is not None:
@@ -85,7 +105,7 @@ class Container:
             if not isinstance(self.state.state, Terminated) or not self._is_to_restart(self.state.state):
                 return
             await self._back_off(self.state.state)
-            if not self._pod.stopping.is_set():
+            if not self.is_to_end.is_set():
                 self._set(restarts=self.state.restarts + 1)
 
     def _resume(self) -> bool:
@@ -100,19 +120,22 @@ class Container:
         return True
 
     async def stop(self, grace: float) -> None:
-        """Ends the process: preStop hook, SIGTERM, and SIGKILL to its group when `grace` seconds are over."""
+        """Ends the process for good: preStop hook, its stop signal, SIGKILL to its group when `grace` seconds are over."""
+        self.is_to_end.set()
         process = self._process
-        if process is None or not process.is_running:
-            return
+        if process is not None and process.is_running:
+            await self._terminate(process, grace, f"Stopping container {self.state.name}")
+
+    async def _terminate(self, process: Process, grace: float, why: str) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
         if not self._is_told_to_stop:
             self._is_told_to_stop = True
-            self._pod.tell(self.state.name, "Killing", f"Stopping container {self.state.name}")
+            self._pod.tell(self.state.name, "Killing", why)
             if grace > 0:
-                await self._hook("preStop", timeout=grace)
+                await self._run_pre_stop(grace)
                 deadline = max(deadline, loop.time() + min(grace, _LEAST_GRACE))
-        process.send(signal.SIGTERM)
+        process.send(self._stop_signal)
         await self._end(process, deadline)
 
     def let_go(self) -> None:
@@ -162,6 +185,10 @@ class Container:
         self._streams.adopt()
         self._target = self._pod.target(self.spec, record.env, Path(record.workdir))
         running = Running(parse_time(record.started_at))
+        self._started_at = running.started_at
+        self._stop_signal = find_signal(record.stop_signal)
+        # A process that was not said to run yet has not seen its postStart hook to the end.
+        self._has_begun = isinstance(self.state.state, Running)
         self._set(state=running, container_id=record.container_id, restarts=record.instance)
         return process
 
@@ -172,10 +199,11 @@ class Container:
         if image is None or env is None:
             return None
         instance = self.state.restarts
-        workdir = Path(self.spec.get("workingDir") or image.workdir or self._pod.directory)
+        workdir = Path(placed_folder(self.spec.get("workingDir") or image.workdir, image) or self._pod.directory)
         container_id = _container_id(self._pod.uid, self.state.name, instance)
         self.capture.begin(instance)
-        self._pod.tell(self.state.name, "Created", f"Container created: {self.state.name}")
+        self._pod.tell(self.state.name, "Created", "Container created")
+        self._termination_log.write_bytes(b"")
         try:
             process = self._spawn(command(self.spec, image, env), env, workdir)
         except StartFailed as error:
@@ -183,10 +211,16 @@ class Container:
             self._ended(Terminated(128, "StartError", now(), now(), str(error), container_id))
             return None
         self._target = self._pod.target(self.spec, env, workdir)
-        started_at = now()
-        write_record(self._record, Record(process.identity, instance, started_at.isoformat(), container_id, env, str(workdir)))
-        self._set(state=Running(started_at), container_id=container_id)
-        self._pod.tell(self.state.name, "Started", f"Container started: {self.state.name}")
+        self._started_at = now()
+        self._stop_signal = find_signal((self.spec.get("lifecycle") or {}).get("stopSignal") or image.stop_signal)
+        self._has_begun = False
+        begun = self._started_at.isoformat()
+        record = Record(process.identity, instance, begun, container_id, env, str(workdir), self._stop_signal.name)
+        write_record(self._record, record)
+        self._set(container_id=container_id)
+        self._pod.tell(self.state.name, "Started", "Container started")
+        if not self._has_hook("postStart"):
+            self._set(state=Running(self._started_at))
         return process
 
     def _spawn(self, argv: list[str], env: Mapping[str, str], workdir: Path) -> Process:
@@ -202,13 +236,16 @@ class Container:
         """The image, waited for as long as it takes; None if the pod stops meanwhile."""
         name = self.spec.get("image") or ""
         pause = 0.0
-        while not self._pod.stopping.is_set():
+        while not self.is_to_end.is_set():
             image = self._pod.images.find(name)
             if image is not None:
-                self._pod.tell(self.state.name, "Pulled", f'Container image "{name}" already present on machine')
+                self._pod.tell(self.state.name, "Pulled", f'Container image "{name}" already present on machine and can be accessed by the pod')
                 return image
-            pause = image_pause(pause)
             unknown = self._pod.images.explain_unknown(name)
+            if self.spec.get("imagePullPolicy") == "Never":
+                await self._go_without(f'Container image "{name}" is not present with pull policy of Never: {unknown}')
+                continue
+            pause = image_pause(pause)
             self._pod.tell(self.state.name, "Failed", f'Failed to pull image "{name}": {unknown}', type="Warning")
             self._pod.tell(self.state.name, "Failed", "Error: ErrImagePull", type="Warning")
             self._set(state=Waiting("ErrImagePull", unknown))
@@ -220,18 +257,23 @@ class Container:
                 await self._wait_for_image(pause)
         return None
 
+    async def _go_without(self, why: str) -> None:
+        self._pod.tell(self.state.name, "ErrImageNeverPull", why, type="Warning")
+        self._set(state=Waiting("ErrImageNeverPull", why))
+        await self._wait_for_image(_NEVER_PULL_RETRY)
+
     async def _wait_for_image(self, seconds: float) -> None:
         """Returns early when the catalogue changes."""
         stamp = self._pod.images.stamp
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._pod.images.stamp == stamp and not self._pod.stopping.is_set():
+                while self._pod.images.stamp == stamp and not self.is_to_end.is_set():
                     await self._sleep(_LOOK_FOR_IMAGE)
 
     async def _environment(self, image: Image) -> dict[str, str] | None:
-        while not self._pod.stopping.is_set():
+        while not self.is_to_end.is_set():
             try:
-                return self._pod.environment(self.spec, image)
+                return self._pod.environment(self.spec, image, self._termination_log)
             except ConfigError as error:
                 self._pod.tell(self.state.name, "Failed", f"Error: {error}", type="Warning")
                 self._set(state=Waiting("CreateContainerConfigError", str(error)))
@@ -239,35 +281,44 @@ class Container:
         return None
 
     async def _supervise(self, process: Process) -> None:
-        self._is_told_to_stop = False
+        self._is_told_to_stop = self._is_out_of_memory = False
         async with asyncio.TaskGroup() as group:
-            health = group.create_task(self._watch_health(process))
+            beside = [group.create_task(self._watch_health(process)), group.create_task(self._watch_memory(process))]
             code = await process.wait()
-            health.cancel()
+            for task in beside:
+                task.cancel()
         self._process = None
         self._record.unlink(missing_ok=True)
-        started_at = self.state.state.started_at if isinstance(self.state.state, Running) else now()
         if code is None:
             message = "It ended when it was no longer a child of the cluster process, so its exit code is not known."
-            self._ended(Terminated(137, "ContainerStatusUnknown", now(), started_at, message, self.state.container_id))
-            return
-        exit_code = code if code >= 0 else 128 - code
-        reason = "Error" if exit_code else "Completed"
-        self._ended(Terminated(exit_code, reason, now(), started_at, "", self.state.container_id))
+            ended = Terminated(137, "ContainerStatusUnknown", now(), self._started_at, message, self.state.container_id)
+        else:
+            exit_code = code if code >= 0 else 128 - code
+            reason = "OOMKilled" if self._is_out_of_memory else "Error" if exit_code else "Completed"
+            ended = Terminated(exit_code, reason, now(), self._started_at, "", self.state.container_id)
+        self._ended(ended)
 
     def _ended(self, ended: Terminated) -> None:
         self.capture.end()
         self._streams.end()
+        log = self.capture.path(self.state.restarts)
+        if message := read_message(self._termination_log, log, self.spec, exit_code=ended.exit_code):
+            ended = msgspec.structs.replace(ended, message=message)
         ran_for = ended.finished_at - (ended.started_at or ended.finished_at)
         self._pause = restart_pause(self._pause, ran_for=ran_for)
-        self._set(state=ended, ready=self._is_init and ended.exit_code == 0, started=False)
+        is_done = self._is_init and not self.is_sidecar and ended.exit_code == 0
+        self._set(state=ended, ready=is_done, started=False)
 
     async def _watch_health(self, process: Process) -> None:
         target = self._target
         if target is None:
             return
-        if not await self._hook("postStart", timeout=self._pod.grace or 30.0):
-            await self._kill_unhealthy(process, f"Container {self.state.name} failed its postStart hook", None)
+        if not self._has_begun and self._has_hook("postStart") and not await self._run_post_start(process):
+            return
+        self._has_begun = True
+        self._set(state=Running(self._started_at))
+        if self._is_init and not self.is_sidecar:
+            self._has_started()
             return
         outcomes = Outcomes(
             started=self._has_started,
@@ -277,30 +328,32 @@ class Container:
         )
         await watch_health(target, outcomes, is_init=self._is_init)
 
+    async def _watch_memory(self, process: Process) -> None:
+        limit = ((self.spec.get("resources") or {}).get("limits") or {}).get("memory")
+        if limit:
+            await wait_until_over(process.identity.pid, limit=int(quantity(limit)))
+            self._is_out_of_memory = True
+            kill_tree(process.identity.pid)
+            process.kill_group()
+
     def _has_started(self) -> None:
         self._set(started=True)
         self.has_started.set()
 
     def _tell_unhealthy(self, kind: str, message: str) -> None:
-        if not self._pod.stopping.is_set():
+        if not self.is_to_end.is_set():
             self._pod.tell(self.state.name, "Unhealthy", f"{kind} probe failed: {message}", type="Warning")
 
     async def _kill_unhealthy(self, process: Process, message: str, grace: float | None) -> None:
-        if self._pod.stopping.is_set():
+        if self.is_to_end.is_set():
             return
-        self._pod.tell(self.state.name, "Killing", message)
         self._set(ready=False)
-        process.send(signal.SIGTERM)
-        seconds = self._pod.grace if grace is None else float(grace)
-        await self._end(process, asyncio.get_running_loop().time() + seconds)
+        await self._terminate(process, self._pod.grace if grace is None else float(grace), message)
 
     def _is_to_restart(self, ended: Terminated) -> bool:
-        if self._pod.stopping.is_set() or self._is_told_to_stop:
+        if self.is_to_end.is_set():
             return False
-        policy = "Always" if self.is_sidecar else self.spec.get("restartPolicy") or self._pod.restart_policy
-        if policy == "Always":
-            return not self._is_init or self.is_sidecar or ended.exit_code != 0
-        return policy == "OnFailure" and ended.exit_code != 0
+        return is_to_restart(self.spec, self._pod.restart_policy, is_init=self._is_init, exit_code=ended.exit_code)
 
     async def _back_off(self, ended: Terminated) -> None:
         """Shows how it ended, then waits as long as CrashLoopBackOff demands."""
@@ -309,29 +362,43 @@ class Container:
         if pause <= 0:
             return
         name = self.state.name
-        self._pod.tell(name, "BackOff", f"Back-off restarting failed container {name}", type="Warning")
-        message = f"back-off {render_duration(pause)} restarting failed container={name}"
+        self._pod.tell(name, "BackOff", f"Back-off restarting failed container {name} in pod {self._pod.full_name}", type="Warning")
+        message = f"back-off {render_duration(pause)} restarting failed container={name} pod={self._pod.full_name}"
         self._set(state=Waiting("CrashLoopBackOff", message))
         await self._sleep(pause)
 
-    async def _hook(self, name: str, *, timeout: float) -> bool:
-        handler = (self.spec.get("lifecycle") or {}).get(name)
-        if not handler or self._target is None:
+    def _has_hook(self, name: str) -> bool:
+        return bool((self.spec.get("lifecycle") or {}).get(name))
+
+    async def _run_post_start(self, process: Process) -> bool:
+        """Whether it succeeded; if not, the process has ended. It has all the time that it wants."""
+        if self._target is None or (await ask(self.spec["lifecycle"]["postStart"], self._target, timeout=None)).is_success:
             return True
+        # What it printed may be secret, so it is not told, as in the kubelet.
+        self._pod.tell(self.state.name, "FailedPostStartHook", "PostStartHook failed", type="Warning")
+        await self._terminate(process, self._pod.grace, "FailedPostStartHook")
+        return False
+
+    async def _run_pre_stop(self, grace: float) -> None:
+        if not self._has_hook("preStop") or self._target is None:
+            return
         try:
-            async with asyncio.timeout(timeout):
-                verdict = await ask(handler, self._target, timeout=timeout)
+            async with asyncio.timeout(grace):
+                verdict = await ask(self.spec["lifecycle"]["preStop"], self._target, timeout=grace)
         except TimeoutError:
-            return name != "postStart"
+            return
         if not verdict.is_success:
-            self._pod.tell(self.state.name, f"Failed{name[0].upper()}{name[1:]}Hook", verdict.message, type="Warning")
-        return verdict.is_success
+            self._pod.tell(self.state.name, "FailedPreStopHook", "PreStopHook failed", type="Warning")
 
     async def _sleep(self, seconds: float) -> None:
         """Returns early when the pod stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._pod.stopping.wait()
+                await self.is_to_end.wait()
+
+    @property
+    def _termination_log(self) -> Path:
+        return self._directory / "termination-log"
 
     @property
     def _record(self) -> Path:
@@ -339,6 +406,8 @@ class Container:
 
     def _set(self, **changes: Any) -> None:
         after = msgspec.structs.replace(self.state, **changes)
+        if "state" in changes:
+            self.was_tried.set()
         if after != self.state:
             self.state = after
             self._pod.changed()

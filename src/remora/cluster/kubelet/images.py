@@ -1,7 +1,7 @@
 """Images: commands known by an image name, kept in the profile's `images.json`.
 
-An image's command stands for ENTRYPOINT and CMD together. So a container's `command` replaces all of it, and `args` alone are
-appended to it.
+`command` stands for ENTRYPOINT and `arguments` for CMD: a container's `command` replaces both, its `args` alone replace the
+arguments. What `remora image add` makes has no arguments, so there `args` are appended.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,23 @@ _PREFIXES = ("docker.io/library/", "docker.io/", "index.docker.io/library/", "in
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run what an image name stands for; `workdir` is an absolute path, "" for the pod's own directory."""
+    """How to run what an image name stands for; `workdir` is an absolute path, "" for the pod's own directory.
+
+    The other fields are of images that were built: `root` is the folder that stands for `/`, `owned` the paths that the image
+    brings, `venv` its virtual environment, `ports` what it exposes.
+    """
 
     name: str
     command: tuple[str, ...]
     workdir: str = ""
     env: Mapping[str, str] = {}
+    arguments: tuple[str, ...] = ()
+    root: str = ""
+    owned: tuple[str, ...] = ()
+    venv: str = ""
+    ports: tuple[int, ...] = ()
+    created: str = ""
+    stop_signal: str = ""
 
 
 def short_name(name: str) -> str:
@@ -43,7 +54,9 @@ def find_image(images: Mapping[str, Image], name: str) -> Image | None:
 def unknown_image(name: str, option: str) -> str:
     """What to tell about an image that is not known, with the next step; `option` names the profile (" --profile NAME")."""
     command = f"remora image add{option} {name} -- COMMAND [ARG...]"
-    return f'image "{name}" is not known here: tell Remora how to run it with: {command}'
+    build = f"remora image build{option} -t {name} DIR"
+    known = f'image "{name}" is not known here: tell Remora how to run it with: {command}'
+    return f"{known}, or build it from a Dockerfile with: {build}"
 
 
 class ImageCatalog:
