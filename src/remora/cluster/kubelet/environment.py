@@ -14,6 +14,7 @@ import msgspec
 
 from remora.cluster.kubelet.expansion import expand, expand_in_order
 from remora.cluster.kubelet.images import Image
+from remora.cluster.kubelet.placing import image_environment, placed_words
 from remora.cluster.objects import Object, annotations_of, labels_of, uid_of
 
 DEFAULT_PORT = 8080
@@ -62,9 +63,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def command(container: Mapping[str, Any], image: Image, values: Mapping[str, str]) -> list[str]:
-    """The argument vector: `command` replaces the image's, `args` alone are appended to it."""
-    base = container.get("command") or image.command
-    return [expand(part, values) for part in (*base, *(container.get("args") or ()))]
+    """The argument vector: `command` replaces the image's command and arguments, `args` alone the arguments."""
+    given, args = container.get("command") or (), container.get("args")
+    spoken = [expand(part, values) for part in (*given, *(args or ()))]
+    if given:
+        words = spoken
+    elif image.root:
+        words = [*image.command, *(spoken if args else image.arguments)]
+    else:
+        words = [*(expand(part, values) for part in image.command), *spoken]
+    return placed_words(words, image, values.get("POD_IP", ""))
 
 
 def first_port(container: Mapping[str, Any]) -> int | None:
@@ -91,10 +99,13 @@ def environment(
     """
     base = {name: inherited[name] for name in _PASSED_ON if name in inherited}
     own = _told(pod, container, place)
+    if image.ports and first_port(container) is None:
+        own["PORT"] = str(image.ports[0])
     services = service_environment(pod, sources)
     listed = _from_sources(container, sources)
     declared = list(_declared(pod, container, place, sources))
-    of_image = expand_in_order(image.env.items(), {**services, **own})
+    told = {**services, **own}
+    of_image = image_environment(image, inherited) if image.root else expand_in_order(image.env.items(), told)
     known = {**services, **own, **of_image, **listed}
     return {**base, **known, **expand_in_order(declared, known)}
 
