@@ -78,6 +78,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         raise UsageError(
             "--watch-namespace-selector is not supported; give --watch-namespace=NAME or neither for all namespaces"
         )
+    is_shadow = _is_shadow(given)
     addresses = given["bind-address"]
     hosts = (given["healthz-host"],) if given["healthz-host"] else addresses
     return ControllerSettings(
@@ -96,7 +97,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         publish=PublishSettings(
             given["publish-status-address"],
             given["publish-service"],
-            given["update-status"],
+            given["update-status"] and not is_shadow,
             given["report-node-internal-ip-address"],
         ),
         health=HealthSettings(hosts=hosts, port=given["healthz-port"], path=given["health-check-path"]),
@@ -109,12 +110,13 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         instance=_instance(environ),
         status_interval=max(given["status-update-interval"], _SHORTEST_STATUS_INTERVAL),
         sync_events=not given["disable-sync-events"],
+        is_shadow=is_shadow,
         shutdown_grace_period=given["shutdown-grace-period"],
         post_shutdown_grace_period=given["post-shutdown-grace-period"],
-        empties_statuses=given["update-status-on-shutdown"],
+        empties_statuses=given["update-status-on-shutdown"] and not is_shadow,
         publish_session_counts=given["publish-session-counts"],
         webhook=webhook_of(given),
-        election=ElectionSettings(not given["disable-leader-election"], given["election-id"], _election_ttl(given)),
+        election=ElectionSettings(not given["disable-leader-election"] and not is_shadow, given["election-id"], _election_ttl(given)),
         resolver=ResolverSettings(servers=given["resolvers"]),
         topology=TopologySettings(
             enabled=given["enable-topology-aware-routing"],
@@ -122,6 +124,18 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             zone=given["topology-zone"],
         ),
     )
+
+
+def _is_shadow(given: "Given") -> bool:
+    """Whether the controller shadows another one.
+
+    Raises:
+        UsageError: it is asked to write, or to decide what may be written, as well.
+    """
+    for name in ("publish-session-counts", "validating-webhook") if given["shadow"] else ():
+        if given[name]:
+            raise UsageError(f"--shadow and --{name} exclude each other: a shadow changes nothing in the cluster")
+    return bool(given["shadow"])
 
 
 _PORTS_OF_INGRESS_NGINX = (80, 443, 442, 8181, 10254, 10245, 10246, 10247)
@@ -202,6 +216,8 @@ def routing_of(given: "Given") -> dict[str, Any]:
     values["reserved_ports"] = tuple(sorted({*ports, *_PORTS_OF_INGRESS_NGINX}))
     if given["enable-topology-aware-routing"]:
         values |= {"zone": given["topology-zone"], "node": given["node-name"]}
+    if given["shadow"] and "session-cookie-format" not in given.names:
+        values["session_cookie_format"] = "ingress-nginx"  # what it issues, the controller that it shadows must understand
     if "annotations-prefix" in given.names:
         usual = RoutingSettings(session_key=b"").annotations_prefixes
         values["annotations_prefixes"] = tuple(dict.fromkeys((given["annotations-prefix"], *usual[1:])))

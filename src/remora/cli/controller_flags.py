@@ -118,6 +118,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("kubeconfig", "", _text, "Kubeconfig file; by default the pod's own account, else $KUBECONFIG or ~/.kube/config."),
     _flag("context", "", _text, "Context of the kubeconfig; by default the current one."),
     _flag("session-key-secret", None, _namespaced_name, "namespace/name of the Secret with the key of session cookies."),
+    _flag("shadow", False, None, "Serve beside the controller of today: write nothing to the API server, elect nobody."),
     _flag("publish-session-counts", False, None, "Write to pods how many sessions they have; scaling down ends the emptiest."),
     _flag(
         "session-cookie-format",

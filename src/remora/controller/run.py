@@ -16,7 +16,7 @@ from remora.controller.drain import Drains
 from remora.controller.loop import Applied, ControlLoop
 from remora.controller.place import with_place
 from remora.controller.placement import PlacementCounts
-from remora.controller.session_key import fetch_session_key, find_own_namespace
+from remora.controller.session_key import borrow_session_key, fetch_session_key, find_own_namespace
 from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
 from remora.controller.slow_hashes import answering
@@ -162,7 +162,7 @@ class Controller:
         settings = self._settings
         connection = await connect(settings.kubeconfig, settings.context)
         async with ApiClient.open(connection) as client:
-            key = await fetch_session_key(
+            key = await (borrow_session_key if settings.is_shadow else fetch_session_key)(
                 client,
                 settings.session_key_secret,
                 own_namespace=connection.namespace or _own_namespace(),
@@ -211,15 +211,18 @@ class Controller:
         _log.info("following %s", connection.server)
         if settings.empties_statuses:
             self._farewell = lambda: self._empty_statuses(client, reporter)
-        self._own_pod = await find_pod(client, NamespacedName(_own_namespace(), settings.instance))
+        if not settings.is_shadow:
+            self._own_pod = await find_pod(client, NamespacedName(_own_namespace(), settings.instance))
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             if settings.webhook:
                 webhook = reviewing(settings.webhook, self._judge, read_snapshot=lambda: cache.whole_snapshot)
                 await stack.enter_async_context(webhook)
             for reflector in reflectors:
                 tasks.create_task(reflector.run())
-            for part in (loop.run(), self._executor.run(), resolver.run(), reporter.run(), election.run()):
+            for part in (loop.run(), self._executor.run(), resolver.run()):
                 tasks.create_task(part)
+            for writer in () if settings.is_shadow else (reporter, election):
+                tasks.create_task(writer.run())
             tasks.create_task(run_lag_meter(self._metrics.tell_lag))
             if settings.publish_session_counts:
                 tasks.create_task(SessionCounts(client, self._sessions.by_pod, leads=lambda: election.leads).run())

@@ -41,6 +41,28 @@ async def fetch_session_key(
             await asyncio.sleep(wait_of(Position(failures=failures), jitter()))
 
 
+async def borrow_session_key(
+    client: ApiClient, given: NamespacedName | None, *, own_namespace: str, jitter: Callable[[], float]
+) -> bytes:
+    """The key without creating any: one of its own until the end of the process where there is none that it may read.
+
+    Raises:
+        ConfigurationError: the Secret is there but holds no key.
+    """
+    failures = 0
+    while True:
+        try:
+            place = given or NamespacedName(await find_own_namespace(client, own_namespace), NAME)
+            return read_key(await client.fetch(Secret, place))
+        except ApiServerError as error:
+            if isinstance(error, ApiServerRefused) and error.status in (403, 404):
+                _log.warning("sessions end with this process, since there is no session key to be read: %s", error)
+                return secrets.token_bytes(LENGTH)
+            failures += 1
+            _log.warning("the session key is not to be had yet, attempt %d: %s", failures, error)
+            await asyncio.sleep(wait_of(Position(failures=failures), jitter()))
+
+
 async def find_own_namespace(client: ApiClient, own: str) -> str:
     """The namespace for objects of the controller's own: `own`, or outside of a cluster where it would be installed."""
     if own:

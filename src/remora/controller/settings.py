@@ -50,6 +50,8 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     empties_statuses: bool = True
     """Whether the last replica takes its address from statuses when it goes."""
     publish_session_counts: bool = False
+    is_shadow: bool = False
+    """Whether it serves beside another controller, whose class, statuses and Events it leaves alone: it writes nothing."""
     resolver: ResolverSettings = ResolverSettings()
     topology: TopologySettings = TopologySettings()
     election: ElectionSettings = ElectionSettings()

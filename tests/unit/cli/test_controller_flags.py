@@ -148,3 +148,17 @@ def test_sessions_that_were_learned_are_known_for_as_long_as_a_flag_says(tmp_pat
 @pytest.mark.parametrize(("said", "interval"), [("1", 5.0), ("5s", 5.0), ("2m", 120.0)])
 def test_statuses_are_looked_at_every_five_seconds_at_most(said: str, interval: float, tmp_path: Path) -> None:
     assert _settings(tmp_path, f"--status-update-interval={said}").status_interval == interval
+
+
+def test_a_shadow_writes_nothing_and_issues_cookies_that_the_other_controller_understands(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, "--shadow", "--publish-status-address=192.0.2.1")
+    assert settings.is_shadow
+    assert (settings.publish.is_enabled, settings.empties_statuses, settings.election.is_enabled) == (False, False, False)
+    assert settings.routing.session_cookie_format == "ingress-nginx"
+    assert _settings(tmp_path, "--shadow", "--session-cookie-format=remora").routing.session_cookie_format == "remora"
+
+
+@pytest.mark.parametrize("flag", ["--publish-session-counts", "--validating-webhook=:8443"])
+def test_a_shadow_is_not_asked_to_write(tmp_path: Path, flag: str) -> None:
+    with pytest.raises(UsageError, match=r"--shadow and --[a-z-]+ exclude each other"):
+        _settings(tmp_path, "--shadow", flag)

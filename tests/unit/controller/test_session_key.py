@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from remora.controller.session_key import NAME, fetch_session_key, read_key
+from remora.controller.session_key import NAME, borrow_session_key, fetch_session_key, read_key
 from remora.core.errors import ConfigurationError
 from remora.core.names import NamespacedName
 from remora.kube.client import ApiClient
@@ -68,3 +68,16 @@ def test_a_secret_without_a_key_is_refused() -> None:
     secret = msgspec.convert({"metadata": {"name": "s", "namespace": "n"}, "data": {"key": b"short"}}, Secret)
     with pytest.raises(ConfigurationError, match=r"Secret n/s: data\.key has 5 bytes"):
         read_key(secret)
+
+
+async def test_a_shadow_borrows_the_key_and_creates_none(caplog: pytest.LogCaptureFixture) -> None:
+    async with connected() as (api, client):
+
+        async def borrowed() -> bytes:
+            return await borrow_session_key(client, None, own_namespace="remora", jitter=lambda: 0.0)
+
+        assert len({await borrowed(), await borrowed()}) == 2
+        assert "sessions end with this process" in caplog.text
+        assert not api.objects["secrets"]
+        key = await _fetch(client, "remora")
+        assert await borrowed() == key
