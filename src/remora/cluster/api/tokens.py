@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -36,14 +36,25 @@ class Tokens:
         self._key = key
         self._now = now
 
-    def issue(self, namespace: str, service_account: str, pod_name: str = "", *, lifetime: int = _YEAR) -> str:
-        """A token for a service account, bound to a pod if one is named; `lifetime` in seconds."""
+    def issue(
+        self,
+        namespace: str,
+        service_account: str,
+        pod_name: str = "",
+        *,
+        lifetime: int = _YEAR,
+        audiences: Sequence[str] = (),
+    ) -> str:
+        """A token for a service account, bound to a pod if one is named; `lifetime` in seconds.
+
+        `audiences` are who is to accept it; without any it is the API server.
+        """
         now = int(self._now())
         bound: dict[str, Any] = {"namespace": namespace, "serviceaccount": {"name": service_account}}
         if pod_name:
             bound["pod"] = {"name": pod_name}
         claims = {
-            "aud": [ISSUER],
+            "aud": list(audiences) or [ISSUER],
             "exp": now + lifetime,
             "iat": now,
             "iss": ISSUER,
@@ -54,8 +65,8 @@ class Tokens:
         signed = f"{_encode(msgspec.json.encode(_HEADER))}.{_encode(msgspec.json.encode(claims))}"
         return f"{signed}.{self._signature(signed)}"
 
-    def verify(self, token: str) -> Identity:
-        """Whom a token stands for.
+    def verify(self, token: str, *, audiences: Sequence[str] = ()) -> Identity:
+        """Whom a token stands for, if it is meant for one of the audiences; without any, for the API server.
 
         Raises:
             TokenError: it was not issued here, was changed, or is not valid now.
@@ -66,6 +77,8 @@ class Tokens:
         claims = _decode(signed)
         if not claims["nbf"] <= self._now() < claims["exp"]:
             raise TokenError("the token has expired")
+        if not set(claims["aud"]) & set(audiences or (ISSUER,)):
+            raise TokenError("the token is meant for others")
         bound = claims["kubernetes.io"]
         namespace, name = bound["namespace"], bound["serviceaccount"]["name"]
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")

@@ -26,7 +26,7 @@ class Target(msgspec.Struct, frozen=True):
     session: aiohttp.ClientSession
 
 
-async def ask(handler: Mapping[str, Any], target: Target, *, timeout: float) -> Verdict:
+async def ask(handler: Mapping[str, Any], target: Target, *, timeout: float | None) -> Verdict:
     """Carries out the one action that a probe or hook contains; a container without any succeeds."""
     if action := handler.get("httpGet"):
         request = http_target(action, target.container, target.address)
@@ -45,7 +45,7 @@ async def ask(handler: Mapping[str, Any], target: Target, *, timeout: float) -> 
     return Verdict(True)
 
 
-async def _execute(command: Sequence[str], target: Target, *, timeout: float) -> Verdict:
+async def _execute(command: Sequence[str], target: Target, *, timeout: float | None) -> Verdict:
     """Runs a command in the container's environment; what it prints is the message of a failure."""
     try:
         process = await asyncio.create_subprocess_exec(

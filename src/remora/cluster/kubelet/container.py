@@ -239,7 +239,8 @@ class Container:
         while not self.is_to_end.is_set():
             image = self._pod.images.find(name)
             if image is not None:
-                self._pod.tell(self.state.name, "Pulled", f'Container image "{name}" already present on machine and can be accessed by the pod')
+                present = f'Container image "{name}" already present on machine and can be accessed by the pod'
+                self._pod.tell(self.state.name, "Pulled", present)
                 return image
             unknown = self._pod.images.explain_unknown(name)
             if self.spec.get("imagePullPolicy") == "Never":
@@ -362,8 +363,9 @@ class Container:
         if pause <= 0:
             return
         name = self.state.name
-        self._pod.tell(name, "BackOff", f"Back-off restarting failed container {name} in pod {self._pod.full_name}", type="Warning")
-        message = f"back-off {render_duration(pause)} restarting failed container={name} pod={self._pod.full_name}"
+        pod = self._pod.full_name
+        self._pod.tell(name, "BackOff", f"Back-off restarting failed container {name} in pod {pod}", type="Warning")
+        message = f"back-off {render_duration(pause)} restarting failed container={name} pod={pod}"
         self._set(state=Waiting("CrashLoopBackOff", message))
         await self._sleep(pause)
 

@@ -15,6 +15,7 @@ import msgspec
 from remora.cluster.kubelet.expansion import expand, expand_in_order
 from remora.cluster.kubelet.images import Image
 from remora.cluster.kubelet.placing import image_environment, placed_words
+from remora.cluster.kubelet.quantities import in_units, quantity
 from remora.cluster.objects import Object, annotations_of, labels_of, uid_of
 
 DEFAULT_PORT = 8080
@@ -32,7 +33,8 @@ _PASSED_ON = (
     "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
 )
-_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_ENV_NAME = re.compile(r"[ -<>-~]+")
+"""Printable ASCII but `=`, as since Kubernetes 1.34."""
 _SUBSCRIPT = re.compile(r"(metadata\.(?:labels|annotations))\['([^']+)'\]")
 
 
@@ -60,6 +62,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     volumes: Mapping[str, str] = {}
     mounts: Mapping[str, str] = {}
     service_account: str = ""
+    allocatable: Mapping[str, str] = {}
+    termination_log: str = ""
 
 
 def command(container: Mapping[str, Any], image: Image, values: Mapping[str, str]) -> list[str]:
@@ -149,10 +153,22 @@ def field_value(pod: Mapping[str, Any], path: str, place: Place) -> str:
     raise ConfigError(f"unsupported fieldPath: {path}")
 
 
-def resource_value(container: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
-    """A downward API `resourceFieldRef` as it is written in the container; "0" where it sets none."""
+def resource_value(pod: Mapping[str, Any], reference: Mapping[str, Any], place: Place, *, container: str = "") -> str:
+    """A downward API `resourceFieldRef`, in its divisor's units; what has no limit may use all of the node.
+
+    Raises:
+        ConfigError: there is no such container.
+    """
+    wanted = reference.get("containerName") or container
+    containers = (*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ()))
+    found = next((spec for spec in containers if spec["name"] == wanted), None)
+    if found is None:
+        raise ConfigError(f"container {wanted} not found")
     section, _, name = str(reference["resource"]).partition(".")
-    return str(((container.get("resources") or {}).get(section) or {}).get(name, "0"))
+    given = ((found.get("resources") or {}).get(section) or {}).get(name)
+    if given is None:
+        given = place.allocatable.get(name, "0") if section == "limits" else "0"
+    return in_units(quantity(given), reference.get("divisor"))
 
 
 def _told(pod: Mapping[str, Any], container: Mapping[str, Any], place: Place) -> dict[str, str]:
@@ -172,6 +188,7 @@ def _told(pod: Mapping[str, Any], container: Mapping[str, Any], place: Place) ->
         "PYTHONUNBUFFERED": "1",
     }
     told |= {f"REMORA_VOLUME_{_variable(name)}": folder for name, folder in place.volumes.items()}
+    told |= {"REMORA_TERMINATION_LOG": place.termination_log} if place.termination_log else {}
     return {**told, "REMORA_SERVICE_ACCOUNT_DIR": place.service_account} if place.service_account else told
 
 
@@ -214,7 +231,8 @@ def _declared(
             # A dollar sign in a value from elsewhere is no reference.
             yield entry["name"], _literal(field_value(pod, source["fieldRef"]["fieldPath"], place))
         elif "resourceFieldRef" in source:
-            yield entry["name"], _literal(resource_value(container, source["resourceFieldRef"]))
+            told = resource_value(pod, source["resourceFieldRef"], place, container=container["name"])
+            yield entry["name"], _literal(told)
         elif (value := _keyed(source, sources)) is not None:
             yield entry["name"], _literal(value)
 

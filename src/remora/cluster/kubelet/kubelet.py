@@ -28,7 +28,7 @@ from remora.cluster.kubelet.scheduler import Scheduler
 from remora.cluster.kubelet.shared import Shared, Tokens
 from remora.cluster.kubelet.states import Waiting
 from remora.cluster.kubelet.usage import Meter
-from remora.cluster.kubelet.volumes import remove_directory
+from remora.cluster.kubelet.volumefiles import remove_directory
 from remora.cluster.objects import Object, is_terminating, key_of, uid_of
 
 _log = logging.getLogger(__name__)
@@ -79,13 +79,15 @@ class Kubelet:
         facts = node.read_facts(self._directory)
         await node.write_node(self._registry, self._network, facts)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0)) as session:
-            self._shared = self._share(session)
+            self._shared = self._share(session, facts)
             self._known_addresses = self._stored_addresses()
             await self._end_strays()
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(node.keep_alive(self._registry, self._network, facts))
                     group.create_task(follow(self._registry, "pods", partial(self._changed, group), begins=self._drop_gone))
+                    for resource in ("configmaps", "secrets"):
+                        group.create_task(follow(self._registry, resource, partial(self._source_changed, resource)))
                     group.create_task(Scheduler(registry=self._registry, events=self._events).run())
             finally:
                 for pod in self._pods.values():
@@ -174,7 +176,7 @@ class Kubelet:
             raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating')
         return found
 
-    def _share(self, session: aiohttp.ClientSession) -> Shared:
+    def _share(self, session: aiohttp.ClientSession, facts: Mapping[str, str]) -> Shared:
         host, port = self._api
         return Shared(
             registry=self._registry,
@@ -189,6 +191,7 @@ class Kubelet:
             api_port=port,
             ca_certificate=self._ca_certificate,
             inherited=inherited_environment(os.environ),
+            allocatable=node.allocatable(facts),
         )
 
     def _drop_gone(self) -> None:
@@ -208,6 +211,12 @@ class Kubelet:
             running.update(pod)
         elif self._is_to_begin(pod):
             self._begin(pod, group)
+
+    def _source_changed(self, resource: str, event: WatchEvent) -> None:
+        key = key_of(event.object)
+        for pod in self._pods.values():
+            if pod.object["metadata"]["namespace"] == key.namespace:
+                pod.source_changed(resource, key.name)
 
     def _is_to_begin(self, pod: Object) -> bool:
         """Asks the registry, since the event may be older than the pod's end."""

@@ -44,7 +44,7 @@ def render_node(network: Network, before: Mapping[str, Any] | None, *, facts: Ma
         "node-role.kubernetes.io/control-plane": "",
     }
     metadata["labels"] = {**(metadata.get("labels") or {}), **own}
-    capacity = {"cpu": facts["cpu"], "memory": facts["memory"], "pods": _POD_LIMIT, "ephemeral-storage": facts["storage"]}
+    capacity = allocatable(facts)
     conditions = [
         {
             "type": type_,
@@ -86,6 +86,11 @@ def render_lease(before: Mapping[str, Any] | None, moment: datetime) -> Object:
     metadata = dict((before or {}).get("metadata") or {"name": NODE_NAME, "namespace": LEASE_NAMESPACE})
     spec = {"holderIdentity": NODE_NAME, "leaseDurationSeconds": _LEASE_SECONDS, "renewTime": render_micro_time(moment)}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+def allocatable(facts: Mapping[str, str]) -> dict[str, str]:
+    """What pods may use: all that the machine has."""
+    return {"cpu": facts["cpu"], "memory": facts["memory"], "pods": _POD_LIMIT, "ephemeral-storage": facts["storage"]}
 
 
 def read_facts(directory: Path) -> dict[str, str]:

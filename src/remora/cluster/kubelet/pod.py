@@ -1,7 +1,6 @@
 """One pod: its folders, its containers in their order, its status, its end."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,23 +9,21 @@ from typing import Any
 import msgspec
 
 from remora.cluster.api.errors import ApiError
-from remora.cluster.kubelet import volumes
 from remora.cluster.kubelet.actions import Target
 from remora.cluster.kubelet.container import Container
-from remora.cluster.kubelet.environment import ConfigError, Place, environment
+from remora.cluster.kubelet.environment import Place, environment
 from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.leftovers import end_leftovers
 from remora.cluster.kubelet.podstatus import PodState, fresh_state, render_status
+from remora.cluster.kubelet.podvolumes import PodVolumes
 from remora.cluster.kubelet.shared import COMPONENT, Shared
 from remora.cluster.kubelet.states import parse_containers
 from remora.cluster.objects import TERMINAL_PHASES, Object, is_terminating, key_of, now, parse_time, uid_of
 
 _log = logging.getLogger(__name__)
 
-_CONFIG_RETRY = 1.0
-_REFRESH = 60.0
-"""Seconds between two looks at the ConfigMaps, Secrets and tokens in volumes (the kubelet's sync period)."""
 _DEFAULT_GRACE = 30.0
+_DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
 class Pod:
@@ -40,7 +37,7 @@ class Pod:
         self.stopping = asyncio.Event()
         self._shared = shared
         self._key = key_of(pod)
-        self._place = Place(pod_ip=address, node_ip=shared.node_ip, node_name=shared.node_name)
+        self._volumes = PodVolumes(self.directory, shared, address=address)
         self._dirty = asyncio.Event()
         self._is_leaving = False
         self._is_over = False
@@ -50,12 +47,18 @@ class Pod:
         self._containers = [self._container(spec) for spec in pod["spec"]["containers"]]
         self._ephemeral: list[Container] = []
         self._group: asyncio.TaskGroup | None = None
+        self._failure: tuple[str, str] | None = None
         if is_terminating(pod):
-            self.stopping.set()
+            self._begin_to_stop()
 
     @property
     def uid(self) -> str:
         return uid_of(self.object)
+
+    @property
+    def full_name(self) -> str:
+        """As the kubelet names pods in messages."""
+        return f"{self._key.name}_{self._key.namespace}({self.uid})"
 
     @property
     def grace(self) -> float:
@@ -72,23 +75,30 @@ class Pod:
     def update(self, pod: Object) -> None:
         """Takes the newest state of the object; a deletion begins to stop the pod, a shorter grace period hurries it."""
         hurry = self.stopping.is_set() and self.grace
-        self.object = pod
+        before, self.object = self.object, pod
+        self._volumes.pod_changed(before, pod)
         self._begin_ephemeral()
+        if pod["spec"].get("readinessGates"):
+            self.changed()
         if is_terminating(pod):
-            self.stopping.set()
+            self._begin_to_stop()
             if hurry and self.grace < hurry:
                 asyncio.get_running_loop().call_later(self.grace, self._kill)
 
     def removed(self) -> None:
         """The object is gone already (`kubectl delete --force`): no time is left."""
         self._is_leaving = True
-        self.stopping.set()
+        self._begin_to_stop()
         self._kill()
 
     def leave(self) -> None:
         """The cluster is going down: the processes are stopped as at a deletion, the object stays as it is."""
         self._is_leaving = True
-        self.stopping.set()
+        self._begin_to_stop()
+
+    def source_changed(self, resource: str, name: str) -> None:
+        """A ConfigMap or Secret of its namespace is another one now."""
+        self._volumes.source_changed(self.object, resource, name)
 
     def let_go(self) -> None:
         """Forgets the processes without ending them."""
@@ -129,15 +139,18 @@ class Pod:
         host = self._shared.node_name
         self._shared.events.record(self.object, COMPONENT, reason, message, type=type, field_path=path, host=host)
 
-    def environment(self, spec: Mapping[str, Any], image: Image) -> dict[str, str]:
+    def environment(self, spec: Mapping[str, Any], image: Image, termination_log: Path) -> dict[str, str]:
         """The environment of a new process.
 
         Raises:
             ConfigError: something it needs does not exist.
         """
-        place = msgspec.structs.replace(self._place, mounts=volumes.mounts(spec, self._place.volumes))
+        def values(place: Place) -> dict[str, str]:
+            return environment(self.object, spec, image, place=place, sources=sources, inherited=self._shared.inherited)
+
         sources = self._shared.sources(self._key.namespace)
-        return environment(self.object, spec, image, place=place, sources=sources, inherited=self._shared.inherited)
+        place = self._volumes.mounts(spec, values)
+        return values(msgspec.structs.replace(place, termination_log=str(termination_log)))
 
     def target(self, spec: Mapping[str, Any], env: Mapping[str, str], workdir: Path) -> Target:
         return Target(spec, self.address, env, workdir, self._shared.session)
@@ -167,20 +180,43 @@ class Pod:
     async def _run_containers(self) -> None:
         if (self.object.get("status") or {}).get("phase") in TERMINAL_PHASES:
             return
-        if not await self._make_volumes():
+        if not await self._volumes.make(lambda: self.object, self.stopping, failed=self._mount_failed):
             return
         async with asyncio.TaskGroup() as group:
-            refreshing = group.create_task(self._refresh_volumes())
+            beside = [group.create_task(self._volumes.keep_up(lambda: self.object))]
+            if (seconds := self.object["spec"].get("activeDeadlineSeconds")) is not None:
+                beside.append(group.create_task(self._fail_at_deadline(float(seconds))))
             async with asyncio.TaskGroup() as sidecars:
                 if await self._initialize(sidecars):
                     async with asyncio.TaskGroup() as running:
                         for container in self._containers:
                             running.create_task(container.run())
-                # What runs beside the containers ends after them.
-                for container in self._init:
-                    if container.is_sidecar:
-                        sidecars.create_task(container.stop(self.grace))
-            refreshing.cancel()
+                            # The next one begins when this one's postStart hook is done.
+                            await self._until(container.was_tried)
+                await self._end_sidecars(asyncio.get_running_loop().time() + self.grace)
+            for task in beside:
+                task.cancel()
+
+    async def _end_sidecars(self, deadline: float) -> None:
+        """What runs beside the containers ends after them, the last that was started first."""
+        for container in reversed(self._init):
+            if container.is_sidecar:
+                await container.stop(max(0.0, deadline - asyncio.get_running_loop().time()))
+
+    async def _fail_at_deadline(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds - (now() - self._started_at).total_seconds()))
+        self._failure = _DEADLINE
+        self.tell("", *_DEADLINE)
+        deadline = asyncio.get_running_loop().time() + self.grace
+        async with asyncio.TaskGroup() as group:
+            for container in (*self._init, *self._containers):
+                if not container.is_sidecar:
+                    group.create_task(container.stop(self.grace))
+        await self._end_sidecars(deadline)
+
+    def _mount_failed(self, why: str) -> None:
+        self.tell("", "FailedMount", why, type="Warning")
+        self.changed()
 
     async def _initialize(self, group: asyncio.TaskGroup) -> bool:
         """Runs the init containers one after the other; False if one failed for good or the pod stops."""
@@ -188,6 +224,8 @@ class Pod:
             if container.is_sidecar:
                 group.create_task(container.run())
                 await self._until(container.has_started)
+                if container.is_to_end.is_set():
+                    return False
             elif not container.state.has_succeeded:
                 await container.run()
                 if not container.state.has_succeeded:
@@ -213,51 +251,17 @@ class Pod:
             for container in self._everything:
                 if not container.is_sidecar:
                     group.create_task(container.stop(self.grace))
-        remaining = max(0.0, deadline - asyncio.get_running_loop().time())
-        async with asyncio.TaskGroup() as group:
-            for container in self._init:
-                if container.is_sidecar:
-                    group.create_task(container.stop(remaining))
+        await self._end_sidecars(deadline)
+
+    def _begin_to_stop(self) -> None:
+        """From here on no container is started again."""
+        self.stopping.set()
+        for container in self._everything:
+            container.is_to_end.set()
 
     def _kill(self) -> None:
         for container in self._everything:
             container.kill()
-
-    async def _make_volumes(self) -> bool:
-        """Fills the pod's folders, as soon as what goes into them exists; False if the pod stops meanwhile."""
-        while not self.stopping.is_set():
-            try:
-                self._write_volumes()
-            except ConfigError as error:
-                self.tell("", "FailedMount", f"MountVolume.SetUp failed: {error}", type="Warning")
-                self.changed()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_CONFIG_RETRY):
-                        await self.stopping.wait()
-            else:
-                return True
-        return False
-
-    def _write_volumes(self) -> None:
-        sources = self._shared.sources(self._key.namespace)
-        folders: dict[str, str] = {}
-        for volume in self.object["spec"].get("volumes") or ():
-            inside = volumes.content(volume, self.object, place=self._place, sources=sources, issue_token=self._token)
-            folders[volume["name"]] = volumes.write_volume(self.directory / "volumes" / volume["name"], inside)
-        account = self._shared.account_files(self.object)
-        folder = volumes.write_volume(self.directory / "serviceaccount", volumes.Content(account)) if account else ""
-        self._place = msgspec.structs.replace(self._place, volumes=folders, service_account=folder)
-
-    def _token(self, _source: Mapping[str, Any]) -> str:
-        return self._shared.token(self.object)
-
-    async def _refresh_volumes(self) -> None:
-        while True:
-            await asyncio.sleep(_REFRESH)
-            try:
-                self._write_volumes()
-            except ConfigError as error:
-                _log.info("pod %s: volumes stay as they are: %s", self._key, error)
 
     async def _publish_changes(self) -> None:
         self._dirty.set()
@@ -292,6 +296,7 @@ class Pod:
             containers=tuple(container.state for container in self._containers),
             ephemeral=tuple(container.state for container in self._ephemeral),
             is_over=self._is_over,
+            failure=self._failure,
         )
 
     async def _delete(self) -> None:

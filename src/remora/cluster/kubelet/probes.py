@@ -97,7 +97,7 @@ async def wait_until_listening(address: str, container: Mapping[str, Any]) -> No
         await asyncio.sleep(pause)
 
 
-async def probe_tcp(address: str, port: int, *, timeout: float) -> Verdict:
+async def probe_tcp(address: str, port: int, *, timeout: float | None) -> Verdict:
     """Whether something accepts a connection."""
     try:
         async with asyncio.timeout(timeout):
@@ -114,7 +114,7 @@ async def probe_tcp(address: str, port: int, *, timeout: float) -> Verdict:
     return Verdict(True)
 
 
-async def probe_http(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], *, timeout: float) -> Verdict:
+async def probe_http(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], *, timeout: float | None) -> Verdict:
     """Whether a GET is answered with a status from 200 to 399. Certificates are not verified, as in the kubelet."""
     try:
         async with asyncio.timeout(timeout), session.get(url, headers=headers, ssl=False) as response:

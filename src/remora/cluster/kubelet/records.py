@@ -19,6 +19,7 @@ class Record(msgspec.Struct, frozen=True):
     container_id: str
     env: dict[str, str]
     workdir: str
+    stop_signal: str = ""
 
 
 def write_record(path: Path, record: Record) -> None:

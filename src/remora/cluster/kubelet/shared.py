@@ -1,7 +1,7 @@
 """What all pods of the node have in common."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,25 @@ from remora.cluster.kubelet.images import ImageCatalog
 from remora.cluster.objects import Object, uid_of
 
 COMPONENT = "kubelet"
-_TOKEN_AGE = 1800.0
-"""Seconds after which a pod's token is replaced, long before it expires."""
+_USUAL = 3607
+"""Seconds that the token lives that a pod gets without asking."""
+_YEAR = 365 * 24 * 3600
+_RENEWED = 0.8
+"""The part of its lifetime after which a token is replaced."""
 
 
 class Tokens(Protocol):
     """Who issues service account tokens."""
 
-    def issue(self, namespace: str, service_account: str, pod_name: str) -> str: ...
+    def issue(
+        self,
+        namespace: str,
+        service_account: str,
+        pod_name: str,
+        *,
+        lifetime: int = ...,
+        audiences: Sequence[str] = ...,
+    ) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +53,8 @@ class Shared:
     api_port: int
     ca_certificate: str
     inherited: Mapping[str, str]
-    _tokens: dict[str, tuple[float, str]] = field(default_factory=dict)
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+    _tokens: dict[tuple[str, str, int], tuple[float, str]] = field(default_factory=dict)
 
     def sources(self, namespace: str) -> Sources:
         return Sources(
@@ -68,17 +80,28 @@ class Shared:
         namespace = pod["metadata"]["namespace"]
         return {"token": self.token(pod).encode(), "ca.crt": self.ca_certificate.encode(), "namespace": namespace.encode()}
 
-    def token(self, pod: Object) -> str:
-        """The pod's token, a new one from time to time."""
-        issued_at, token = self._tokens.get(uid_of(pod), (float("-inf"), ""))
-        if time.monotonic() - issued_at > _TOKEN_AGE:
+    def token(self, pod: Object, source: Mapping[str, Any] | None = None) -> str:
+        """A token of the pod for a `serviceAccountToken` source, a new one when the time of the last is mostly over.
+
+        As in Kubernetes, tokens that live for 3607 s, which is what is mounted without being asked for, are valid for a year:
+        not all clients read them again.
+        """
+        lifetime = int((source or {}).get("expirationSeconds") or _USUAL)
+        audience = str((source or {}).get("audience") or "")
+        issued_at, token = self._tokens.get((uid_of(pod), audience, lifetime), (float("-inf"), ""))
+        if time.monotonic() - issued_at > lifetime * _RENEWED:
             metadata = pod["metadata"]
-            token = self.tokens.issue(metadata["namespace"], _account(pod), metadata["name"])
-            self._tokens[uid_of(pod)] = (time.monotonic(), token)
+            valid = _YEAR if lifetime == _USUAL else lifetime
+            audiences = (audience,) if audience else ()
+            token = self.tokens.issue(
+                metadata["namespace"], _account(pod), metadata["name"], lifetime=valid, audiences=audiences
+            )
+            self._tokens[uid_of(pod), audience, lifetime] = (time.monotonic(), token)
         return token
 
     def forget(self, uid: str) -> None:
-        self._tokens.pop(uid, None)
+        for key in [key for key in self._tokens if key[0] == uid]:
+            del self._tokens[key]
 
     def _is_mounted(self, pod: Object) -> bool:
         wanted = pod["spec"].get("automountServiceAccountToken")

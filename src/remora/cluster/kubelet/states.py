@@ -131,6 +131,5 @@ def _render_state(state: State) -> Object:
                 "startedAt": render_time(state.started_at) if state.started_at else None,
                 "finishedAt": render_time(state.finished_at),
             }
-            rendered |= {"signal": state.exit_code - 128} if state.exit_code > 128 and state.reason != "Unknown" else {}
             rendered |= {"message": state.message} if state.message else {}
             return {"terminated": rendered | ({"containerID": state.container_id} if state.container_id else {})}

@@ -1,4 +1,4 @@
-"""Commands, environments and volumes of containers."""
+"""Commands and environments of containers."""
 
 import base64
 from pathlib import Path
@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remora.cluster.kubelet.environment import ConfigError, Place, Sources, command, environment
+from remora.cluster.kubelet.environment import ConfigError, Place, Sources, command, environment, resource_value
 from remora.cluster.kubelet.expansion import expand, expand_in_order
 from remora.cluster.kubelet.images import Image, ImageCatalog, find_image
 from remora.cluster.kubelet.kubelet import inherited_environment
-from remora.cluster.kubelet.volumes import Content, content, mounts, write_volume
 from remora.cluster.objects import Object
 
 PLACE = Place(pod_ip="127.64.0.1", node_ip="127.64.255.254", node_name="remora")
@@ -111,10 +110,10 @@ def test_values_from_elsewhere_are_taken_as_they_are() -> None:
     assert "NONE" not in found
 
 
-def test_whole_config_maps_come_with_a_prefix_and_without_impossible_names() -> None:
+def test_whole_config_maps_come_with_a_prefix_and_any_printable_name() -> None:
     found = _environment(envFrom=[{"prefix": "C_", "configMapRef": {"name": "settings"}}, {"secretRef": {"name": "keys"}}])
     assert (found["C_colour"], found["token"]) == ("blue", "s3cret")
-    assert "C_a b" not in found
+    assert found["C_a b"] == "no name"
 
 
 @pytest.mark.parametrize(
@@ -177,46 +176,25 @@ def test_programs_beside_our_python_are_found_last() -> None:
     assert len(path) == 3
 
 
-def _content(volume: Object) -> Content:
-    place = Place(pod_ip="127.64.0.1", node_ip="", node_name="remora")
-    return content({"name": "v", **volume}, _pod({"name": "main"}), place=place, sources=SOURCES, issue_token=lambda _: "jwt")
-
-
-def test_volumes_contain_what_they_refer_to() -> None:
-    assert _content({"emptyDir": {}}) == Content()
-    assert _content({"hostPath": {"path": "/srv"}}) == Content(folder="/srv")
-    assert _content({"configMap": {"name": "settings", "items": [{"key": "colour", "path": "a/b"}]}}).files == {"a/b": b"blue"}
-    assert _content({"secret": {"secretName": "keys"}}).files == {"token": b"s3cret"}
-    assert _content({"secret": {"secretName": "no", "optional": True}}).files == {}
-    labels = {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}
-    assert _content(labels).files == {"labels": b'app="web"'}
-    token = {"serviceAccountToken": {"path": "token"}}
-    projected = _content({"projected": {"sources": [token, {"configMap": {"name": "settings"}}, labels]}})
-    assert projected.files.keys() == {"token", "colour", "price", "a b", "labels"}
-
-
 @pytest.mark.parametrize(
-    ("volume", "message"),
+    ("reference", "wanted"),
     [
-        ({"configMap": {"name": "no"}}, 'configmap "no" not found'),
-        ({"secret": {"secretName": "keys", "items": [{"key": "k", "path": "p"}]}}, "non-existent config key: k"),
-        ({"nfs": {"server": "x"}}, "does not have: nfs"),
+        ({"resource": "limits.cpu"}, "1"),
+        ({"resource": "limits.cpu", "divisor": "1m"}, "500"),
+        ({"resource": "requests.memory", "divisor": "1Mi"}, "64"),
+        ({"resource": "requests.cpu"}, "0"),
+        # Without a limit it is the node's.
+        ({"resource": "limits.memory"}, "4294967296"),
+        ({"resource": "limits.cpu", "containerName": "init"}, "2"),
     ],
 )
-def test_volume_that_cannot_be_made_says_why(volume: Object, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        _content(volume)
+def test_resources_are_told_as_the_downward_api_does(reference: Object, wanted: str) -> None:
+    main = {"name": "main", "resources": {"limits": {"cpu": "500m"}, "requests": {"memory": "64Mi"}}}
+    pod = _pod(main, initContainers=[{"name": "init"}])
+    place = Place(pod_ip="", node_ip="", node_name="", allocatable={"cpu": "2", "memory": "4Gi"})
+    assert resource_value(pod, reference, place, container="main") == wanted
 
 
-def test_volume_is_written_once_and_stays_inside(tmp_path: Path) -> None:
-    folder = write_volume(tmp_path / "v", Content({"a/b": b"1"}))
-    assert (Path(folder) / "a/b").read_bytes() == b"1"
-    write_volume(tmp_path / "v", Content({"a/b": b"2"}))
-    assert (Path(folder) / "a/b").read_bytes() == b"2"
-    with pytest.raises(ConfigError, match="leads out"):
-        write_volume(tmp_path / "v", Content({"../x": b""}))
-
-
-def test_mounts_lead_to_folders() -> None:
-    container = {"volumeMounts": [{"name": "v", "mountPath": "/data", "subPath": "in"}, {"name": "no", "mountPath": "/x"}]}
-    assert mounts(container, {"v": "/pods/1/v"}) == {"/data": "/pods/1/v/in"}
+def test_resources_of_no_container_cannot_be_told() -> None:
+    with pytest.raises(ConfigError, match="container no not found"):
+        resource_value(_pod({"name": "main"}), {"resource": "limits.cpu", "containerName": "no"}, PLACE, container="main")
