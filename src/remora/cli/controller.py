@@ -116,7 +116,9 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         empties_statuses=given["update-status-on-shutdown"] and not is_shadow,
         publish_session_counts=given["publish-session-counts"],
         webhook=webhook_of(given),
-        election=ElectionSettings(not given["disable-leader-election"] and not is_shadow, given["election-id"], _election_ttl(given)),
+        election=ElectionSettings(
+            not given["disable-leader-election"] and not is_shadow, given["election-id"], _election_ttl(given)
+        ),
         resolver=ResolverSettings(servers=given["resolvers"]),
         topology=TopologySettings(
             enabled=given["enable-topology-aware-routing"],
