@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from remora.cluster.api.custom.definitions import Definitions
-from remora.cluster.api.decoding import load_yaml
+from remora.cluster.api.parsing import load_yaml
 from remora.cluster.api.registry import Registry
 from remora.cluster.store import Store
 from tests.cluster.api_server import Running, running_api_server

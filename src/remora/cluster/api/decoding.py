@@ -5,16 +5,14 @@ Messages are those of Go's `encoding/json` and of apimachinery's strict decoding
 
 import base64
 import binascii
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn
-
-import yaml
+from typing import Any, NamedTuple
 
 from remora.cluster.api.errors import ApiError, bad_request
 from remora.cluster.api.fitting import fits
+from remora.cluster.api.parsing import Doubled, joined
 from remora.cluster.api.schemas import Schema, find_name, resolved, schema_of
 
 Object = dict[str, Any]
@@ -31,106 +29,6 @@ class Decoded(NamedTuple):
 
     object: Object
     problems: tuple[str, ...]
-
-
-class _Doubled(dict[str, Any]):
-    """A JSON object in which keys occur more than once; the last one counts."""
-
-    doubled: tuple[str, ...] = ()
-
-
-def parse_json(body: bytes, kind: str) -> Any:
-    """JSON in which `decode` can later tell what was said twice; `kind` is what is expected.
-
-    Raises:
-        ApiError: BadRequest; it is no JSON.
-    """
-    try:
-        text = body.decode()
-        return json.loads(text, object_pairs_hook=_from_pairs, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        why = _go_parse_error(error) if isinstance(error, json.JSONDecodeError) else str(error)
-        shown = body.decode(errors="replace") or "<empty>"
-        message = (
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why}"
-        )
-        raise bad_request(f"{message} ({shown[:1000]})") from None
-
-
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _YamlLoader(_SafeLoader):  # type: ignore[misc]
-    """YAML as Kubernetes reads it: what looks like a date is text."""
-
-
-_YamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def load_yaml(body: bytes) -> Any:
-    """What a YAML text says.
-
-    Raises:
-        ApiError: BadRequest; it is not YAML.
-    """
-    try:
-        return yaml.load(body, Loader=_YamlLoader)  # noqa: S506 - a safe loader with fewer types
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise bad_request(f"error converting YAML to JSON: {error}") from None
-
-
-def parse_yaml(body: bytes, kind: str) -> Any:
-    """YAML or JSON; `kind` is what is expected.
-
-    Raises:
-        ApiError: BadRequest; it is neither.
-    """
-    if body.lstrip().startswith(b"{"):
-        return parse_json(body, kind)
-    return load_yaml(body)
-
-
-def _from_pairs(pairs: list[tuple[str, Any]]) -> Object:
-    plain = dict(pairs)
-    if len(plain) == len(pairs):
-        return plain
-    doubled = _Doubled(plain)
-    keys = [key for key, _ in pairs]
-    doubled.doubled = tuple(key for index, key in enumerate(keys) if key in keys[:index])
-    return doubled
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"invalid character '{text[0]}' looking for beginning of value")
-
-
-def json_fault(text: bytes) -> str:
-    """What Go's parser says of a text that is no JSON; "" if it is."""
-    try:
-        json.loads(text.decode("latin-1"))
-    except json.JSONDecodeError as error:
-        return _go_parse_error(error)
-    return "unexpected end of JSON input"
-
-
-_GO_PARSE_ERRORS = (
-    ("Expecting property name", "looking for beginning of object key string"),
-    ("Expecting value", "looking for beginning of value"),
-    ("Extra data", "after top-level value"),
-    ("Expecting ':'", "after object key"),
-    ("Expecting ','", "after object key:value pair"),
-    ("Invalid control character", "in string literal"),
-)
-
-
-def _go_parse_error(error: json.JSONDecodeError) -> str:
-    if error.pos >= len(error.doc.rstrip()):
-        return "unexpected end of JSON input"
-    where = next((text for start, text in _GO_PARSE_ERRORS if error.msg.startswith(start)), "in JSON input")
-    return f"invalid character '{error.doc[error.pos]}' {where}"
 
 
 def decode(value: Any, *, api_version: str, kind: str) -> Decoded:
@@ -169,18 +67,6 @@ def decode_metadata(value: Any, *, api_version: str, kind: str) -> Decoded:
     except _WrongTypeError as error:
         raise _unusable(kind, api_version, kind, str(error)) from None
     return Decoded(result, tuple(problem for problem in walk.problems if problem.startswith("unknown")))
-
-
-def doubled_fields(value: Any, path: str = "") -> Iterator[str]:
-    """What is said more than once, worded as strict decoding does."""
-    if isinstance(value, _Doubled):
-        yield from (f'duplicate field "{_joined(path, key)}"' for key in value.doubled)
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from doubled_fields(item, _joined(path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from doubled_fields(item, f"{path}[{index}]")
 
 
 def strict_error(problems: Iterable[str], *, api_version: str, kind: str) -> ApiError:
@@ -225,21 +111,17 @@ class _Place(NamedTuple):
 
     def below(self, key: str) -> "_Place":
         """A field of a struct."""
-        return _Place(_joined(self.path, key), self.struct, _joined(self.fields, key))
+        return _Place(joined(self.path, key), self.struct, joined(self.fields, key))
 
     def at(self, key: str) -> "_Place":
         """A key of a map, which Go does not name."""
-        return self._replace(path=_joined(self.path, key))
+        return self._replace(path=joined(self.path, key))
 
     def item(self, index: int) -> "_Place":
         return self._replace(path=f"{self.path}[{index}]")
 
     def within(self, struct: str) -> "_Place":
         return self._replace(struct=struct)
-
-
-def _joined(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
 
 
 class _Walk:
@@ -266,7 +148,7 @@ class _Walk:
                 return _scalar(value, schema, place)
 
     def object(self, value: Object, schema: Schema, place: _Place) -> Object:
-        if isinstance(value, _Doubled):
+        if isinstance(value, Doubled):
             self.problems += [f'duplicate field "{place.at(key).path}"' for key in value.doubled]
         if schema.properties:
             return self._struct(value, schema, place)

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 
 from remora.cluster.api.conversion import to_stored
-from remora.cluster.api.decoding import load_yaml, parse_json, strict_error
+from remora.cluster.api.decoding import strict_error
 from remora.cluster.api.errors import Object, bad_request, invalid_options, unsupported, unsupported_media_type
 from remora.cluster.api.http_message import Request
 from remora.cluster.api.kinds import decode_as
 from remora.cluster.api.negotiation import AVAILABLE, JSON, PROTOBUF, YAML, parse_media_type
+from remora.cluster.api.parsing import load_yaml, parse_json
 from remora.cluster.api.protobuf import decode_protobuf
 from remora.cluster.api.resources import Resource
 

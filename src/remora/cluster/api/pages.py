@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from remora.cluster.api.decoding import json_fault
 from remora.cluster.api.errors import ApiError, Object, bad_request
+from remora.cluster.api.parsing import json_fault
 
 _VERSION = "meta.k8s.io/v1"
 _MOST = 32

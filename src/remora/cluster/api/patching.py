@@ -6,8 +6,9 @@ import msgspec
 
 from remora.cluster.api import errors
 from remora.cluster.api.conversion import from_stored, to_stored
-from remora.cluster.api.decoding import Decoded, parse_yaml, strict_error
+from remora.cluster.api.decoding import Decoded, strict_error
 from remora.cluster.api.kinds import decode_as, type_of
+from remora.cluster.api.parsing import parse_yaml
 from remora.cluster.api.patch import APPLY_PATCH, patched
 from remora.cluster.api.patch.apply import Applier, applied, check_manager
 from remora.cluster.api.patch.updates import Writer

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from remora.cluster.api.decoding import Decoded, decode, parse_json, parse_yaml, strict_error
+from remora.cluster.api.decoding import Decoded, decode, strict_error
 from remora.cluster.api.errors import ApiError
+from remora.cluster.api.parsing import parse_json, parse_yaml
 
 
 def decoded(value: Any, *, api_version: str = "v1", kind: str = "ConfigMap") -> Decoded:

@@ -4,8 +4,9 @@ from typing import Any
 
 from remora.cluster.api.custom.shaping import pruned
 from remora.cluster.api.custom.version import CustomVersion
-from remora.cluster.api.decoding import Decoded, decode_metadata, doubled_fields
+from remora.cluster.api.decoding import Decoded, decode_metadata
 from remora.cluster.api.errors import bad_request, render_value
+from remora.cluster.api.parsing import doubled_fields
 
 Object = dict[str, Any]
 
