@@ -33,7 +33,7 @@ def _status(call: Call, spec: Object) -> Object:
     if call.row.kind == "SelfSubjectReview":
         return {"userInfo": user_info(call.request.identity)}
     if call.row.kind == "TokenReview":
-        return _token_status(call.api.tokens, spec.get("token", ""))
+        return _token_status(call.api.tokens, spec)
     if call.row.kind == "SelfSubjectRulesReview":
         return _rules_status(call.api.authorizer, call.request.identity, spec.get("namespace", ""))
     if causes := list(_check_access(call.row.kind, spec, call.namespace)):
@@ -54,9 +54,11 @@ def user_info(identity: Identity) -> Object:
     return info
 
 
-def _token_status(tokens: Tokens, token: str) -> Object:
+def _token_status(tokens: Tokens, spec: Object) -> Object:
+    audiences = spec.get("audiences") or []
     try:
-        return {"authenticated": True, "user": user_info(tokens.verify(token))}
+        user = user_info(tokens.verify(spec.get("token", ""), audiences=audiences))
+        return {"authenticated": True, "user": user, **({"audiences": audiences} if audiences else {})}
     except TokenError as error:
         return {"user": {}, "error": str(error)}
 

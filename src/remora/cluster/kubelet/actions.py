@@ -1,4 +1,4 @@
-"""Probes' and hooks' three ways to ask a container: HTTP, TCP, a command."""
+"""Probes' and hooks' ways to ask a container: HTTP, TCP, gRPC, a command; and to wait."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from remora.cluster.kubelet.grpcprobe import probe_grpc
 from remora.cluster.kubelet.probes import Verdict, find_port, http_target, probe_http, probe_tcp
 
 _SHOWN = 1024
@@ -38,6 +39,8 @@ async def ask(handler: Mapping[str, Any], target: Target, *, timeout: float | No
         if port is None:
             return Verdict(False, f"couldn't find port: {action.get('port')}")
         return await probe_tcp(action.get("host") or target.address, port, timeout=timeout)
+    if action := handler.get("grpc"):
+        return await probe_grpc(target.address, int(action["port"]), action.get("service") or "", timeout=timeout)
     if action := handler.get("exec"):
         return await _execute(action.get("command") or (), target, timeout=timeout)
     if action := handler.get("sleep"):

@@ -105,22 +105,31 @@ async def probe_tcp(address: str, port: int, *, timeout: float | None) -> Verdic
     except TimeoutError:
         return Verdict(False, f"dial tcp {address}:{port}: i/o timeout")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        reason = "connection refused" if isinstance(error, ConnectionRefusedError) else reason
-        return Verdict(False, f"dial tcp {address}:{port}: connect: {reason}")
+        return Verdict(False, _dialed(address, port, error))
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return Verdict(True)
 
 
+def _dialed(address: str, port: int | None, error: OSError) -> str:
+    """Why there is no connection, in Go's words."""
+    reason = (error.strerror or str(error)).lower()
+    reason = "connection refused" if isinstance(error, ConnectionRefusedError) else reason
+    return f"dial tcp {address}:{port}: connect: {reason}"
+
+
 async def probe_http(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], *, timeout: float | None) -> Verdict:
     """Whether a GET is answered with a status from 200 to 399. Certificates are not verified, as in the kubelet."""
     try:
-        async with asyncio.timeout(timeout), session.get(url, headers=headers, ssl=False) as response:
+        async with asyncio.timeout(timeout), session.get(url, headers=headers, ssl=False, max_redirects=10) as response:
             status = response.status
     except TimeoutError:
         return Verdict(False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
+    except aiohttp.ClientConnectorError as error:
+        return Verdict(False, f'Get "{url}": {_dialed(error.host, error.port, error.os_error)}')
+    except aiohttp.ServerDisconnectedError:
+        return Verdict(False, f'Get "{url}": EOF')
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Verdict(False, f'Get "{url}": {error}')
     if 200 <= status < 400:
