@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator, configure
@@ -22,6 +23,7 @@ from remora.model import (
     RedirectTo,
     Route,
     RouteAction,
+    RouteId,
     Unavailable,
     VirtualHost,
 )
@@ -49,7 +51,8 @@ actions: st.SearchStrategy[RouteAction] = st.one_of(
 matches = st.sampled_from([PrefixPath(""), PrefixPath("/a"), ExactPath("/a"), PrefixPath("/a/b")])
 routes: st.SearchStrategy[Route] = st.builds(route, matches, actions, https_redirect=st.sampled_from([None, 308]))
 hosts: st.SearchStrategy[VirtualHost] = st.builds(
-    lambda parts, name: host(*parts, name=name),
+    # No two hosts have a route with the same id.
+    lambda parts, name: host(*(replace(part, id=RouteId(f"{part.id}-{name}")) for part in parts), name=name),
     st.lists(routes, max_size=3, unique_by=lambda item: item.match),
     st.sampled_from(["a.example", "b.example", "*.example", ""]),
 )

@@ -3,12 +3,21 @@
 import random
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remora.core.names import NamespacedName
-from remora.core.settings import RoutingSettings
+from remora.core.settings import ProxySettings, RoutingSettings
+from remora.haproxy.configuration import Configurator, configure
+from remora.haproxy.layout import Layout
+from remora.haproxy.maps import Map
+from remora.haproxy.pool import Slot
 from remora.kube.objects import ConfigMap, DnsAnswer, IngressRule, IngressTLS, KubernetesObject, ObjectMeta, ServicePort
+from remora.model import Model
+from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started
+from remora.plan.entries import all_entries
+from remora.plan.running import Running
 from remora.translate import Translation, Translator
 from remora.watch.store import EventType, Store
 from tests.support.kubernetes import (
@@ -30,6 +39,11 @@ SETTINGS = RoutingSettings(
     default_backend_service=NamespacedName("shop", "web"),
     default_ssl_certificate=NamespacedName("shop", "tls-0"),
 )
+
+PROXY = ProxySettings(state_directory="/state")
+LAYOUT = Layout("/state")
+SLOTTED = (Map.SERVERS, Map.UPSTREAM_FILES)
+"""Maps with entries by slot, which `Running.servers` stands for, and the one that keeps what is not needed any more."""
 
 small = st.integers(0, 2)
 hosts = st.sampled_from(["a.example.com", "b.example.com", "*.example.com", ""])
@@ -158,6 +172,32 @@ def test_following_changes_equals_starting_anew(batches: list[list[tuple[EventTy
         for event, obj in batch:
             store.apply(event, obj)
         assert translator.translate(store.snapshot, store.take_changes()) == fresh(store)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(events, min_size=1, max_size=6))
+def test_configuring_and_deciding_by_what_changed_ends_where_a_cold_start_would(
+    batches: list[list[tuple[EventType, KubernetesObject]]],
+) -> None:
+    store = Store()
+    translator, configurator = Translator(SETTINGS), Configurator(PROXY)
+    running = started(configure(Model(), PROXY))
+    for batch in batches:
+        for event, obj in batch:
+            store.apply(event, obj)
+        wanted = translator.translate(store.snapshot, store.take_changes()).model
+        configuration, cold = configurator.configure(wanted), configure(fresh(store).model, PROXY)
+        assert configuration == cold
+        plan = decide(running, configuration, LAYOUT)
+        running = plan.after if isinstance(plan, RuntimeUpdate) else started(cold) if isinstance(plan, Reload) else running
+        assert decide(running, cold, LAYOUT) == Unchanged()
+        assert all(entries_of(running, name) == entries_of(started(cold), name) for name in Map if name not in SLOTTED)
+
+
+def entries_of(running: Running, name: Map) -> dict[str, str]:
+    """A map's entries with backends where it has slots, which depend on what was before."""
+    unslotted = msgspec.structs.replace(running, slots={backend: Slot(backend) for backend in running.slots})
+    return dict(all_entries(unslotted, name))
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from remora.apply.runtime import RuntimeSocket
 from remora.core.errors import HAProxyRefused
 from remora.core.names import ANY_HOST, Hostname
+from remora.haproxy.certificates import LoadedCertificate
 from remora.haproxy.configuration import FIXED, Server, ServerName
 from remora.haproxy.features.canary import route_of_pattern
 from remora.haproxy.features.counting import UNROUTED
@@ -17,7 +18,7 @@ from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, ROUTE_TEXTS, Map, RouteRecord, host_of_key, host_of_pattern
 from remora.haproxy.pool import CLASSES, BackendClass, Slot
-from remora.plan.running import LoadedCertificate, Running
+from remora.plan.running import Running
 
 _FORCED_MAINTENANCE = 0x01
 _FORCED_DRAIN = 0x08

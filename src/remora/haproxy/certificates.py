@@ -19,6 +19,29 @@ HOSTS_PER_ENTRY = 32
 """On average. A host's name has at most 253 bytes."""
 
 
+class LoadedCertificate(msgspec.Struct, frozen=True):
+    """A certificate in the crt-list: the digest of its PEM and the hosts that it is listed for."""
+
+    digest: str
+    hosts: tuple[Hostname, ...]
+
+    @property
+    def text(self) -> str:
+        """As it stands in the map `certificates`: digest and hosts, by blanks."""
+        return " ".join((self.digest, *self.hosts))
+
+    @classmethod
+    def parse(cls, text: str) -> "LoadedCertificate":
+        """The reverse of `text`."""
+        digest, *hosts = text.split()
+        return cls(digest, tuple(map(Hostname, hosts)))
+
+
+def loaded_certificate(entry: Certificate) -> LoadedCertificate:
+    """An entry as it stands in HAProxy."""
+    return LoadedCertificate(hashlib.sha256(entry.pem).hexdigest(), entry.hosts)
+
+
 def entries_of(certificate: Certificate) -> Iterator[Certificate]:
     """The certificate once for each entry; the default certificate, which has no hosts, as it is."""
     if not certificate.hosts:

@@ -4,15 +4,17 @@ Which slot of the pool serves a backend is not decided here but in `plan`, which
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NewType
 
 import msgspec
 
+from remora.core.differing import differing
 from remora.core.names import ANY_HOST, Hostname
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings, proxy_settings
-from remora.haproxy.certificates import entries_of
+from remora.haproxy.certificates import LoadedCertificate, entries_of, loaded_certificate
 from remora.haproxy.features import upstream
 from remora.haproxy.features.former_sessions import former_key
 from remora.haproxy.features.peers import PeersPart, configure_peers
@@ -23,7 +25,7 @@ from remora.haproxy.layout import Layout
 from remora.haproxy.pool import Algorithm, BackendClass, dedicated_slot
 from remora.haproxy.program import program_digest, render_program
 from remora.haproxy.target import Target
-from remora.model import PLAIN_UPSTREAM, Backend, Certificate, EndpointState, Model, UpstreamFile, VirtualHost
+from remora.model import PLAIN_UPSTREAM, Backend, BackendName, Certificate, EndpointState, Model, UpstreamFile
 
 ServerName = NewType("ServerName", str)
 """A server's name in HAProxy is its endpoint's session key."""
@@ -69,7 +71,7 @@ FIXED = Hostname("!")
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """Everything that HAProxy is to run. Mappings are not to be changed.
+    """Everything that HAProxy is to run. Mappings are not to be changed, and their order means nothing.
 
     Parts that a change did not touch are the identical objects as before, so what follows need not look into them.
     """
@@ -79,6 +81,8 @@ class Configuration(msgspec.Struct, frozen=True):
     hosts: Mapping[Hostname, HostPart]
     backends: Mapping[str, ProxyBackend]
     certificates: Mapping[str, Certificate]
+    loaded: Mapping[str, LoadedCertificate] = {}
+    """The same as they stand in HAProxy."""
     options: ProxyOptions = ProxyOptions()
     """Those that the program was made with."""
     peers: PeersPart = PeersPart()
@@ -94,8 +98,8 @@ class Configuration(msgspec.Struct, frozen=True):
 class Configurator:
     """Makes Configurations.
 
-    What was made of a virtual host or a backend is kept for as long as the Model holds the identical object, so a change
-    costs what it touches; the result is the same as from scratch.
+    What was made of a virtual host, a backend or a certificate is kept for as long as the Model holds the identical object, so
+    a change costs what it touches; the result is the same as from scratch.
     """
 
     def __init__(self, settings: ProxySettings) -> None:
@@ -106,19 +110,18 @@ class Configurator:
         self._digest = program_digest(settings)
         self._peers = configure_peers(settings, None)
         self._model = Model()
-        self._hosts: dict[Hostname, tuple[VirtualHost, HostPart, frozenset[Target]]] = {}
-        self._sources: dict[str, Backend | None] = {}
-        self._targets: tuple[Target, ...] = ()
-        self._parts: Mapping[Hostname, HostPart] = {}
-        self._backends: dict[str, ProxyBackend] = {}
+        self._parts: Mapping[Hostname, HostPart] = {FIXED: fixed_part(NOTHING, None)}
+        self._targets: dict[Hostname, frozenset[Target]] = {}
+        self._users: dict[BackendName, Counter[Target]] = {}
+        self._sources: dict[BackendName, Backend] = {}
+        self._backends: Mapping[str, ProxyBackend] = {}
         self._certificates: Mapping[str, Certificate] = {}
+        self._loaded: Mapping[str, LoadedCertificate] = {}
         self._files: Mapping[str, UpstreamFile] = {}
         self._streams: Mapping[str, str] = {}
 
     def configure(self, model: Model) -> Configuration:
         """The Configuration that does what the Model says."""
-        if not self._parts or model.virtual_hosts is not self._model.virtual_hosts or _others_changed(model, self._model):
-            self._configure_hosts(model)
         if model.response_header_names != self._header_names or model.options != self._settings.options:
             self._header_names = model.response_header_names
             self._settings = proxy_settings(self._base, model.options)
@@ -126,12 +129,8 @@ class Configurator:
             self._digest = program_digest(self._settings, self._header_names)
         if model.peering != self._model.peering:
             self._peers = configure_peers(self._settings, model.peering)
-        backends = {backend.name: backend for backend in model.backends}
-        sources = {target.name: backends.get(target.backend) for target in self._targets}
-        self._backends = {target.name: self._proxy_backend(target, sources[target.name]) for target in self._targets}
-        self._sources = sources
-        if model.certificates is not self._model.certificates:
-            self._certificates = {entry.name: entry for whole in model.certificates for entry in entries_of(whole)}
+        self._configure_backends({*self._configure_hosts(model), *self._take_sources(model)})
+        self._configure_certificates(model)
         if model.upstream_files is not self._model.upstream_files:
             self._files = {file.name: file for file in model.upstream_files}
         self._model = model
@@ -141,6 +140,7 @@ class Configurator:
             hosts=self._parts,
             backends=self._backends,
             certificates=self._certificates,
+            loaded=self._loaded,
             options=model.options,
             peers=self._peers,
             files=self._files,
@@ -149,27 +149,87 @@ class Configurator:
             settings=self._settings if model.tcp_services else None,
         )
 
-    def _configure_hosts(self, model: Model) -> None:
-        self._hosts = {host.host: self._configure_host(host) for host in model.virtual_hosts}
-        wanted = frozenset[Target]().union(*(found for _, _, found in self._hosts.values()))
+    def _configure_hosts(self, model: Model) -> set[Target]:
+        """Takes the hosts that are other than before; the targets that came or went with them."""
+        gone, come = differing(self._model.virtual_hosts, model.virtual_hosts)
+        others = (model.default_backend, model.tcp_services)
+        if not (gone or come) and others == (self._model.default_backend, self._model.tcp_services):
+            return set()
+        parts = dict(self._parts)
+        touched: set[Target] = set()
+        for host in {one.host for one in gone} - {one.host for one in come}:
+            del parts[host]
+            touched.update(self._set_targets(host, frozenset()))
+        for one in come:
+            parts[one.host] = configure_host(one)
+            touched.update(self._set_targets(one.host, targets(one)))
         default = Target(model.default_backend, BackendClass(Algorithm.SPREAD)) if model.default_backend else None
-        ports = {port_key(one.port): stream_target(one.backend) for one in model.tcp_services}
-        names = {name_key(one.host): stream_target(one.passthrough) for one in model.virtual_hosts if one.passthrough}
-        self._streams = {key: target.name for key, target in (ports | names).items()}
-        wanted |= {*ports.values(), *([default] if default else [])}
-        self._targets = tuple(sorted(wanted, key=lambda target: target.name))
-        parts = {name: part for name, (_, part, _) in self._hosts.items()}
-        parts[FIXED] = fixed_part(parts.get(ANY_HOST, NOTHING), default.name if default else None)
+        part = fixed_part(parts.get(ANY_HOST, NOTHING), default.name if default else None)
+        if part != parts[FIXED]:
+            parts[FIXED] = part
         self._parts = parts
+        ports = {port_key(one.port): stream_target(one.backend) for one in model.tcp_services}
+        touched.update(self._set_targets(FIXED, frozenset((*ports.values(), *([default] if default else [])))))
+        former = {name_key(one.host) for one in gone} | {port_key(one.port) for one in self._model.tcp_services}
+        kept = {key: name for key, name in self._streams.items() if key not in former}
+        names = {name_key(one.host): stream_target(one.passthrough).name for one in come if one.passthrough}
+        self._streams = kept | {key: target.name for key, target in ports.items()} | names
+        return touched
 
-    def _configure_host(self, host: VirtualHost) -> tuple[VirtualHost, HostPart, frozenset[Target]]:
-        known = self._hosts.get(host.host)
-        return known if known is not None and known[0] is host else (host, configure_host(host), targets(host))
+    def _set_targets(self, host: Hostname, wanted: frozenset[Target]) -> Iterator[Target]:
+        """Notes what a host sends requests to; those to which nobody did before, or does now."""
+        before = self._targets.pop(host, frozenset())
+        if wanted:
+            self._targets[host] = wanted
+        for target in before - wanted:
+            users = self._users[target.backend]
+            users[target] -= 1
+            if not users[target]:
+                del users[target]
+                if not users:
+                    del self._users[target.backend]
+                yield target
+        for target in wanted - before:
+            users = self._users.setdefault(target.backend, Counter())
+            users[target] += 1
+            if users[target] == 1:
+                yield target
+
+    def _take_sources(self, model: Model) -> Iterator[Target]:
+        """Takes the backends that are other than before; the targets that they serve."""
+        gone, come = differing(self._model.backends, model.backends)
+        for backend in gone:
+            del self._sources[backend.name]
+        self._sources.update((backend.name, backend) for backend in come)
+        for name in {backend.name for backend in (*gone, *come)}:
+            yield from self._users.get(name, ())
+
+    def _configure_backends(self, touched: set[Target]) -> None:
+        if not touched:
+            return
+        backends = dict(self._backends)
+        for target in touched:
+            if target in self._users.get(target.backend, ()):
+                made = self._proxy_backend(target, self._sources.get(target.backend))
+                known = backends.get(target.name)
+                backends[target.name] = known if known == made else made
+            else:
+                backends.pop(target.name, None)
+        self._backends = backends
+
+    def _configure_certificates(self, model: Model) -> None:
+        gone, come = differing(self._model.certificates, model.certificates)
+        if not (gone or come):
+            return
+        certificates, loaded = dict(self._certificates), dict(self._loaded)
+        for entry in (entry for whole in gone for entry in entries_of(whole)):
+            del certificates[entry.name], loaded[entry.name]
+        for entry in (entry for whole in come for entry in entries_of(whole)):
+            certificates[entry.name] = entry
+            loaded[entry.name] = loaded_certificate(entry)
+        self._certificates, self._loaded = certificates, loaded
 
     def _proxy_backend(self, target: Target, source: Backend | None) -> ProxyBackend:
-        known = self._backends.get(target.name)
-        if known is not None and self._sources.get(target.name) is source:
-            return known
         servers = _servers(source, with_former_keys=target.kind.algorithm is Algorithm.PERSISTENT) if source else ()
         if source is None or source.upstream == PLAIN_UPSTREAM:
             return ProxyBackend(target.name, target.kind, servers, target.dedicated)
@@ -206,10 +266,6 @@ def without_ports(configuration: Configuration, closed: Iterable[int]) -> Config
     numbers = frozenset(closed)
     ports = tuple(port for port in configuration.ports if port.number not in numbers)
     return msgspec.structs.replace(configuration, ports=ports)
-
-
-def _others_changed(model: Model, before: Model) -> bool:
-    return (model.default_backend, model.tcp_services) != (before.default_backend, before.tcp_services)
 
 
 def _servers(backend: Backend, *, with_former_keys: bool) -> tuple[Server, ...]:

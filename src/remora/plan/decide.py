@@ -4,23 +4,23 @@ The order of a runtime update is that of need: what a request may be sent to exi
 away after no route does.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from operator import itemgetter
 
 import msgspec
 
+from remora.core.names import Hostname
 from remora.core.options import changed_keys
-from remora.haproxy.certificates import crt_list_line
+from remora.haproxy.certificates import LoadedCertificate, crt_list_line
 from remora.haproxy.command import Command
 from remora.haproxy.configuration import Configuration, ServerName
 from remora.haproxy.layout import Layout
 from remora.haproxy.pool import Slot
-from remora.model import Certificate
 from remora.plan import commands
 from remora.plan.entries import authorities_sure, authorities_unsure, entries_in, entries_out
-from remora.plan.running import LoadedCertificate, Running
+from remora.plan.running import Running, Step
 from remora.plan.servers import leaving_after, servers_in, servers_out
-from remora.plan.slots import Assignment, assign, assign_afresh
+from remora.plan.slots import assign, assign_afresh
 
 
 class Unchanged(msgspec.Struct, frozen=True):
@@ -52,15 +52,30 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
         return Reload(("peers changed",))
     if running.ports != wanted.ports:
         return Reload(("the ports of TCP services changed",))
-    assignment = assign(running, wanted.backends)
+    changed = _changed_backends(running, wanted)
+    assignment = assign(running, wanted.backends, changed)
     reasons = (*assignment.missing, *_oversized_certificates(running, wanted), *_oversized_files(running, wanted))
     if reasons:
         return Reload(reasons)
-    after = _running_after(wanted, assignment, running)
-    update = tuple(_update(running, after, wanted=wanted, layout=layout))
+    after = _running_after(running, wanted, assignment.slots, changed)
+    update = tuple(_update(Step(running, after, changed, _changed_hosts(running, wanted)), wanted=wanted, layout=layout))
     if not update:
         return Unchanged()
     return RuntimeUpdate(update, after, assignment.low)
+
+
+def _changed_backends(running: Running, wanted: Configuration) -> tuple[str, ...]:
+    """Those that come or go, or have other servers."""
+    known = running.servers
+    changed = [name for name, backend in wanted.backends.items() if known.get(name) is not backend.servers]
+    return (*changed, *(name for name in running.slots if name not in wanted.backends))
+
+
+def _changed_hosts(running: Running, wanted: Configuration) -> tuple[Hostname, ...]:
+    if running.hosts is wanted.hosts:
+        return ()
+    changed = [host for host, part in wanted.hosts.items() if running.hosts.get(host) is not part]
+    return (*changed, *(host for host in running.hosts if host not in wanted.hosts))
 
 
 def _program_reason(running: Running, wanted: Configuration) -> str:
@@ -71,7 +86,7 @@ def _program_reason(running: Running, wanted: Configuration) -> str:
 def started(wanted: Configuration) -> Running:
     """What runs after a start or a reload with the wanted Configuration in files."""
     slots, pool = assign_afresh(wanted.backends)
-    return _running_after(wanted, Assignment(slots), Running(digest=wanted.digest, peers=wanted.peers.digest, pool=pool))
+    return _running_after(Running(digest=wanted.digest, pool=pool), wanted, slots, wanted.backends)
 
 
 def sweep(running: Running) -> Iterator[tuple[Slot, ServerName, Command]]:
@@ -88,24 +103,24 @@ def swept(running: Running, slot: Slot, name: ServerName) -> Running:
     return msgspec.structs.replace(running, leaving=leaving | ({slot: remaining} if remaining else {}))
 
 
-def loaded(certificate: Certificate) -> LoadedCertificate:
-    """The certificate as it stands in Running."""
-    return LoadedCertificate(hashlib.sha256(certificate.pem).hexdigest(), certificate.hosts)
-
-
-def _running_after(wanted: Configuration, assignment: Assignment, before: Running) -> Running:
+def _running_after(before: Running, wanted: Configuration, slots: Mapping[str, Slot], changed: Collection[str]) -> Running:
     """What runs when everything wanted is done: servers that are not wanted any more are leaving."""
-    servers = {name: backend.servers for name, backend in wanted.backends.items()}
+    servers = dict(before.servers)
+    for name in changed:
+        if name in wanted.backends:
+            servers[name] = wanted.backends[name].servers
+        else:
+            servers.pop(name, None)
     return Running(
         digest=wanted.digest,
         peers=wanted.peers.digest,
         pool=before.pool,
-        dedicated=before.dedicated | {name for name, backend in wanted.backends.items() if backend.dedicated},
-        slots=assignment.slots,
+        dedicated=before.dedicated | {name for name in changed if name in slots and wanted.backends[name].dedicated},
+        slots=slots,
         servers=servers,
-        leaving=leaving_after(before, servers, assignment.slots),
+        leaving=leaving_after(before, changed, servers, slots),
         hosts=wanted.hosts,
-        certificates={name: loaded(certificate) for name, certificate in wanted.certificates.items()},
+        certificates=wanted.loaded,
         streams=wanted.streams,
         ports=wanted.ports,
         files=before.files | wanted.files.keys(),
@@ -114,8 +129,10 @@ def _running_after(wanted: Configuration, assignment: Assignment, before: Runnin
 
 
 def _oversized_certificates(running: Running, wanted: Configuration) -> Iterator[str]:
+    if running.certificates is wanted.loaded:
+        return
     for name, certificate in wanted.certificates.items():
-        if len(certificate.pem) > commands.PAYLOAD_BYTES and running.certificates.get(name) != loaded(certificate):
+        if len(certificate.pem) > commands.PAYLOAD_BYTES and running.certificates.get(name) != wanted.loaded[name]:
             yield f"certificate {name} is too large for the runtime socket"
 
 
@@ -131,18 +148,19 @@ def _files_in(running: Running, wanted: Configuration, layout: Layout) -> Iterat
             yield from commands.load_upstream_file(layout.upstream_file(name), file)
 
 
-def _update(running: Running, after: Running, *, wanted: Configuration, layout: Layout) -> Iterator[Command]:
+def _update(step: Step, *, wanted: Configuration, layout: Layout) -> Iterator[Command]:
+    before, after = step.before.certificates, step.after.certificates
     # Whoever connects in between is known to have been judged neither by the old authority nor by the new one.
-    yield from authorities_unsure(running, after, layout)
-    yield from _files_in(running, wanted, layout)
-    yield from _certificates_in(running.certificates, after.certificates, wanted=wanted, layout=layout)
-    replaced, gone = _certificates_to_go(running.certificates, after.certificates)
+    yield from authorities_unsure(step, layout)
+    yield from _files_in(step.before, wanted, layout)
+    yield from _certificates_in(before, after, wanted=wanted, layout=layout)
+    replaced, gone = _certificates_to_go(before, after)
     yield from _certificates_out(replaced, layout)
-    yield from authorities_sure(running, after, layout)
-    yield from servers_in(running, after, layout, backends=wanted.backends)
-    yield from entries_in(running, after, layout)
-    yield from entries_out(running, after, layout)
-    yield from servers_out(running, after, layout)
+    yield from authorities_sure(step, layout)
+    yield from servers_in(step, layout, backends=wanted.backends)
+    yield from entries_in(step, layout)
+    yield from entries_out(step, layout)
+    yield from servers_out(step, layout)
     yield from _certificates_out(gone, layout)
 
 
@@ -153,8 +171,12 @@ def _certificates_in(
     wanted: Configuration,
     layout: Layout,
 ) -> Iterator[Command]:
-    for name, certificate in after.items():
+    if before is after:
+        return
+    for name, certificate in sorted(after.items(), key=itemgetter(0)):
         known = before.get(name)
+        if known is certificate:
+            continue
         path = layout.certificate(name)
         if not certificate.hosts:
             # The default certificate is always there and listed first; only its content changes.
@@ -171,7 +193,7 @@ def _certificates_to_go(
     before: Mapping[str, LoadedCertificate], after: Mapping[str, LoadedCertificate]
 ) -> tuple[list[str], list[str]]:
     """The entries that others have taken the place of, and those whose hosts are gone."""
-    going = sorted(name for name in before.keys() - after.keys() if before[name].hosts)
+    going = [] if before is after else sorted(name for name in before.keys() - after.keys() if before[name].hosts)
     if not going:
         return [], []
     served = {host for certificate in after.values() for host in certificate.hosts}

@@ -1,6 +1,7 @@
 """Everything that HAProxy reads when it starts or reloads, as file contents."""
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from remora.haproxy.certificates import crt_list_line
 from remora.haproxy.configuration import WEIGHT, Configuration, ProxyBackend, Server, ServerName
@@ -59,7 +60,7 @@ def _crt_list(wanted: Configuration, layout: Layout) -> Iterator[str]:
     """The first line is served to clients that name no host, or one that has no certificate."""
     # A name that nobody has, or the names in the certificate would go before lines for single hosts.
     yield f"{layout.certificate('default')} {NO_NAME}"
-    for certificate in wanted.certificates.values():
+    for _, certificate in sorted(wanted.certificates.items(), key=itemgetter(0)):
         if certificate.hosts:
             yield crt_list_line(certificate, layout)
 
@@ -74,12 +75,11 @@ def _backend_sections(wanted: Configuration, running: Running, layout: Layout) -
             slot = kind.slot(number)
             served = servers.get(slot)
             yield _backend_section(slot, kind, layout, _server_lines(served) if served else ())
-    for name, backend in wanted.backends.items():
-        if backend.dedicated:
-            if backend.application:
-                yield backend.application
-            slot = dedicated_slot(name)
-            yield _backend_section(slot, backend.kind, layout, _server_lines(backend), backend.dedicated)
+    for name in sorted(name for name, backend in wanted.backends.items() if backend.dedicated):
+        backend = wanted.backends[name]
+        if backend.application:
+            yield backend.application
+        yield _backend_section(dedicated_slot(name), backend.kind, layout, _server_lines(backend), backend.dedicated)
 
 
 def _backend_section(

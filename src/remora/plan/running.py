@@ -6,28 +6,11 @@ import msgspec
 
 from remora.core.names import Hostname
 from remora.core.options import ProxyOptions
+from remora.haproxy.certificates import LoadedCertificate
 from remora.haproxy.configuration import Server
 from remora.haproxy.features.streams import Port
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.pool import BackendClass, Slot
-
-
-class LoadedCertificate(msgspec.Struct, frozen=True):
-    """A certificate in the crt-list: the digest of its PEM and the hosts that it is listed for."""
-
-    digest: str
-    hosts: tuple[Hostname, ...]
-
-    @property
-    def text(self) -> str:
-        """As it stands in the map `certificates`: digest and hosts, by blanks."""
-        return " ".join((self.digest, *self.hosts))
-
-    @classmethod
-    def parse(cls, text: str) -> "LoadedCertificate":
-        """The reverse of `text`."""
-        digest, *hosts = text.split()
-        return cls(digest, tuple(map(Hostname, hosts)))
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -55,3 +38,13 @@ class Running(msgspec.Struct, frozen=True):
     files: frozenset[str] = frozenset()
     """What is loaded for connections to pods, by name; until the next worker also what is not needed any more."""
     options: ProxyOptions | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """From what runs to what is to run, and where the two may differ: names of backends, and hosts. Nothing else in the two is
+    looked at, so a step costs what it changes."""
+
+    before: Running
+    after: Running
+    backends: tuple[str, ...]
+    hosts: tuple[Hostname, ...]

@@ -1,6 +1,6 @@
 """Servers that come and go: the commands, and the entries of the map `servers` that say how each is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from remora.haproxy.command import Command
 from remora.haproxy.configuration import ProxyBackend, Server
@@ -9,7 +9,7 @@ from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import Slot
 from remora.plan import commands
-from remora.plan.running import Running
+from remora.plan.running import Running, Step
 
 Named = Mapping[str, Server]
 
@@ -20,14 +20,13 @@ def server_entries(slot: Slot, servers: tuple[Server, ...]) -> dict[str, str]:
     return states | {f"{slot}/{server.former_key}": server.name for server in servers if server.former_key}
 
 
-def servers_in(running: Running, after: Running, layout: Layout, *, backends: Mapping[str, ProxyBackend]) -> Iterator[Command]:
+def servers_in(step: Step, layout: Layout, *, backends: Mapping[str, ProxyBackend]) -> Iterator[Command]:
     """New servers, and those that are taken back. `backends` tell how new ones are spoken to."""
-    names = {slot: name for name, slot in after.slots.items()}
     path = layout.map(Map.SERVERS)
-    for slot, before, wanted in _changes(running, after):
+    for name, slot, before, wanted in _changes(step):
         yield from commands.change_entries(path, server_entries(slot, before), server_entries(slot, wanted))
         present = _by_name(before)
-        leaving = _by_name(running.leaving.get(slot, ()))
+        leaving = _by_name(step.before.leaving.get(slot, ()))
         for server in wanted:
             known = present.get(server.name) or leaving.get(server.name)
             if known is not None and (known.address, known.port) != (server.address, server.port):
@@ -36,15 +35,15 @@ def servers_in(running: Running, after: Running, layout: Layout, *, backends: Ma
             if server.name in leaving:
                 yield from commands.take_back(slot, server)
             elif known is None:
-                yield from commands.add_server(slot, server, backends[names[slot]].words)
+                yield from commands.add_server(slot, server, backends[name].words)
             elif known.draining and not server.draining:
                 yield from commands.take_back(slot, server)
 
 
-def servers_out(running: Running, after: Running, layout: Layout) -> Iterator[Command]:
+def servers_out(step: Step, layout: Layout) -> Iterator[Command]:
     """Servers that drain, and those that go: into maintenance now, deleted when nothing is connected any more."""
     path = layout.map(Map.SERVERS)
-    for slot, before, wanted in _changes(running, after):
+    for _, slot, before, wanted in _changes(step):
         kept = _by_name(wanted)
         for server in before:
             if server.name not in kept:
@@ -55,18 +54,20 @@ def servers_out(running: Running, after: Running, layout: Layout) -> Iterator[Co
 
 
 def leaving_after(
-    before: Running, servers: Mapping[str, tuple[Server, ...]], slots: Mapping[str, Slot]
+    before: Running, changed: Iterable[str], servers: Mapping[str, tuple[Server, ...]], slots: Mapping[str, Slot]
 ) -> Mapping[Slot, tuple[Server, ...]]:
-    """Who is on the way out, by slot, when `servers` is what backends may use."""
+    """Who is on the way out, by slot, when `servers` is what the backends that `changed` may use."""
     leaving = dict(before.leaving)
-    for name, slot in slots.items():
+    for name in changed:
+        slot = slots.get(name)
         if slot in leaving:
             leaving[slot] = _missing(leaving[slot], servers[name])
-    for name, old in before.servers.items():
-        slot = before.slots[name]
-        kept = servers.get(name, ()) if slots.get(name) == slot else ()
-        if old is not kept and (gone := _missing(old, kept)):
-            leaving[slot] = (*leaving.get(slot, ()), *gone)
+    for name in changed:
+        if name in before.servers:
+            slot = before.slots[name]
+            kept = servers[name] if name in slots else ()
+            if gone := _missing(before.servers[name], kept):
+                leaving[slot] = (*leaving.get(slot, ()), *gone)
     return {slot: gone for slot, gone in leaving.items() if gone}
 
 
@@ -75,16 +76,12 @@ def _missing(servers: tuple[Server, ...], kept: tuple[Server, ...]) -> tuple[Ser
     return tuple(server for server in servers if server.name not in names)
 
 
-def _changes(running: Running, after: Running) -> Iterator[tuple[Slot, tuple[Server, ...], tuple[Server, ...]]]:
-    """Slots whose servers differ: what they have, and what they are to have."""
-    for name, slot in after.slots.items():
-        before = running.servers.get(name, ())
-        wanted = after.servers[name]
-        if before is not wanted and before != wanted:
-            yield slot, before, wanted
-    for name, slot in running.slots.items():
-        if name not in after.slots and running.servers.get(name):
-            yield slot, running.servers[name], ()
+def _changes(step: Step) -> Iterator[tuple[str, Slot, tuple[Server, ...], tuple[Server, ...]]]:
+    """Backends whose servers differ: what they are called, their slots, what they have, and what they are to have."""
+    for name in step.backends:
+        before, wanted = step.before.servers.get(name, ()), step.after.servers.get(name, ())
+        if before != wanted:
+            yield name, step.after.slots.get(name) or step.before.slots[name], before, wanted
 
 
 def _by_name(servers: tuple[Server, ...]) -> Named:

@@ -1,6 +1,8 @@
 """Which slot of the pool serves which backend."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from operator import itemgetter
 
 import msgspec
 
@@ -17,32 +19,41 @@ class Assignment(msgspec.Struct, frozen=True):
     low: tuple[str, ...] = ()
 
 
-def assign(running: Running, wanted: Mapping[str, ProxyBackend]) -> Assignment:
-    """A backend keeps its slot for as long as it is wanted; a new one takes the first that is free and empty."""
-    if running.slots.keys() == wanted.keys():
+def assign(running: Running, wanted: Mapping[str, ProxyBackend], changed: Iterable[str]) -> Assignment:
+    """A backend keeps its slot for as long as it is wanted; a new one takes the first that is free and empty.
+
+    All that came or went are among the `changed`.
+    """
+    gone = [name for name in changed if name not in wanted]
+    come = sorted(name for name in changed if name in wanted and name not in running.slots)
+    if not (gone or come):
         return Assignment(running.slots)
-    slots = {name: slot for name, slot in running.slots.items() if name in wanted}
+    slots = dict(running.slots)
+    for name in gone:
+        del slots[name]
     missing = []
-    free = {kind: _free_slots(running, kind) for kind in {backend.kind for backend in wanted.values()}}
-    for name, backend in wanted.items():
-        if name in slots:
-            continue
+    free: dict[BackendClass, list[Slot]] = {}
+    for name in come:
+        backend = wanted[name]
         if backend.dedicated:
             slots[name] = dedicated_slot(name)
             if name not in running.dedicated:
                 missing.append(f"{name} needs directives of its own")
-        elif free[backend.kind]:
+            continue
+        if backend.kind not in free:
+            free[backend.kind] = _free_slots(running, backend.kind)
+        if free[backend.kind]:
             slots[name] = free[backend.kind].pop()
         else:
             missing.append(f"the pool {backend.kind.name} has no free backend")
-    return Assignment(slots, tuple(dict.fromkeys(missing)), tuple(_low_pools(running, wanted.values())))
+    return Assignment(slots, tuple(dict.fromkeys(missing)), tuple(_low_pools(running, free)))
 
 
 def assign_afresh(wanted: Mapping[str, ProxyBackend]) -> tuple[Mapping[str, Slot], Mapping[BackendClass, int]]:
     """Slots and pool sizes for a HAProxy that is about to start: the same on every replica."""
     used = dict.fromkeys(CLASSES, 0)
     slots: dict[str, Slot] = {}
-    for name, backend in wanted.items():
+    for name, backend in sorted(wanted.items(), key=itemgetter(0)):
         if backend.dedicated:
             slots[name] = dedicated_slot(name)
         else:
@@ -54,15 +65,19 @@ def assign_afresh(wanted: Mapping[str, ProxyBackend]) -> tuple[Mapping[str, Slot
 def _free_slots(running: Running, kind: BackendClass) -> list[Slot]:
     """Last first, so that `pop` gives the lowest number. One with a server in it is not free, be it only leaving."""
     taken = {*running.slots.values(), *running.leaving}
-    slots = (kind.slot(number) for number in range(running.pool.get(kind, 0), 0, -1))
-    return [slot for slot in slots if slot not in taken]
+    return [slot for slot in _declared(kind, running.pool.get(kind, 0)) if slot not in taken]
 
 
-def _low_pools(running: Running, wanted: Iterable[ProxyBackend]) -> Iterable[str]:
-    used = dict.fromkeys(CLASSES, 0)
-    for backend in wanted:
-        if not backend.dedicated:
-            used[backend.kind] += 1
-    for kind in CLASSES:
-        if is_low(used[kind], running.pool.get(kind, 0)):
-            yield f"the pool {kind.name} runs low: {used[kind]} of {running.pool.get(kind, 0)} are in use"
+@lru_cache(maxsize=2 * len(CLASSES))
+def _declared(kind: BackendClass, size: int) -> tuple[Slot, ...]:
+    """The slots of a pool, last first."""
+    return tuple(kind.slot(number) for number in range(size, 0, -1))
+
+
+def _low_pools(running: Running, free: Mapping[BackendClass, list[Slot]]) -> Iterator[str]:
+    """The pools of which something was taken, and of which little is left."""
+    for kind, left in sorted(free.items(), key=lambda item: CLASSES.index(item[0])):
+        declared = running.pool.get(kind, 0)
+        used = declared - len(left)
+        if is_low(used, declared):
+            yield f"the pool {kind.name} runs low: {used} of {declared} are in use"
