@@ -403,3 +403,28 @@ def _own_configuration(pki: Pki, port: int) -> dict[str, Any]:
         "metadata": {"name": "remora"},
         "webhooks": [hook],
     }
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (patch({"op": "replace", "path": "/metadata/name", "value": "other"}), "metadata.name: Invalid value"),
+        (patch({"op": "add", "path": "/data", "value": {"k": 5}}), "cannot unmarshal number"),
+        (patch({"op": "replace", "path": "/metadata/labels", "value": "none"}), "cannot unmarshal string"),
+        (
+            patch({"op": "add", "path": "/x", "value": ["y" * 999]}, *[{"op": "copy", "from": "/x", "path": "/x/-"}] * 50),
+            "limit",
+        ),
+        ({"allowed": False, "status": "no"}, "response.status"),
+        ({"allowed": True, "warnings": 5}, "response.warnings"),
+    ],
+)
+async def test_a_webhook_cannot_spoil_what_is_stored(api: Running, hook: Hook, answer: dict[str, Any], why: str) -> None:
+    status, made = await ask(api, "POST", MAPS, config_map("a", k="v") | {"metadata": {"name": "a", "labels": {"a": "b"}}})
+    assert status == 201, made
+    await configure(api, hook.configuration("Mutating"))
+    hook.judge = lambda request: answer
+    status, refused = await ask(api, "PATCH", f"{MAPS}/a", {"data": {"k": "w"}}, "merge")
+    assert (status in (422, 500), why in refused["message"]) == (True, True), refused
+    status, listed = await ask(api, "GET", MAPS)
+    assert [(found["metadata"]["name"], found["data"]) for found in listed["items"]] == [("a", {"k": "v"})]

@@ -65,14 +65,8 @@ class _YamlLoader(Composer, _SafeLoader):  # type: ignore[misc]
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()
-        if isinstance(event, yaml.AliasEvent):
-            if event.anchor in self.anchors and event.anchor not in self._sizes:
-                raise ComposerError(None, None, f"anchor '{event.anchor}' value contains itself", event.start_mark)
-            size = self._sizes.get(event.anchor, 0)
-            self._values += size
-            self._aliased += size
-            if self._aliased > _MOST_ALIASED:
-                raise ComposerError(None, None, "document contains excessive aliasing", event.start_mark)
+        if self.check_event(yaml.AliasEvent):
+            self._note_alias(event.anchor, event.start_mark)
             return super().compose_node(parent, index)
         before = self._values
         self._values += 1
@@ -80,6 +74,15 @@ class _YamlLoader(Composer, _SafeLoader):  # type: ignore[misc]
         if event.anchor is not None:
             self._sizes[event.anchor] = self._values - before
         return node
+
+    def _note_alias(self, anchor: str, mark: Any) -> None:
+        if anchor in self.anchors and anchor not in self._sizes:
+            raise ComposerError(None, None, f"anchor '{anchor}' value contains itself", mark)
+        size = self._sizes.get(anchor, 0)
+        self._values += size
+        self._aliased += size
+        if self._aliased > _MOST_ALIASED:
+            raise ComposerError(None, None, "document contains excessive aliasing", mark)
 
 
 _YamlLoader.yaml_implicit_resolvers = {

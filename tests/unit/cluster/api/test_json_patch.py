@@ -80,3 +80,9 @@ def test_what_was_added_is_found_and_can_be_taken_away_again(document: dict[str,
     assert is_same(added[key], value)
     without = {name: item for name, item in document.items() if name != key}
     assert apply_json_patch(added, [{"op": "remove", "path": path}]) == without
+
+
+def test_copies_that_double_a_document_end_before_memory_does() -> None:
+    doubling = [{"op": "copy", "from": "/a", "path": "/a/-"}] * 60
+    with pytest.raises(PatchError, match="exceeding the limit"):
+        apply_json_patch({"a": ["x" * 1000]}, doubling)

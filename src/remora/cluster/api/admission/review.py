@@ -98,10 +98,17 @@ def parse_answer(body: bytes, *, uid: str) -> Answer:
         raise CallError(f'received invalid webhook response: expected response.uid="{uid}", got "{found}"')
     return Answer(
         is_allowed=response.get("allowed") is True,
-        status=response.get("status") or {},
+        status=_given(response, "status", dict) or {},
         patch=_patch(response),
-        warnings=tuple(text for text in response.get("warnings") or () if isinstance(text, str)),
+        warnings=tuple(text for text in _given(response, "warnings", list) or () if isinstance(text, str)),
     )
+
+
+def _given(response: Object, name: str, type_: type) -> Any:
+    found = response.get(name)
+    if found is not None and not isinstance(found, type_):
+        raise CallError(f"received invalid webhook response: json: cannot unmarshal response.{name}")
+    return found
 
 
 def _patch(response: Object) -> tuple[Object, ...]:

@@ -7,7 +7,7 @@ import msgspec
 
 from remora.cluster.api.admission.hooks import Change, Operation
 from remora.cluster.api.caller import current_caller
-from remora.cluster.api.errors import ApiError
+from remora.cluster.api.errors import ApiError, invalid, invalid_value
 from remora.cluster.api.resources import Resource
 
 Object = dict[str, Any]
@@ -110,6 +110,13 @@ async def review_update(
         return await _review_scale(reviewer, row, drafted, before, settled=settled, dry_run=dry_run)
     change = change_of("UPDATE", row, place, subresource=subresource, dry_run=dry_run, object=drafted, old=before)
     mutated = await reviewer.mutate(change) or drafted
+    moved = [
+        invalid_value(f"metadata.{key}", mutated["metadata"].get(key, ""), "field is immutable")
+        for key in ("name", "namespace")
+        if mutated["metadata"].get(key, "") != place.get(key, "")
+    ]
+    if moved:
+        raise invalid(row.kind, place["name"], moved, group=row.group)
     final = settled(mutated)
     await reviewer.validate(msgspec.structs.replace(change, object=final))
     return final

@@ -16,6 +16,7 @@ from remora.cluster.api.admission.review import (
     CallError,
     effects_refused,
     failure,
+    internal,
     parse_answer,
     patched,
     refusal,
@@ -24,7 +25,9 @@ from remora.cluster.api.admission.review import (
 )
 from remora.cluster.api.caller import SYSTEM, current_caller, is_reviewed
 from remora.cluster.api.conversion import to_stored
+from remora.cluster.api.decoding import decode
 from remora.cluster.api.errors import ApiError
+from remora.cluster.api.kinds import decode_as
 from remora.cluster.api.registry import Registry
 from remora.cluster.api.resources import Resource
 from remora.cluster.api.reviews import user_info
@@ -103,7 +106,12 @@ class Webhooks:
             return None
         seen = shown(change, row, change.object)
         new = patched(seen or {}, answer)
-        return new if change.kind is not None else to_stored(row, new)
+        try:
+            if change.kind is not None:
+                return decode(new, api_version="/".join(change.kind[:2]), kind=change.kind[2]).object
+            return to_stored(row, decode_as(row, new).object)
+        except ApiError as error:
+            raise internal(error.message) from None
 
     async def validate(self, change: Change) -> None:
         """Asks the validating webhooks.

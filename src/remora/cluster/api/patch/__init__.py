@@ -10,7 +10,7 @@ import msgspec
 
 from remora.cluster.api.errors import ApiError, bad_request
 from remora.cluster.api.patch.faults import PatchError, rejected, undecodable
-from remora.cluster.api.patch.json_patch import apply_json_patch
+from remora.cluster.api.patch.json_patch import MOST_OPERATIONS, apply_json_patch
 from remora.cluster.api.patch.merge_patch import apply_merge_patch
 from remora.cluster.api.patch.strategic import apply_strategic_patch
 from remora.cluster.api.schemas import schema_of
@@ -61,6 +61,9 @@ def _json_patched(obj: Object, patch: Any) -> Object:
     if not isinstance(patch, list):
         kind = _GO_KINDS.get(type(patch), "null")
         raise undecodable(f"json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp")
+    if len(patch) > MOST_OPERATIONS:
+        why = f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(patch)}"
+        raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: {why}", details={})
     try:
         result = apply_json_patch(obj, patch)
     except PatchError:

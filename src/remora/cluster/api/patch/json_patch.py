@@ -5,9 +5,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from remora.cluster.api.patch.faults import PatchError
 
 Json = Any
+
+MOST_OPERATIONS = 10_000
+_MOST_COPIED = 3 * 1024 * 1024
+"""Bytes that `copy` may add in all: a few operations can otherwise double a document until memory is full."""
 
 
 def apply_json_patch(document: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
@@ -16,13 +22,20 @@ def apply_json_patch(document: Json, operations: Sequence[Mapping[str, Any]]) ->
     Raises:
         PatchError: one of them is malformed, fails its test or names what does not exist; then none counts.
     """
-    result = copy.deepcopy(document)
+    result, copied = copy.deepcopy(document), 0
     for operation in operations:
         if not isinstance(operation, Mapping):
             raise PatchError("an operation must be an object")
         apply = _OPERATIONS.get(str(operation.get("op")))
         if apply is None:
             raise PatchError(f"unexpected kind: {operation.get('op')}")
+        if apply is _copy:
+            copied += len(msgspec.json.encode(_find(result, parse_pointer(operation.get("from")))))
+            if copied > _MOST_COPIED:
+                raise PatchError(
+                    f"Unable to complete the copy, the accumulated size increase of copy is {copied}, "
+                    f"exceeding the limit {_MOST_COPIED}"
+                )
         result = apply(result, operation)
     return result
 
