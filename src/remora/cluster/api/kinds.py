@@ -9,6 +9,7 @@ from typing import Any
 
 from remora.cluster.api.custom.checks import BLOCKING, MISSING, ROOT, check_value
 from remora.cluster.api.custom.reading import decode_custom
+from remora.cluster.api.custom.rows import DEFINITIONS
 from remora.cluster.api.custom.rules import check_rules, has_rules
 from remora.cluster.api.custom.shaping import defaulted
 from remora.cluster.api.decoding import Decoded, decode
@@ -20,8 +21,12 @@ from remora.cluster.api.schemas import Schema, schema_of
 from remora.cluster.api.table import COLUMNS
 from remora.cluster.api.table.columns import NAME_AND_AGE, Column
 from remora.cluster.api.validation import check, check_update
+from remora.cluster.limits import TooLongError, cpu_limit
 
 Object = dict[str, Any]
+
+_LONGEST_CHECK = 1.0
+"""Seconds of processor time for all that a definition asks of one object."""
 
 
 def decode_as(row: Resource, value: Any) -> Decoded:
@@ -46,15 +51,30 @@ def with_defaults(row: Resource, obj: Object) -> Object:
 
 def check_object(row: Resource, obj: Object) -> Iterator[Cause]:
     """Everything wrong with an object by itself, apart from its metadata."""
-    return iter(()) if row.custom is not None else check(row.storage, obj)
+    if row.custom is not None:
+        return iter(())
+    found = check(row.storage, obj)
+    return _in_time(found) if row.storage == DEFINITIONS else found
 
 
 def check_change(row: Resource, obj: Object, before: Object | None) -> Iterator[Cause]:
     """Everything else: what may not change and does, and for custom resources all that their schema and its rules refuse."""
     if row.custom is not None:
-        yield from _check_custom(row, obj, MISSING if before is None else before)
+        yield from _in_time(_check_custom(row, obj, MISSING if before is None else before))
     elif before is not None:
         yield from check_update(row.storage, obj, before)
+
+
+def _in_time(causes: Iterator[Cause]) -> Iterator[Cause]:
+    """What is found until it takes too long: a definition may hold patterns and rules that never come to an end."""
+    found: list[Cause] = []
+    try:
+        with cpu_limit(_LONGEST_CHECK):
+            found.extend(causes)
+    except TooLongError:
+        why = "validation failed due to running out of cost budget, no further validation rules will be run"
+        found.append(Cause(ROOT, "FieldValueInvalid", f"Invalid value: {why}"))
+    return iter(found)
 
 
 def _check_custom(row: Resource, obj: Object, before: Any) -> Iterator[Cause]:

@@ -33,6 +33,8 @@ def compile_expression(text: str, variables: tuple[str, ...]) -> Program:
         return _compiled(parse(text), frozenset(variables))
     except RecursionError:
         raise CelError("expression recursion limit exceeded") from None
+    except ValueError as error:  # a number of thousands of digits, a letter beyond Unicode
+        raise CelError(f"Syntax error: {error}") from None
 
 
 def unescaped(name: str) -> str:

@@ -32,6 +32,8 @@ from remora.cluster.cel.values import (
     NONE,
     CelError,
     Optional,
+    check_size,
+    check_whole,
     compare,
     equal,
     parse_duration,
@@ -126,10 +128,13 @@ def _split(text: str, separator: str, limit: int = -1) -> list[str]:
 
 
 def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
-    return text_of(text).replace(old, new, limit)
+    count = text_of(text).count(old)
+    check_size(len(text) + (count if limit < 0 else min(limit, count)) * len(new))
+    return text.replace(old, new, limit)
 
 
 def _join(items: list[str], separator: str = "") -> str:
+    check_size(sum(len(item) + len(separator) for item in items))
     return separator.join(items)
 
 
@@ -139,6 +144,7 @@ def _reverse(value: Any) -> Any:
 
 def _format(template: str, arguments: list[Any]) -> str:
     """`%s` and `%d` write what they are given, `%.Nf` a number."""
+    check_whole(arguments)
     parts = iter(arguments)
 
     def shown(found: Any) -> str:
@@ -146,6 +152,7 @@ def _format(template: str, arguments: list[Any]) -> str:
             return "%"
         value = next(parts, None)
         if found[2] in ("f", "e"):
+            check_size(int((found[1] or "6")[:9]))
             return f"{float(value or 0):.{found[1] or 6}{found[2]}}"
         if found[2] in ("b", "o", "x", "X"):
             return format(int(value or 0), found[2])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from math import fmod
 from typing import Any
 
-from remora.cluster.cel.values import NONE, CelError, Optional, compare, equal, some
+from remora.cluster.cel.values import NONE, CelError, Optional, check_size, compare, equal, some
 
 _LARGEST = 2**63
 
@@ -57,7 +57,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 def arithmetic(operator: str, left: Any, right: Any) -> Any:
     if operator == "-" and left == 0 and isinstance(right, timedelta):
         return -right
-    if operator == "+" and type(left) is type(right) and isinstance(left, str | bytes | list | timedelta):
+    if operator == "+" and type(left) is type(right) and isinstance(left, str | bytes | list):
+        check_size(len(left) + len(right))
         return left + right
     if isinstance(left, datetime | timedelta) and isinstance(right, datetime | timedelta) and operator in "+-":
         try:

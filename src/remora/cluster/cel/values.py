@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from remora.cluster.limits import spend
+
 
 class CelError(Exception):
     """An expression that cannot be read, or that has no value; the message is for people."""
@@ -44,7 +46,41 @@ def type_name(value: Any) -> str:
     return _TYPE_NAMES.get(type(value)) or type(value).__name__.lower()
 
 
+_MOST_SIZE = 10_000_000
+"""Letters of a text, or values of a list with all that is in it; rules can double both with every step."""
+
+
+def check_size(size: int) -> None:
+    """Raises:
+    CelError: nothing of this size is made.
+    """
+    if size > _MOST_SIZE:
+        raise CelError("operation cancelled: actual cost limit exceeded")
+    spend(size)
+
+
+def check_whole(value: Any) -> None:
+    """Looks at all that is in a value, as often as it is there: lists that hold one another are small and yet endless.
+
+    Raises:
+        CelError: it is too much to go through.
+    """
+    waiting, count = [value], 0
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list | dict):
+            count += len(found)
+            waiting.extend(found if isinstance(found, list) else found.values())
+        elif isinstance(found, str | bytes):
+            count += len(found)
+        if count > _MOST_SIZE:
+            break
+    check_size(count)
+
+
 def equal(left: Any, right: Any) -> bool:
+    if isinstance(left, list | dict):
+        check_whole(left)
     if isinstance(left, bool) != isinstance(right, bool):
         return False
     if isinstance(left, Optional) and right is None:

@@ -32,11 +32,15 @@ from remora.cluster.api.registry import Registry
 from remora.cluster.api.resources import Resource
 from remora.cluster.api.reviews import user_info
 from remora.cluster.cel import CelError
+from remora.cluster.limits import TooLongError, cpu_limit
 
 Object = dict[str, Any]
 
 _MUTATING = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
 _VALIDATING = "validatingwebhookconfigurations.admissionregistration.k8s.io"
+
+_LONGEST_CONDITION = 0.5
+"""Seconds of processor time."""
 
 _log = logging.getLogger(__name__)
 
@@ -138,10 +142,13 @@ class Webhooks:
         faults = []
         for name, holds in hook.conditions:
             try:
-                if holds(variables) is not True:
-                    return False
+                with cpu_limit(_LONGEST_CONDITION):
+                    if holds(variables) is not True:
+                        return False
             except CelError as error:
                 faults.append(f'expression "{name}" resulted in error: {error}')
+            except TooLongError:
+                faults.append(f'expression "{name}" resulted in error: operation cancelled: actual cost limit exceeded')
         if faults and not hook.ignores_failure:
             raise ApiError(403, "Forbidden", f"{hook.name} is forbidden: {'; '.join(faults)}", details={})
         return not faults

@@ -4,8 +4,10 @@ On an update what has not changed is not looked at again: a definition that beca
 unchangeable (Kubernetes' validation ratcheting).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import msgspec
 
 from remora.cluster.api.custom.formats import has_format
 from remora.cluster.api.custom.schema import Node
@@ -126,19 +128,25 @@ def _check_list(node: Node, value: list[Any], path: str, before: Any) -> Iterato
     if node.list_type in ("set", "map"):
         yield from _check_unique(node, value, path)
     if node.items is not None:
+        old = finding_before(node, before)
         for index, item in enumerate(value):
-            yield from check_value(node.items, item, f"{path}[{index}]", find_before(node, before, item))
+            yield from check_value(node.items, item, f"{path}[{index}]", old(item))
 
 
-def find_before(node: Node, before: Any, item: Any) -> Any:
-    """What a list's element was before: only elements with keys can be told apart."""
+def finding_before(node: Node, before: Any) -> Callable[[Any], Any]:
+    """Tells what a list's element was before: by its keys, or, where it has none, whether it was there."""
     if not isinstance(before, list):
-        return MISSING
-    if node.list_type == "map" and isinstance(item, dict):
-        keys = element_keys(node, item)
-        same = (old for old in before if isinstance(old, dict) and element_keys(node, old) == keys)
-        return next(same, MISSING)
-    return next((old for old in before if old == item), MISSING)
+        return lambda item: MISSING
+    known: dict[bytes, Any] = {}
+    for old in before:
+        known.setdefault(_identity(node, old), old)
+    return lambda item: known.get(_identity(node, item), MISSING)
+
+
+def _identity(node: Node, item: Any) -> bytes:
+    """Two elements of a list that have the same one are the same element."""
+    has_keys = node.list_type == "map" and isinstance(item, dict)
+    return msgspec.json.encode(element_keys(node, item) if has_keys else item, order="deterministic")
 
 
 def element_keys(node: Node, item: dict[str, Any]) -> dict[str, Any]:
@@ -146,13 +154,12 @@ def element_keys(node: Node, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_unique(node: Node, value: list[Any], path: str) -> Iterator[Cause]:
-    seen: list[Any] = []
+    seen: set[bytes] = set()
     for index, item in enumerate(value):
-        key = element_keys(node, item) if node.list_type == "map" and isinstance(item, dict) else item
-        if key in seen:
-            yield duplicate(f"{path}[{index}]", key)
-        else:
-            seen.append(key)
+        identity = _identity(node, item)
+        if identity in seen:
+            yield duplicate(f"{path}[{index}]", msgspec.json.decode(identity))
+        seen.add(identity)
 
 
 def _check_object(node: Node, value: dict[str, Any], path: str, before: Any) -> Iterator[Cause]:

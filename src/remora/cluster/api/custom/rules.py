@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from remora.cluster.api.custom.checks import MISSING, ROOT, find_before
+from remora.cluster.api.custom.checks import MISSING, ROOT, finding_before
 from remora.cluster.api.custom.schema import Node, Rule
 from remora.cluster.api.errors import Cause, render_value
 from remora.cluster.cel import CelError, Program, compile_expression
@@ -54,9 +54,9 @@ def check_rules(node: Node, value: Any, path: str = "", before: Any = MISSING) -
                 old = before.get(name, MISSING) if isinstance(before, dict) else MISSING
                 yield from check_rules(part, item, f"{path}.{name}" if path else name, old)
     elif isinstance(value, list) and node.items is not None:
+        find_before = finding_before(node, before if node.list_type == "map" else MISSING)
         for index, item in enumerate(value):
-            old = find_before(node, before, item) if node.list_type == "map" else MISSING
-            yield from check_rules(node.items, item, f"{path}[{index}]", old)
+            yield from check_rules(node.items, item, f"{path}[{index}]", find_before(item))
 
 
 def _check_here(node: Node, value: Any, path: str, before: Any) -> Iterator[Cause]:
