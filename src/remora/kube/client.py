@@ -111,6 +111,10 @@ class ApiClient:
         path = resource.path(name.namespace, name.name) + (f"/{subresource}" if subresource else "")
         return await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
 
+    async def patch_path(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """A merge patch of the object at a path."""
+        return await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
+
     async def _send(
         self,
         method: str,

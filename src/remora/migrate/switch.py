@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from remora.migrate.compare import Comparison
+
 FORMER_SELECTOR = "remora.io/former-selector"
 """On the entry Service that leads to Remora: its selector of before, as JSON."""
 FORMER_CLASS = "remora.io/former-class"
@@ -18,6 +20,9 @@ FORMER_CLASS = "remora.io/former-class"
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _ENDED = "expired"
 """The reason of sessions that ended because their time was over, which is nobody's fault."""
+
+OLDEST_COMPARISON = 24 * 3600.0
+"""Seconds after which a comparison says nothing of the cluster of today."""
 
 Object = Mapping[str, Any]
 
@@ -168,17 +173,24 @@ def state_of(forth: Sequence[Step], back: Sequence[Step]) -> State:
     return State.BETWEEN if forth else State.MOVED
 
 
-def judge(begun: Reading, now: Reading, limits: Limits, *, silent: int = 0) -> str:
-    """Why to go back; "" if there is no reason to. `silent` counts looks in a row at which nobody answered."""
+def added(before: Mapping[str, Reading], now: Mapping[str, Reading]) -> Reading:
+    """What all controllers counted from one look to the next; one that is new has counted all that it says."""
+    return sum((reading.since(before.get(name, Reading())) for name, reading in now.items()), Reading())
+
+
+def judge(counted: Reading, limits: Limits, *, silent: int = 0) -> str:
+    """Why to go back; "" if there is no reason to.
+
+    `counted` is what was counted since the switch, and `silent` the number of looks in a row at which nobody answered.
+    """
     if silent >= limits.silent_looks:
         return f"no controller has answered {silent} times in a row"
-    added = now.since(begun)
-    if added.broken > limits.broken:
-        return f"{added.broken:g} sessions were broken, {limits.broken} are allowed"
-    if added.requests >= limits.least_requests and (share := added.errors / added.requests) > (
-        allowed := limits.usual_share + limits.error_share
-    ):
-        return f"{share:.1%} of {added.requests:g} requests were answered with 5xx, {allowed:.1%} are allowed"
+    if counted.broken > limits.broken:
+        return f"{counted.broken:g} sessions were broken, {limits.broken} are allowed"
+    if counted.requests >= limits.least_requests:
+        share, allowed = counted.errors / counted.requests, limits.usual_share + limits.error_share
+        if share > allowed:
+            return f"{share:.1%} of {counted.requests:g} requests were answered with 5xx, {allowed:.1%} are allowed"
     return ""
 
 
@@ -203,6 +215,19 @@ def _number(text: str) -> float:
         return float(words[0]) if words else 0.0
     except ValueError:
         return 0.0
+
+
+def comparison_check(comparison: Comparison | None, age: float) -> Check:
+    """Whether the shadow was compared lately, and answered as the old controller does. `age` is in seconds."""
+    name = "comparison"
+    if comparison is None:
+        return Check(name, False, "give the result of `remora migrate compare --output json` with --comparison FILE")
+    said = (
+        f"{comparison.requests} requests and {comparison.sessions} sessions compared, {len(comparison.unexpected)} differences"
+    )
+    if age > OLDEST_COMPARISON:
+        return Check(name, False, f"{said}; that was {age / 3600:.0f} hours ago, compare again")
+    return Check(name, comparison.is_clean, said)
 
 
 def capacity_check(old_pods: Sequence[Object], new_pods: Sequence[Object]) -> Check:
