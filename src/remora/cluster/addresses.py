@@ -46,6 +46,11 @@ class Network(msgspec.Struct, frozen=True):
         """The ClusterIP of the Service `kubernetes` in `default`, by custom the first of the range."""
         return str(self.services[1])
 
+    @property
+    def dns_service(self) -> str:
+        """The ClusterIP of the Service `kube-dns` in `kube-system`, by custom the tenth."""
+        return str(self.services[10])
+
     def _part(self, third: str, prefix: int) -> IPv4Network:
         return IPv4Network(f"127.{_FIRST_OCTET + self.index}.{third}.0/{prefix}")
 

@@ -6,6 +6,7 @@ that a person changed stay changed until the packaged one changes.
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
@@ -22,7 +23,10 @@ from remora.cluster.api.registry import Registry
 from remora.cluster.controllers.volumeclaim import DEFAULT_CLASS, PROVISIONER
 from remora.cluster.entry import LOCALHOST, Entry
 from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating, key_of
+from remora.cluster.services.translate import SERVED
 from remora.core.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
 
 CONTROLLER_NAMESPACE = "ingress-remora"
 PACKAGED = "remora.io/packaged"
@@ -50,6 +54,11 @@ async def bootstrap(
         *(controller_objects(entry, may_bind_low_ports=may_bind_low_ports) if ingress else ()),
     ):
         await _apply(registry, obj)
+    try:
+        await _apply(registry, dns_service(network))
+    except ApiError as error:
+        # In a profile from before there was a DNS a Service may have its address.
+        _log.warning("the Service kube-dns is not there: %s", error)
 
 
 async def keep_kubernetes_service(registry: Registry, *, network: Network, api_port: int) -> None:
@@ -101,6 +110,18 @@ def kubernetes_service(network: Network, api_port: int) -> Iterator[Object]:
         "endpoints": [{"addresses": [LOCALHOST], "conditions": {"ready": True}}],
         "ports": [port],
     }
+
+
+def dns_service(network: Network) -> Object:
+    """The Service by which clients look for the cluster's DNS. This process listens there itself, if it may."""
+    labels = {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"}
+    meta = {"name": "kube-dns", "namespace": "kube-system", "labels": labels, "annotations": {SERVED: "dns"}}
+    ports = [
+        {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+        {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+    ]
+    spec = {"type": "ClusterIP", "clusterIP": network.dns_service, "ports": ports}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
 
 
 def controller_objects(entry: Entry, *, may_bind_low_ports: bool) -> list[Object]:

@@ -5,7 +5,7 @@ first, while everything that they may still need serves on; the store closes las
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,10 +22,14 @@ from remora.cluster.api.tokens import Tokens
 from remora.cluster.bootstrap import CONTROLLER_NAMESPACE, bootstrap, controller_obstacle, keep_kubernetes_service
 from remora.cluster.builtin import add_builtin_images
 from remora.cluster.controllers.controllers import Controllers
+from remora.cluster.dns.answer import Zone
+from remora.cluster.dns.forward import Forwarder
+from remora.cluster.dns.server import DnsServer, Place
 from remora.cluster.entry import LOCALHOST
 from remora.cluster.events import Events
 from remora.cluster.kubelet.images import ImageCatalog
 from remora.cluster.kubelet.kubelet import Kubelet
+from remora.cluster.kubelet.resolving import PodDns
 from remora.cluster.reach import find_fault
 from remora.cluster.services.allocation import ServiceAllocator
 from remora.cluster.services.proxy import ServiceProxy
@@ -34,6 +38,8 @@ from remora.cluster.start import Start
 from remora.cluster.store import Store
 
 _POLL = 0.05
+DNS_PORT = 10053
+"""Of the cluster's DNS on the node's address, for whoever may not have port 53."""
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +57,15 @@ class Cluster:
     """One cluster in this process. The profile's lock is the caller's business (`start.starting`)."""
 
     def __init__(
-        self, start: Start, *, authorization_mode: AuthorizationMode = "AlwaysAllow", parts: Parts | None = None
+        self,
+        start: Start,
+        *,
+        authorization_mode: AuthorizationMode = "AlwaysAllow",
+        parts: Parts | None = None,
+        forwards_dns: bool = True,
     ) -> None:
         self._start = start
+        self._forwards_dns = forwards_dns
         self._parts = parts or Parts()
         self._authorization_mode = authorization_mode
         self._profile = start.profile
@@ -100,6 +112,11 @@ class Cluster:
                     ingress=self._parts.ingress,
                 )
                 parts.append(group.create_task(controllers.run()))
+                if self._parts.node:
+                    dns = self._dns_server(registry)
+                    parts.append(group.create_task(dns.run()))
+                    await dns.listening.wait()
+                    await kubelet.use_dns(pod_dns(dns.serving, self._network))
                 with unreviewed():
                     # What pods and Services are told to be must not hang on a webhook that is one of them.
                     parts += [group.create_task(proxy.run()) for proxy in services]
@@ -152,6 +169,13 @@ class Cluster:
             binary=find_binary(None),
         )
 
+    def _dns_server(self, registry: Registry) -> DnsServer:
+        """At the address of the Service `kube-dns`, where port 53 is to be had, and on the node."""
+        service, node = Place(self._network.dns_service, 53), Place(self._network.node, DNS_PORT)
+        forwarder = Forwarder(own={service.address, node.address}) if self._forwards_dns else None
+        zone = Zone(address=service.address)
+        return DnsServer(registry=registry, zone=zone, places=(service, node), forwarder=forwarder)
+
     def _kubelet(self, registry: Registry, events: Events, pki: Pki) -> Kubelet:
         images = ImageCatalog(self._profile.images, option=self._profile.option)
         add_builtin_images(images)
@@ -177,3 +201,10 @@ class Cluster:
             host=LOCALHOST,
             port=self._profile.choices.api_port,
         )
+
+
+def pod_dns(serving: Sequence[Place], network: Network) -> PodDns:
+    """What pods are told of the DNS, given where it could listen."""
+    has_service = any(place.address == network.dns_service for place in serving)
+    place = next((str(place) for place in reversed(serving)), "")
+    return PodDns(place=place, server=network.dns_service if has_service else "")

@@ -1,1 +1,1 @@
-"""The cluster's DNS: `directory` holds what names depend on, `answer` decides, `message` speaks wire format, `server` serves."""
+"""The cluster's DNS: `directory` is what names depend on, `answer` decides, `message` speaks wire format, `server` serves."""

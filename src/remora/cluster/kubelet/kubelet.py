@@ -24,6 +24,7 @@ from remora.cluster.kubelet.leftovers import end_leftovers
 from remora.cluster.kubelet.logs import read_log
 from remora.cluster.kubelet.pod import Pod
 from remora.cluster.kubelet.processes import StartFailed
+from remora.cluster.kubelet.resolving import PodDns, can_mount
 from remora.cluster.kubelet.scheduler import Scheduler
 from remora.cluster.kubelet.shared import Shared, Tokens
 from remora.cluster.kubelet.states import Waiting
@@ -72,6 +73,13 @@ class Kubelet:
         self._shared: Shared | None = None
         self._is_leaving = False
         self._meter = Meter()
+        self._dns = PodDns()
+
+    async def use_dns(self, dns: PodDns) -> None:
+        """Before `run`: where pods find the cluster's DNS."""
+        self._dns = dns
+        if dns.server:
+            await asyncio.to_thread(can_mount)
 
     async def run(self) -> None:
         """Runs pods until it is cancelled; then the processes go on and the next `run` takes them up again."""
@@ -191,6 +199,7 @@ class Kubelet:
             api_port=port,
             ca_certificate=self._ca_certificate,
             inherited=inherited_environment(os.environ),
+            dns=self._dns,
             allocatable=node.allocatable(facts),
         )
 

@@ -16,6 +16,7 @@ from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.kubelet.leftovers import end_leftovers
 from remora.cluster.kubelet.podstatus import PodState, fresh_state, render_status
 from remora.cluster.kubelet.podvolumes import PodVolumes
+from remora.cluster.kubelet.resolving import dns_environment
 from remora.cluster.kubelet.shared import COMPONENT, Shared
 from remora.cluster.kubelet.states import parse_containers
 from remora.cluster.objects import TERMINAL_PHASES, Object, is_terminating, key_of, now, parse_time, uid_of
@@ -145,9 +146,12 @@ class Pod:
         Raises:
             ConfigError: something it needs does not exist.
         """
-        def values(place: Place) -> dict[str, str]:
-            return environment(self.object, spec, image, place=place, sources=sources, inherited=self._shared.inherited)
 
+        def values(place: Place) -> dict[str, str]:
+            env = environment(self.object, spec, image, place=place, sources=sources, inherited=self._shared.inherited)
+            return {**env, **dns}
+
+        dns = dns_environment(self._shared.dns, self.object, self.directory)
         sources = self._shared.sources(self._key.namespace)
         place = self._volumes.mounts(spec, values)
         return values(msgspec.structs.replace(place, termination_log=str(termination_log)))

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from remora.cluster.kubelet.resolving import resolving
+
 
 class Identity(msgspec.Struct, frozen=True):
     """A process beyond doubt: its id is reused some day, its id and start time (clock ticks since boot) together are not."""
@@ -115,6 +117,7 @@ def start(
     """
     if not workdir.is_dir():
         raise StartFailed(f'the working directory "{workdir}" does not exist')
+    command = resolving(command, env=env, workdir=workdir)
     try:
         child = subprocess.Popen(
             list(command),

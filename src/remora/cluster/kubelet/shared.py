@@ -13,6 +13,7 @@ from remora.cluster.api.registry import Registry
 from remora.cluster.events import Events
 from remora.cluster.kubelet.environment import Sources
 from remora.cluster.kubelet.images import ImageCatalog
+from remora.cluster.kubelet.resolving import PodDns
 from remora.cluster.objects import Object, uid_of
 
 COMPONENT = "kubelet"
@@ -53,6 +54,7 @@ class Shared:
     api_port: int
     ca_certificate: str
     inherited: Mapping[str, str]
+    dns: PodDns = field(default_factory=PodDns)
     allocatable: Mapping[str, str] = field(default_factory=dict)
     _tokens: dict[tuple[str, str, int], tuple[float, str]] = field(default_factory=dict)
 

@@ -77,7 +77,7 @@ def _cluster_ip(spec: Object, before: Object | None, network: Network, taken: Ta
         return refusal
     else:
         # The first few are left for Services that ask for one, as `kubernetes` does.
-        after = max(IPv4Address(cursor.cluster_ip or 0), network.services[9])
+        after = max(IPv4Address(cursor.cluster_ip or 0), network.services[19])
         given = asked or next_address(network.services, after=str(after), taken=taken.cluster_ips)
         if given is None:
             return Refusal("spec.clusterIPs", "", "failed to allocate a serviceIP: range is full")

@@ -17,6 +17,8 @@ from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+SERVED = "remora.io/served"
+"""Annotation of a Service at whose address the cluster's own process listens."""
 
 Object = Mapping[str, Any]
 
@@ -40,7 +42,7 @@ def translate(services: Iterable[Object], slices: Iterable[Object], *, node_addr
     backends: list[Backend] = []
     problems: list[Problem] = []
     for service in sorted(services, key=_precedence):
-        if service["spec"].get("type") == "ExternalName":
+        if service["spec"].get("type") == "ExternalName" or is_served(service):
             continue
         for port in service["spec"].get("ports") or ():
             if port.get("protocol", "TCP") != "TCP":
@@ -52,6 +54,11 @@ def translate(services: Iterable[Object], slices: Iterable[Object], *, node_addr
                 backends.append(_backend(service, port, by_service[_name(service)]))
     listeners, contested = _settle(claims)
     return Table(tuple(sorted(listeners)), tuple(sorted(backends)), tuple(problems + contested))
+
+
+def is_served(service: Object) -> bool:
+    """Whether the cluster itself listens at the Service's address, as it does for DNS."""
+    return SERVED in (service["metadata"].get("annotations") or {})
 
 
 def backend_name(service: NamespacedName, port: Object) -> str:
