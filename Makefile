@@ -9,7 +9,7 @@ PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lint types imports unit features cluster golden docs bench clean
+.PHONY: help demo up test check format lint types imports unit features cluster clients golden docs bench chaos clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +55,10 @@ features: $(STAMP)  ## Run the tests against a real HAProxy
 cluster: $(STAMP)  ## Run the tests of the local cluster, with kubectl where there is one
 	$(BIN)/pytest -q tests/cluster
 
+clients: $(STAMP)  ## Run all tests with clients of others; installs them first (Node.js and npm for one of them)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[foreign]'
+	REMORA_CLIENTS=1 $(BIN)/pytest -q -n 2 tests/cluster/clients
+
 golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the difference as code
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/golden
 
@@ -65,6 +69,9 @@ bench: $(STAMP)  ## Measure what requests cost, next to nginx (apt-get install n
 	$(BIN)/python bench/sticky_request.py
 	$(BIN)/python bench/policies.py
 	$(BIN)/python bench/cluster.py
+
+chaos: $(STAMP)  ## Let every fault befall a controller under load, and say what each has cost (about ten minutes)
+	$(BIN)/pytest -q -m chaos tests/chaos
 
 clean:  ## Remove what was installed and cached
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,7 +30,7 @@ _POINTERS = frozenset(
     partition priority privileged procMount progressDeadlineSeconds readOnlyRootFilesystem replicas revisionHistoryLimit
     runAsGroup runAsNonRoot runAsUser serving setHostnameAsFQDN shareProcessNamespace started startingDeadlineSeconds
     successfulJobsHistoryLimit suspend terminating terminationGracePeriodSeconds tolerationSeconds ttlSecondsAfterFinished
-    ready exitCode restartCount port revision maxSurge maxUnavailable minAvailable""".split()  # noqa: SIM905 - a list of words reads best as text
+    ready exitCode restartCount port value revision maxSurge maxUnavailable minAvailable""".split()  # noqa: SIM905 - a list of words reads best as text
 )
 """Fields in which 0 and false are not the same as nothing: pointers in Go, or required. All others are always sent."""
 

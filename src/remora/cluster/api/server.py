@@ -18,6 +18,7 @@ from remora.cluster.api.joining import JoiningTransport
 from remora.cluster.api.node import NodePort
 from remora.cluster.api.pki import Pki
 from remora.cluster.api.registry import Registry
+from remora.cluster.api.signing import SIGNING_REQUESTS, admit_signing_request
 from remora.cluster.api.stalled import Stalled
 from remora.cluster.api.takeover import BareConnection, WebSocketProtocol, identity_of, take_over
 from remora.cluster.api.tokens import Tokens
@@ -47,6 +48,7 @@ class ApiServer:
         self._definitions = Definitions(registry)
         authorizer = Authorizer(registry, authorization_mode)
         EscalationCheck(authorizer).attach(registry)
+        registry.add_admission(SIGNING_REQUESTS, admit_signing_request)
         self._webhooks = Webhooks(registry)
         registry.add_reviewer(self._webhooks)
         api = Api(
