@@ -40,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_set(self, name: str) -> bool:
         """Whether a boolean parameter is given and true."""
-        return self.query.get(name, "") in _TRUE
+        return is_true(self.query.get(name, ""))
 
     def integer(self, name: str) -> int | None:
         """A whole number, None if it is not given.
@@ -76,6 +76,11 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | AsyncIterator[bytes] = b""
     session: Session | None = None
+
+
+def is_true(text: str) -> bool:
+    """What a boolean parameter says."""
+    return text in _TRUE
 
 
 def parse_query(text: str) -> dict[str, str]:

@@ -369,6 +369,8 @@ class Registry:
         row = self.resources.stored(resource)
         if self._reviewer is None or not self._reviewer.concern(row):
             return
+        # While webhooks think, what was removed before could be lost without anybody being told.
+        await self.settled()
         for _ in range(ATTEMPTS):
             obj = self._store.find(resource, namespace, name)
             if obj is None:

@@ -44,14 +44,14 @@ class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
 def seen_as(event: WatchEvent, selection: Selection) -> str:
     """The type of event that a change is to a client with this selection; "" if it does not concern it.
 
-    An object that leaves the selection is DELETED to the client, one that enters it ADDED.
+    An object that leaves the selection is DELETED to the client, one that enters it ADDED. Where its state before is not
+    known, because the log of a restarted process begins after it, it counts as selected: nobody minds a DELETED too many.
     """
     if not selection.is_narrow or event.type == "ADDED":
         return event.type if selection.matches(event.object) else ""
-    before = event.previous if event.previous is not None else event.object
-    was, is_now = selection.matches(before), selection.matches(event.object)
     if event.type == "DELETED":
-        return "DELETED" if was else ""
+        return "DELETED" if selection.matches(event.previous or event.object) else ""
+    was, is_now = event.previous is None or selection.matches(event.previous), selection.matches(event.object)
     return {(True, True): "MODIFIED", (True, False): "DELETED", (False, True): "ADDED", (False, False): ""}[was, is_now]
 
 
@@ -63,10 +63,14 @@ async def stream(watch: Watch, view: View, options: WatchOptions, *, version: Ca
     try:
         while (left := deadline - time.monotonic()) > 0:
             wait = 0.0 if initial_end else min(left, BOOKMARK_INTERVAL)
-            event = await _next(watch, wait) or await _next(watch, 0.0)
+            event = await _next(watch, wait)
+            if event is None:
+                # Asking for the version tells watches of what was just written: only what is still silent then is up to date.
+                newest = version()
+                event = await _next(watch, 0.0)
             if event is None:
                 if options.bookmarks:
-                    yield renderer.bookmark(version(), ends_initial_events=bool(initial_end))
+                    yield renderer.bookmark(newest, ends_initial_events=bool(initial_end))
                 initial_end = 0
                 continue
             seen = seen_as(event, options.selection)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from remora.cluster.api.authorization.rules import Attributes
+from remora.cluster.api.http_message import is_true
 from remora.cluster.api.http_path import Address
 from remora.cluster.api.selectors import SelectorError, parse_field_selector
 
@@ -34,8 +35,7 @@ def _of_collection(verb: str, query: Mapping[str, str]) -> tuple[str, str]:
     """A list or watch of the one object that a field selector names counts as one of that object."""
     if verb == "delete":
         return "deletecollection", ""
-    is_watch = query.get("watch", "") not in ("", "0", "false", "False")
-    return "watch" if is_watch else "list", _named(query.get("fieldSelector", ""))
+    return "watch" if is_true(query.get("watch", "")) else "list", _named(query.get("fieldSelector", ""))
 
 
 def _named(selector: str) -> str:

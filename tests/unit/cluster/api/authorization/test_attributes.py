@@ -11,6 +11,7 @@ from remora.cluster.api.http_path import parse_path
         ("GET /api/v1/namespaces/a/pods", ("list", "pods", "a", "")),
         ("GET /api/v1/pods?watch=true", ("watch", "pods", "", "")),
         ("GET /api/v1/pods?watch=false", ("list", "pods", "", "")),
+        ("GET /api/v1/pods?watch=yes", ("list", "pods", "", "")),
         ("GET /api/v1/namespaces/a/pods/p", ("get", "pods", "a", "p")),
         ("GET /api/v1/namespaces/a/pods/p/log", ("get", "pods/log", "a", "p")),
         ("GET /api/v1/namespaces/a/pods?watch=1&fieldSelector=metadata.name%3Dp", ("watch", "pods", "a", "p")),
