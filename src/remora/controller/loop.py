@@ -7,6 +7,8 @@ What can happen to it:
 - an application failed, and it is time to try again;
 - names elsewhere were asked for that nobody has answered yet: what is served first waits for them, but not for long;
 - an error of our own: it is logged and counted, and everything is translated anew after a wait.
+
+What may take long runs in a thread, so that watches are read, health is told and leases are renewed meanwhile.
 """
 
 import asyncio
@@ -26,16 +28,20 @@ from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
 from remora.haproxy.configuration import Configuration, Configurator
 from remora.kube.objects import DnsAnswer
+from remora.kube.reflector import Relisted, Told
 from remora.model import Model
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.translate import Translation, Translator
-from remora.watch.debounce import Burst, Debounce, due_time, grown
-from remora.watch.snapshot import Change
+from remora.watch.debounce import Burst, Debounce, due_time, grown, portion_of
+from remora.watch.snapshot import Change, Snapshot
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 10.0
 PATIENCE_FOR_NAMES = 2.0
 """Seconds. A HAProxy that runs already knows their addresses, and must not lose them to a controller that starts."""
+
+MOST_TAKEN = 200
+"""Things told that are taken without a pause: some 10 ms."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,12 +97,16 @@ class ControlLoop:
         self._options = OptionsInUse()
         self._rule = rule or Debounce()
         self._clock = clock
-        self._waiting: dict[Change, None] = {}
+        self._waiting: dict[Change, float] = {}
+        """What is not translated yet, and when it came."""
+        self._translated = Snapshot()
         self._changed_at: float | None = None
+        """When the first change came that was translated and not applied yet."""
         self._burst: Burst | None = None
         self._is_anew = True
         self._retry_at: float | None = None
         self._failures = 0
+        self._failed_at = 0.0
         self._published: tuple[ObjectRef, ...] = ()
 
     async def run(self) -> None:
@@ -110,6 +120,7 @@ class ControlLoop:
                 _log.exception("an error of Remora itself; everything is translated anew")
                 self._tell_failure()
                 self._is_anew = True
+                self._configurator = self._configurator.anew()
                 self._put_off()
 
     async def _take(self) -> None:
@@ -119,19 +130,27 @@ class ControlLoop:
                 came, told = await self.inbox.get()
         except TimeoutError:
             return
-        has_news = self._cache.take(told)
-        while not self.inbox.empty():
-            has_news |= self._cache.take(self.inbox.get_nowait()[1])
+        has_news = await self._take_one(told)
+        for _ in range(MOST_TAKEN):
+            if self.inbox.empty():
+                break
+            has_news |= await self._take_one(self.inbox.get_nowait()[1])
         changes = self._cache.take_changes()
-        self._waiting.update(dict.fromkeys(changes))
-        if changes and self._changed_at is None:
-            self._changed_at = came
+        for change in changes:
+            self._waiting.setdefault(change, came)
         now = self._clock()
         self._burst = grown(self._burst, changes, now)
         if has_news and self._burst is None:
             self._burst = Burst(first=now, last=now)
         if not self._has_applied and not self._failures and self._burst:
             self._retry_at = None
+        if self._failures and self._retry_at is not None and (changes or has_news):
+            # What is new may be what was missing. One try a second is the most that HAProxy is asked for in vain.
+            self._retry_at = min(self._retry_at, max(now, self._failed_at + FIRST_RETRY))
+
+    async def _take_one(self, told: Relisted | Told) -> bool:
+        # A list may be long.
+        return await asyncio.to_thread(self._cache.take, told) if isinstance(told, Relisted) else self._cache.take(told)
 
     def _due_at(self) -> float | None:
         """When to act; None if there is nothing to do."""
@@ -152,11 +171,10 @@ class ControlLoop:
         return due is not None and due <= self._clock()
 
     async def _step(self) -> None:
-        changes = None if self._is_anew else tuple(self._waiting)
-        self._waiting.clear()
-        self._burst = None
+        snapshot, changes = self._next_portion()
         self._retry_at = None
-        translation = self._translator.translate(self._cache.snapshot, changes)
+        translation = await asyncio.to_thread(self._translator.translate, snapshot, changes)
+        self._translated = snapshot
         self._is_anew = False
         self._ask_names(translation.lookups)
         if self._waits_for_names(translation):
@@ -171,6 +189,20 @@ class ControlLoop:
             self._failures = 0
             self._published = translation.published
         self._tell(self._applied(translation, model, outcome, self._waited(outcome, is_first=is_first)))
+
+    def _next_portion(self) -> tuple[Snapshot, tuple[Change, ...] | None]:
+        """What to translate now, and the Changes that led to it; None for all. The rest goes on waiting."""
+        now = self._cache.snapshot
+        is_overdue = self._burst is not None and self._clock() >= self._burst.first + self._rule.maximum
+        portion = tuple(self._waiting) if self._is_anew else portion_of(self._waiting, is_overdue=is_overdue)
+        came = [self._waiting.pop(change) for change in portion]
+        self._changed_at = min((one for one in (self._changed_at, *came) if one is not None), default=None)
+        if not self._waiting:
+            self._burst = None
+            return now, None if self._is_anew else portion
+        if self._burst is not None:
+            self._burst = msgspec.structs.replace(self._burst, urgent=False)
+        return self._translated.following(now, portion), portion
 
     async def _carry_out(self, model: Model) -> tuple[Model, Outcome]:
         """Applies a model; settings of the ConfigMap that HAProxy does not take are left as they were."""
@@ -190,7 +222,7 @@ class ControlLoop:
     async def _apply(self, model: Model, options: ProxyOptions) -> Outcome:
         if options is not model.options:
             model = msgspec.structs.replace(model, options=options)
-        return await self._data_plane.apply(self._configurator.configure(model))
+        return await self._data_plane.apply(await asyncio.to_thread(self._configurator.configure, model))
 
     def _waits_for_names(self, translation: Translation) -> bool:
         """Whether the first application is put off until the names that it needs are answered."""
@@ -213,12 +245,15 @@ class ControlLoop:
 
     def _applied(self, translation: Translation, model: Model, outcome: Outcome, waited: float | None) -> Applied:
         refused = (*refused_problems(model, outcome.refused), *self._options.problems(self._configmap))
-        problems = (*translation.problems, *self._cache.problems, *refused)
+        problems = translation.problems
+        if self._cache.problems or refused:
+            problems = (*problems, *self._cache.problems, *refused)
         return Applied(model, problems, self._published, outcome, waited)
 
     def _put_off(self) -> None:
         self._failures += 1
-        self._retry_at = self._clock() + min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
+        self._failed_at = self._clock()
+        self._retry_at = self._failed_at + min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
 
     def _log(self, outcome: Outcome) -> None:
         match outcome.kind:

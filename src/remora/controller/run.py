@@ -31,6 +31,7 @@ from remora.haproxy.layout import Layout
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection, connect
 from remora.kube.reflector import Reflector
+from remora.observe.fullness import Fullness
 from remora.observe.health import Health, Respond, listening, run_lag_meter
 from remora.observe.metrics import Metrics
 from remora.observe.problem_log import ProblemLog
@@ -271,8 +272,10 @@ class Controller:
             await asyncio.sleep(SYNC_LOOK)
 
     async def _read_counters(self) -> None:
+        fullness = Fullness()
         while True:
             self._metrics.tell_requests(await self._executor.read_counters())
+            fullness.tell(await self._executor.read_process())
             await asyncio.sleep(COUNTERS_PAUSE)
 
     async def _render_metrics(self) -> bytes:
@@ -281,7 +284,8 @@ class Controller:
         self._metrics.tell_reading(self._requests, self._spans)
         with suppress(HAProxyUnreachable):
             self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
-        return self._metrics.render()
+        # With ten thousand routes there is much to add up.
+        return await asyncio.to_thread(self._metrics.render)
 
 
 async def _nothing_to_do() -> None:

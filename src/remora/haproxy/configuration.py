@@ -120,6 +120,10 @@ class Configurator:
         self._files: Mapping[str, UpstreamFile] = {}
         self._streams: Mapping[str, str] = {}
 
+    def anew(self) -> "Configurator":
+        """One that has kept nothing, for when an error may have left something half noted."""
+        return Configurator(self._base)
+
     def configure(self, model: Model) -> Configuration:
         """The Configuration that does what the Model says."""
         if model.response_header_names != self._header_names or model.options != self._settings.options:

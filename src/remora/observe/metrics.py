@@ -148,7 +148,7 @@ class Metrics(Collector):
         self._requests: tuple[RequestCount, ...] = ()
         self._sessions: tuple[ServiceSessions, ...] = ()
         self._broken: tuple[BrokenCount, ...] = ()
-        self._problems: Counter[tuple[str, str]] = Counter()
+        self._problems: tuple[Problem, ...] = ()
         self.registry.register(self)
 
     def tell_outcome(self, outcome: Outcome) -> None:
@@ -171,7 +171,7 @@ class Metrics(Collector):
     def tell_translation(self, model: Model, problems: Iterable[Problem]) -> None:
         """Takes what there is now."""
         self._model = model
-        self._problems = Counter((problem.object.name.namespace, problem.code) for problem in problems)
+        self._problems = tuple(problems)
 
     def tell_requests(self, counts: tuple[RequestCount, ...]) -> None:
         """Takes HAProxy's counters; nothing is forgotten because they could not be read."""
@@ -221,7 +221,8 @@ class Metrics(Collector):
             requests.add_metric([labels.namespace, labels.ingress, labels.host, labels.path, str(code)], count)
         yield requests
         problems = GaugeMetricFamily("remora_problems", "What is wrong in objects now.", labels=["namespace", "code"])
-        for (namespace, problem), count in sorted(self._problems.items()):
+        by_kind = Counter((problem.object.name.namespace, problem.code) for problem in self._problems)
+        for (namespace, problem), count in sorted(by_kind.items()):
             problems.add_metric([namespace, problem], count)
         yield problems
         yield from self._of_nginx()

@@ -1,7 +1,9 @@
 """Which addresses an Ingress is reached at, and which Ingresses do not say so yet. Pure."""
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import msgspec
 
@@ -57,9 +59,21 @@ def decide_patches(snapshot: Snapshot, published: Iterable[ObjectRef], addresses
     patches = []
     for ref in published:
         ingress = snapshot.find(Ingress, ref.name)
-        if ingress is not None and _ordered(ingress.status.load_balancer.ingress) != addresses:
+        if ingress is None or ingress.status.load_balancer.ingress == addresses:
+            continue
+        if _ordered(ingress.status.load_balancer.ingress) != addresses:
             patches.append(StatusPatch(ref.name, addresses))
-    return tuple(patches)
+    return fairly(patches)
+
+
+def fairly(patches: Iterable[StatusPatch]) -> tuple[StatusPatch, ...]:
+    """The patches so that namespaces take turns: nobody waits for all of another's."""
+    numbers: Counter[str] = Counter()
+    turns = []
+    for patch in patches:
+        numbers[patch.ingress.namespace] += 1
+        turns.append((numbers[patch.ingress.namespace], patch))
+    return tuple(patch for _, patch in sorted(turns, key=itemgetter(0)))
 
 
 def decide_farewell(published: Iterable[ObjectRef], addresses: Addresses | None) -> tuple[StatusPatch, ...]:

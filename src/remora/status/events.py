@@ -5,11 +5,13 @@ once: the API server refuses the second.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from remora.core.differing import differing
 from remora.core.names import ObjectRef
 from remora.core.problem import Problem
 
@@ -109,49 +111,104 @@ class Budget:
         return max(0.0, spent - (now - at) / FORGIVEN_AFTER)
 
 
+class Turns:
+    """Notes that wait, and how often the cause of each came; namespaces take turns, so nobody waits for all of another's."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, dict[Note, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, note: Note) -> None:
+        of_namespace = self._waiting.setdefault(note.namespace, {})
+        of_namespace[note] = of_namespace.get(note, 0) + 1
+
+    def has(self, note: Note) -> bool:
+        return note in self._waiting.get(note.namespace, ())
+
+    def drop(self, note: Note) -> None:
+        """Takes a note out, if it waits."""
+        of_namespace = self._waiting.get(note.namespace, {})
+        if of_namespace.pop(note, None) and not of_namespace:
+            del self._waiting[note.namespace]
+
+    def take(self, may_be_said: Callable[[Note], bool]) -> tuple[Note, int] | None:
+        """The note whose turn it is among those that may be said now; its namespace is the last then."""
+        for namespace, notes in self._waiting.items():
+            note = next(filter(may_be_said, notes), None)
+            if note is not None:
+                times = notes.pop(note)
+                del self._waiting[namespace]
+                if notes:
+                    self._waiting[namespace] = notes
+                return note, times
+        return None
+
+
 class Notebook:
     """What is to be said and what was said. A Problem that went away and came back is said again."""
 
     def __init__(self, *, sync_events: bool = True) -> None:
         self._sync_events = sync_events
-        self._told: set[Note] = set()
-        self._waiting: dict[Note, int] = {}
+        self._problems: Sequence[Problem] = ()
+        self._published: Sequence[ObjectRef] = ()
+        self._wanted: Counter[Note] = Counter()
+        # Few are said in a second, and a cluster's first start has a Sync for every Ingress; a Problem is not to wait for them.
+        self._warnings, self._others = Turns(), Turns()
         self._known: dict[Note, None] = {}
         self._budget = Budget()
 
     @property
     def has_waiting(self) -> bool:
         """Whether there is something to say, perhaps not yet."""
-        return bool(self._waiting)
+        return bool(self._warnings or self._others)
 
-    def take(self, problems: Iterable[Problem], published: Iterable[ObjectRef]) -> None:
+    def take(self, problems: Sequence[Problem], published: Sequence[ObjectRef]) -> None:
         """Takes the Problems and the served Ingresses of now; what is new waits to be said."""
-        wanted = dict.fromkeys(map(note_of, problems))
-        if self._sync_events:
-            wanted |= dict.fromkeys(Note(ref, "Normal", SYNC, "Scheduled for sync") for ref in published)
-        waiting = {note: times for note, times in self._waiting.items() if note in wanted}
-        waiting |= {note: 1 for note in wanted if note not in self._told and note not in waiting}
-        # Few are said in a second, and a cluster's first start has a Sync for every Ingress; a Problem is not to wait for them.
-        self._waiting = dict(sorted(waiting.items(), key=lambda item: item[0].type != WARNING))
-        self._told &= wanted.keys()
+        gone, come = differing(self._problems, problems)
+        former, further = differing(self._published, published) if self._sync_events else ([], [])
+        self._problems, self._published = problems, published
+        news = Counter([*map(note_of, come), *map(_sync_note, further)])
+        news.subtract([*map(note_of, gone), *map(_sync_note, former)])
+        for note, change in news.items():
+            before = self._wanted[note]
+            self._wanted[note] += change
+            if before and not self._wanted[note]:
+                self._turns_of(note).drop(note)
+            elif not before and change and not self._turns_of(note).has(note):
+                self._turns_of(note).add(note)
+            if not self._wanted[note]:
+                del self._wanted[note]
 
     def add(self, note: Note) -> None:
         """Takes something that happened, and is said however it goes on."""
-        self._waiting[note] = self._waiting.get(note, 0) + 1
+        self._turns_of(note).add(note)
 
     def next(self, now: float) -> Saying | None:
         """The next thing to say, which counts as said from `now` on; None if there is none, or none of it may be said yet."""
-        note = next((one for one in self._waiting if self._budget.has_any(one.object, now)), None)
-        if note is None:
+
+        def may_be_said(note: Note) -> bool:
+            return self._budget.has_any(note.object, now)
+
+        found = self._warnings.take(may_be_said) or self._others.take(may_be_said)
+        if found is None:
             return None
+        note, times = found
         self._budget.spend(note.object, now)
-        saying = Saying(note, self._waiting.pop(note), note in self._known)
-        self._told.add(note)
+        saying = Saying(note, times, note in self._known)
         self._known.pop(note, None)
         self._known[note] = None
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
         return saying
+
+    def _turns_of(self, note: Note) -> Turns:
+        return self._warnings if note.type == WARNING else self._others
+
+
+def _sync_note(ref: ObjectRef) -> Note:
+    return Note(ref, "Normal", SYNC, "Scheduled for sync")
 
 
 def _cut(message: str) -> str:

@@ -24,6 +24,8 @@ AT_ONCE = 4
 EVENT_INTERVAL = 0.25
 """Seconds between two Events."""
 RETRY = 5.0
+SHORTEST_PASS = 0.5
+"""Seconds that a pass over all statuses has at least before it begins anew for what was told meanwhile."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,16 +60,22 @@ class Reporter:
         self._leads = leads
         self._fetch_nodes = fetch_nodes if settings.asks_nodes else None
         self._clock = time.monotonic
+        self._pass_until = 0.0
         self._notebook = Notebook(sync_events=sync_events)
         self._own = Notebook()
         self._report = Report()
+        self._told_addresses: Addresses | None = None
         self._told = asyncio.Event()
         self._noted = asyncio.Event()
         self._writing = asyncio.Lock()
 
     def tell(self, report: Report) -> None:
         """Takes the Report that counts from now on."""
-        self._report = report
+        addresses = self._addresses()
+        is_same = report.problems is self._report.problems and report.published is self._report.published
+        if is_same and addresses == self._told_addresses:
+            return
+        self._report, self._told_addresses = report, addresses
         self._notebook.take(report.problems, report.published)
         self._told.set()
         self._noted.set()
@@ -105,11 +113,16 @@ class Reporter:
             except TimeoutError:
                 pass
             self._told.clear()
+            self._pass_until = self._clock() + SHORTEST_PASS
             if self._fetch_nodes and self._leads():
                 await self._look_at_nodes(self._fetch_nodes)
             async with self._writing:
-                is_done = await self._write_all(self._patches() if self._leads() else (), may_write=lambda: self._leads())
+                is_done = await self._write_all(self._patches() if self._leads() else (), may_write=self._goes_on)
             wait = self._interval if is_done else min(RETRY, self._interval)
+
+    def _goes_on(self) -> bool:
+        """Whether to write on: what was told meanwhile is not to wait until a hundred thousand statuses are written."""
+        return self._leads() and not (self._told.is_set() and self._clock() > self._pass_until)
 
     async def _look_at_nodes(self, fetch: Callable[[], Awaitable[tuple[str, ...]]]) -> None:
         try:

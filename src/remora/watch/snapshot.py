@@ -169,6 +169,16 @@ class Snapshot:
                 after._indexes = {**self._indexes, index: self._indexes[index].changed(entries)}
         return after
 
+    def following(self, newer: "Snapshot", changes: Iterable[Change]) -> "Snapshot":
+        """This snapshot after some of the Changes that led to a newer one, as if the others had not happened yet."""
+        names: dict[Kind, list[NamespacedName]] = {}
+        for change in changes:
+            names.setdefault(change.kind, []).append(change.name)
+        after = self
+        for kind, found in names.items():
+            after = after.changed(kind, {name: newer.find(kind, name) for name in found})
+        return after
+
     def _changed_entries(
         self, kind: Kind, changes: Mapping[NamespacedName, KubernetesObject | None]
     ) -> dict[Any, tuple[NamespacedName, ...] | None]:

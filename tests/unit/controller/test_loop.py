@@ -226,3 +226,19 @@ async def test_a_change_tells_how_long_it_waited_also_through_failures_and_a_bus
         later = bench.applied[3].change_seconds
         assert later is not None
         assert 0 < later < waited
+
+
+async def test_endpoints_overtake_a_crowd_of_ingresses_which_all_come_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.watch.debounce.MOST_AT_ONCE", 10)
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        for number in range(100):
+            await bench.change(_ingress(f"i{number}", f"{number}.test"), "ADDED")
+        await bench.change(_slice("10.0.0.2"))
+        await bench.until(lambda: any(one.model.backends[0].endpoints[0].address == "10.0.0.2" for one in bench.applied))
+        overtaken = next(one for one in bench.applied if one.model.backends[0].endpoints[0].address == "10.0.0.2")
+        assert len(overtaken.model.virtual_hosts) < 101
+        await bench.until(lambda: len(bench.applied[-1].model.virtual_hosts) == 101)
+        scratch = Translator(RoutingSettings(session_key=b"k")).translate(bench.cache.snapshot, None)
+        assert bench.applied[-1].model == scratch.model

@@ -6,7 +6,7 @@ import pytest
 from remora.core.names import NamespacedName
 from remora.kube.objects import Ingress, Service
 from remora.kube.objects.ingress import IngressLoadBalancerIngress
-from remora.status.addresses import Addresses, PublishSettings, StatusPatch, decide_addresses, decide_patches
+from remora.status.addresses import Addresses, PublishSettings, StatusPatch, decide_addresses, decide_patches, fairly
 from remora.watch.snapshot import Snapshot
 
 OURS = PublishSettings(service=NamespacedName("ingress-remora", "remora-controller"))
@@ -67,3 +67,9 @@ def test_only_served_ingresses_that_say_something_else_are_patched() -> None:
     patches = decide_patches(_snapshot(right, wrong, foreign), [right.ref, wrong.ref, gone.ref], wanted)
     assert patches == (StatusPatch(wrong.key, wanted),)
     assert patches[0].body() == {"status": {"loadBalancer": {"ingress": [{"ip": "1.1.1.1"}, {"ip": "2.2.2.2"}]}}}
+
+
+def test_namespaces_take_turns() -> None:
+    patches = [StatusPatch(NamespacedName("noisy", str(number)), ()) for number in range(3)]
+    quiet = StatusPatch(NamespacedName("quiet", "web"), ())
+    assert fairly([*patches, quiet]) == (patches[0], quiet, *patches[1:])

@@ -119,3 +119,23 @@ def test_an_object_has_only_so_many_events_and_others_do_not_wait_for_it() -> No
     assert notebook.next(FORGIVEN_AFTER) is not None
     assert notebook.next(FORGIVEN_AFTER) is None
     assert notebook.next(2 * FORGIVEN_AFTER) is not None
+
+
+def test_namespaces_take_turns_so_that_nobody_waits_for_anothers_crowd() -> None:
+    notebook = Notebook()
+    crowd = [
+        Problem(ObjectRef("Ingress", NamespacedName("noisy", f"web-{number}")), "spec", "Wrong", "is wrong", "left out")
+        for number in range(1000)
+    ]
+    notebook.take(crowd, [])
+    notebook.take([*crowd, _problem()], [])
+    told = [notebook.next(0.0) for _ in range(2)]
+    assert note_of(_problem()) in [saying.note for saying in told if saying]
+
+
+def test_what_two_say_is_said_while_one_of_them_says_it() -> None:
+    notebook = Notebook()
+    one, same = _problem(), _problem()
+    notebook.take([one, same], [])
+    notebook.take([same], [])
+    assert _drain(notebook) == [note_of(one)]

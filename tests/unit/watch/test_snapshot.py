@@ -2,7 +2,7 @@ import pytest
 
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.kube.objects import EndpointSlice, Ingress, IngressClass
-from remora.watch.snapshot import Index, IndexKey, Snapshot, index_keys, normal_host
+from remora.watch.snapshot import Change, Index, IndexKey, Snapshot, index_keys, normal_host
 from tests.support.kubernetes import endpoint_slice, ingress, ingress_class, named, rule, service_backend
 
 
@@ -67,3 +67,12 @@ def test_kinds_without_an_index_are_found_by_name() -> None:
     assert snapshot.find(IngressClass, NamespacedName("", "nginx")) is one
     assert list(snapshot.names(IngressClass)) == [one.key]
     assert index_keys(IngressClass, one) == index_keys(Ingress, None) == frozenset()
+
+
+def test_some_changes_are_followed_as_if_the_others_had_not_happened_yet() -> None:
+    old = with_ingress(Snapshot(), ingress("shop/gone", rule("a.example.com", "/")))
+    new = with_ingress(old.changed(Ingress, {named("shop/gone"): None}), ingress("shop/b", rule("b.example.com", "/")))
+    changes = [Change(Ingress, named("shop/gone")), Change(Ingress, named("shop/b"))]
+    part = old.following(new, changes[1:])
+    assert sorted(part.hosts()) == ["a.example.com", "b.example.com"]
+    assert sorted(part.following(new, changes[:1]).hosts()) == ["b.example.com"]
