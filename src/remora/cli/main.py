@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from remora.cli import check, clusters, controller, drain_wait, explain, image, routes, service, sessions, up, webhook
+from remora.cli import check, clusters, controller, drain_wait, explain, image, migrate, routes, service, sessions, up, webhook
 from remora.core.errors import RemoraError, UsageError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(image.app, name="image")
 app.command()(up.demo)
 app.command()(check.check)
 app.command()(explain.explain)
+app.add_typer(migrate.app, name="migrate")
 app.command()(routes.routes)
 app.command()(sessions.sessions)
 app.command()(drain_wait.drain_wait)

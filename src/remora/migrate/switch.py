@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from remora.migrate.compare import Comparison
+from remora.report.findings import Report, Verdict
 
 FORMER_SELECTOR = "remora.io/former-selector"
 """On the entry Service that leads to Remora: its selector of before, as JSON."""
@@ -215,6 +216,16 @@ def _number(text: str) -> float:
         return float(words[0]) if words else 0.0
     except ValueError:
         return 0.0
+
+
+def problems_check(report: Report) -> Check:
+    """Whether Remora serves every Ingress as it is written."""
+    wrong = [one for one in report.findings if one.closes or one.verdict is Verdict.REFUSED]
+    if not wrong:
+        return Check("problems", True, f"{report.ingresses} Ingresses are served as they are written")
+    first = wrong[0]
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return Check("problems", False, f"{first.object}: {first.field}: {first.reason}{more}; `remora check --cluster` has all")
 
 
 def comparison_check(comparison: Comparison | None, age: float) -> Check:
