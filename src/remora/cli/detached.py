@@ -19,7 +19,13 @@ _ERROR = "remora: "
 
 
 def up_detached(
-    name: str, ports: Ports, *, wait: bool, timeout: float, authorization_mode: str = "AlwaysAllow"
+    name: str,
+    ports: Ports,
+    *,
+    wait: bool,
+    timeout: float,
+    authorization_mode: str = "AlwaysAllow",
+    forwards_dns: bool = True,
 ) -> None:
     """Returns when the API server answers and, with `wait`, the Ingress controller is ready.
 
@@ -30,7 +36,7 @@ def up_detached(
     profile = make_profile(name, claimed=claimed_indexes())
     if find_runner(profile):
         raise UsageError(already_running(profile))
-    process = _spawn(profile, ports, authorization_mode)
+    process = _spawn(profile, ports, authorization_mode, forwards_dns=forwards_dns)
     say(f"starting profile {name} (pid {process.pid}), log in {profile.log}")
     why = _wait(profile, process, wait_controller=wait, timeout=timeout)
     for note in _notes(profile):
@@ -40,10 +46,11 @@ def up_detached(
     show_started(Started.read(_again(name)), detached=True)
 
 
-def _spawn(profile: Profile, ports: Ports, authorization_mode: str) -> "subprocess.Popen[bytes]":
+def _spawn(profile: Profile, ports: Ports, authorization_mode: str, *, forwards_dns: bool) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "remora", "up", "--profile", profile.name, "--no-wait"]
     command += [f"--api-port={ports.api}", f"--http-port={ports.http}", f"--https-port={ports.https}"]
     command += [f"--authorization-mode={authorization_mode}"]
+    command += [] if forwards_dns else ["--no-dns-forward"]
     profile.kubeconfig.unlink(missing_ok=True)
     with profile.log.open("wb") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

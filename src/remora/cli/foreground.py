@@ -20,7 +20,13 @@ from remora.core.errors import RemoraError
 
 
 def up_foreground(
-    name: str, ports: Ports, *, wait: bool, timeout: float, authorization_mode: AuthorizationMode = "AlwaysAllow"
+    name: str,
+    ports: Ports,
+    *,
+    wait: bool,
+    timeout: float,
+    authorization_mode: AuthorizationMode = "AlwaysAllow",
+    forwards_dns: bool = True,
 ) -> None:
     """Runs until SIGINT, SIGTERM or SIGHUP.
 
@@ -32,7 +38,8 @@ def up_foreground(
     with starting(name, ports) as start:
         for note in start.notes:
             say(f"{NOTE}{note}")
-        _raise_alone(lambda: uvloop.run(_run(start, authorization_mode, wait=wait, timeout=timeout)))
+        cluster = Cluster(start, authorization_mode=authorization_mode, forwards_dns=forwards_dns)
+        _raise_alone(lambda: uvloop.run(_run(cluster, start, wait=wait, timeout=timeout)))
     say(f"Profile {name} is down; its state stays in {start.profile.directory}.")
 
 
@@ -57,7 +64,7 @@ def _find_own_programs_first() -> None:
     os.environ["PATH"] = os.pathsep.join([own, *folders])
 
 
-async def _run(start: Start, authorization_mode: AuthorizationMode, *, wait: bool, timeout: float) -> None:
+async def _run(cluster: Cluster, start: Start, *, wait: bool, timeout: float) -> None:
     began = time.monotonic()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -73,7 +80,7 @@ async def _run(start: Start, authorization_mode: AuthorizationMode, *, wait: boo
             say(f"Ingress controller is ready ({time.monotonic() - began:.1f} s)")
         show_started(Started.of(start, server=cluster.server), detached=False)
 
-    await Cluster(start, authorization_mode=authorization_mode).run(stop, greet)
+    await cluster.run(stop, greet)
 
 
 def _stopping(stop: asyncio.Event) -> None:

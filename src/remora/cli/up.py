@@ -1,7 +1,7 @@
 """`remora up` and `remora demo`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,19 +27,23 @@ def up(
         AuthorizationMode,
         typer.Option(help="AlwaysAllow: whoever has a client certificate may do all. RBAC: only group system:masters."),
     ] = AuthorizationMode.ALWAYS_ALLOW,
+    dns_forward: Annotated[
+        bool, typer.Option("--dns-forward/--no-dns-forward", help="Ask this machine's DNS for names outside of the cluster.")
+    ] = True,
 ) -> None:
     """Start a local cluster, in the foreground until Ctrl-C."""
     from remora.cluster.start import Ports
 
     ports = Ports(api=api_port, http=http_port, https=https_port)
+    mode: Literal["AlwaysAllow", "RBAC"] = authorization_mode.value
     if detach:
         from remora.cli.detached import up_detached
 
-        up_detached(profile, ports, wait=wait, timeout=timeout, authorization_mode=authorization_mode.value)
+        up_detached(profile, ports, wait=wait, timeout=timeout, authorization_mode=mode, forwards_dns=dns_forward)
     else:
         from remora.cli.foreground import up_foreground
 
-        up_foreground(profile, ports, wait=wait, timeout=timeout, authorization_mode=authorization_mode.value)
+        up_foreground(profile, ports, wait=wait, timeout=timeout, authorization_mode=mode, forwards_dns=dns_forward)
 
 
 def demo() -> None:

@@ -19,6 +19,8 @@ class Urls(msgspec.Struct, frozen=True):
 
     urls: tuple[str, ...]
     problem: str = ""
+    name: str = ""
+    """By which pods know it."""
 
 
 def fetch_urls(api: Api, namespace: str, name: str) -> Urls:
@@ -37,7 +39,7 @@ def fetch_urls(api: Api, namespace: str, name: str) -> Urls:
     found = service_urls(service)
     if not found:
         raise UsageError(f"Service {namespace}/{name} has no address: {_why(service)}")
-    return Urls(tuple(found), find_problem(service))
+    return Urls(tuple(found), find_problem(service), f"{name}.{namespace}.svc.cluster.local")
 
 
 def find_problem(service: dict[str, Any]) -> str:

@@ -38,6 +38,8 @@ def urls(found: "Urls", output: Output) -> None:
         return
     if found.problem:
         say(f"{NOTE}{found.problem}")
+    if sys.stdout.isatty():
+        say(f"in pods: {found.name}")
     print("\n".join(found.urls))
 
 
