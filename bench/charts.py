@@ -57,7 +57,9 @@ def _legend(series: Sequence[str]) -> Sequence[str]:
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start", size: int = 12, fill: str = "#222") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" text-anchor="{anchor}" {_FONT}>{escape(text)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" text-anchor="{anchor}" {_FONT}>{escape(text)}</text>'
+    )
 
 
 def _picture(height: float, title: str, parts: Sequence[str]) -> str:

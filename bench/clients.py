@@ -1,7 +1,7 @@
 """Clients of the proxies, each in a process of its own, so that what they cost is nobody's figure.
 
-`h2load` of nghttp2 makes the requests; what it cannot do, TLS handshakes that resume and WebSockets, this module does when it is run
-as a program. Each says how long every single request took and how many were answered otherwise than with 200.
+`h2load` of nghttp2 makes the requests; what it cannot do, TLS handshakes that resume and WebSockets, this module does when
+it is run as a program. Each says how long every single request took and how many were answered otherwise than with 200.
 """
 
 import argparse
@@ -80,9 +80,7 @@ async def client(kind: str, *arguments: str) -> Load:
 
 
 async def _output(*command: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
     try:
         async with asyncio.timeout(40):
             out, _ = await process.communicate()
@@ -127,7 +125,7 @@ async def websockets(port: int, host: str, cookie: str, messages: int, connectio
     wanted = bytes((0x81, len(_TEXT))) + _TEXT
 
     async def one(count: int) -> None:
-        read, write = await websocket(port, host, cookie)
+        read, write, _ = await websocket(port, host, cookie)
         for _ in range(count):
             began = time.perf_counter()
             write.write(frame)
@@ -141,8 +139,8 @@ async def websockets(port: int, host: str, cookie: str, messages: int, connectio
     return Load(messages // connections * connections, tuple(latencies), notes)
 
 
-async def websocket(port: int, host: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """An open one.
+async def websocket(port: int, host: str, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+    """An open one, and the pod that it is open to.
 
     Raises:
         ConnectionError: somebody said no.
@@ -158,7 +156,7 @@ async def websocket(port: int, host: str, cookie: str) -> tuple[asyncio.StreamRe
     if not head.startswith(b"HTTP/1.1 101"):
         write.close()
         raise ConnectionError(head.partition(b"\r\n")[0].decode())
-    return read, write
+    return read, write, head.lower().partition(b"\r\nx-pod: ")[2].partition(b"\r\n")[0].decode()
 
 
 def _main(arguments: Sequence[str]) -> None:

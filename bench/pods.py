@@ -1,8 +1,8 @@
 """What stands behind the peers: pods that answer at once, for measuring, and pods that can come and go, for sessions.
 
-The former are frontends of one HAProxy, which counts the requests of each pod. The latter live in one asyncio program and answer
-HTTP and WebSockets; one that is killed resets its connections and no longer listens. Run as a program, this gives pods for
-WebSockets in a process of their own.
+The former are frontends of one HAProxy, which counts the requests of each pod. The latter live in one asyncio program and
+answer HTTP and WebSockets; one that is killed resets its connections and no longer listens. Run as a program, this gives
+pods for WebSockets in a process of their own.
 """
 
 import asyncio
@@ -128,9 +128,7 @@ class _Pod(asyncio.Protocol):
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])}
         if headers.get(b"upgrade", b"").lower() == b"websocket":
             self._is_websocket = True
-            accepted = base64.b64encode(
-                hashlib.sha1(headers[b"sec-websocket-key"] + _GUID, usedforsecurity=False).digest()
-            )
+            accepted = base64.b64encode(hashlib.sha1(headers[b"sec-websocket-key"] + _GUID, usedforsecurity=False).digest())
             lines = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accepted
             return b"HTTP/1.1 101 Switching Protocols\r\n" + lines + b"\r\nX-Pod: " + self._name + b"\r\n\r\n"
         return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nX-Pod: " + self._name + b"\r\n\r\nhello"

@@ -1,4 +1,4 @@
-"""What Remora is compared with: a module for each, which knows how to start, to change and to end it, and what makes it fast."""
+"""What Remora is compared with: a module for each, which knows how to start, change and end it, and what makes it fast."""
 
 from bench.peers.by_hand import ByHand
 from bench.peers.caddy import Caddy

@@ -1,9 +1,9 @@
 """HAProxy with a configuration that is written by hand for the job, and for nothing else: the floor.
 
-The same binary as Remora's, one thread. Hosts are looked up in one map; sessions are held by HAProxy's own cookie, which names the
-server; the same headers are told to pods as Remora and ingress-nginx tell them. A change of the pods or routes is a new file and a
-reload by the master, which is all that a configuration by hand knows; a pod that is going has the weight 0, so that it keeps
-the sessions that name it.
+The same binary as Remora's, one thread. Hosts are looked up in one map; sessions are held by HAProxy's own cookie, which
+names the server; the same headers are told to pods as Remora and ingress-nginx tell them. A change of the pods or routes is
+a new file and a reload by the master, which is all that a configuration by hand knows; a pod that is going has the weight 0,
+so that it keeps the sessions that name it.
 """
 
 import asyncio
@@ -116,4 +116,3 @@ def _backend(route: Route, site: Site) -> Iterator[str]:
     for pod in site.pods:
         cookie = f" cookie {pod.name}" if route.sticky else ""
         yield f"  server {pod.name} {pod.address}:{route.port}{cookie}{' weight 0' if pod.going else ''}\n"
-

@@ -1,7 +1,7 @@
 """Caddy of Debian, given JSON by its administration API: a route for each host, and the selection policy `cookie`.
 
-A change is the whole configuration again (POST /load), which Caddy takes without a restart. It knows no pod that is going: one that
-takes no new sessions is no longer named.
+A change is the whole configuration again (POST /load), which Caddy takes without a restart. It knows no pod that is going:
+one that takes no new sessions is no longer named.
 """
 
 import asyncio
@@ -77,7 +77,11 @@ def _route(route: Route, site: Site) -> Object:
     proxy: Object = {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"{pod.address}:{route.port}"} for pod in site.taking],
-        "transport": {"protocol": "http", "compression": False, "keep_alive": {"max_idle_conns": 4096, "max_idle_conns_per_host": 512}},
+        "transport": {
+            "protocol": "http",
+            "compression": False,
+            "keep_alive": {"max_idle_conns": 4096, "max_idle_conns_per_host": 512},
+        },
         "load_balancing": {"selection_policy": {"policy": "round_robin"}, "retries": 2},
         "headers": {"request": {"set": {"X-Real-Ip": ["{http.request.remote.host}"]}}},
     }
@@ -97,6 +101,9 @@ def _shape() -> list[Object]:
     }
     from_page = {"header": {"Origin": [ORIGIN]}}
     added = {"handler": "headers", "response": {"set": {ADDED_HEADER[0]: [ADDED_HEADER[1]]}}}
-    preflight = {"match": [{"method": ["OPTIONS"], **from_page}], "handle": [{"handler": "static_response", "status_code": 204}]}
+    preflight = {
+        "match": [{"method": ["OPTIONS"], **from_page}],
+        "handle": [{"handler": "static_response", "status_code": 204}],
+    }
     allowed = {"match": [from_page], "handle": [{"handler": "headers", "response": {"set": cors}}]}
     return [added, {"handler": "subroute", "routes": [allowed, preflight]}, {"handler": "rewrite", "strip_path_prefix": PREFIX}]

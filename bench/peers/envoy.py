@@ -1,8 +1,8 @@
-"""Envoy with the filter `stateful_session`, whose cookie names the pod, fed by files: listeners at the start, routes, clusters and
-endpoints whenever they change (xDS by file).
+"""Envoy with the filter `stateful_session`, whose cookie names the pod, fed by files: listeners at the start, routes,
+clusters and endpoints whenever they change (xDS by file).
 
-Fleets of thousands of routes have their endpoints in the clusters' file, the others in a file each, as EDS has them. A pod that is
-going is DRAINING: sessions may go on there (`override_host_status`), new ones do not begin there.
+Fleets of thousands of routes have their endpoints in the clusters' file, the others in a file each, as EDS has them. A pod
+that is going is DRAINING: sessions may go on there (`override_host_status`), new ones do not begin there.
 """
 
 import json
@@ -54,11 +54,16 @@ class Envoy(Proxy):
         inline = len(site.routes) > MANY
         if not inline:
             for route in site.routes:
-                _write(directory / f"eds-{route.name}.json", {"resources": [_typed("ClusterLoadAssignment", _pods(route, site))]})
+                _write(
+                    directory / f"eds-{route.name}.json", {"resources": [_typed("ClusterLoadAssignment", _pods(route, site))]}
+                )
         clusters = [_typed("Cluster", _cluster(route, site, directory, inline), "cluster") for route in site.routes]
         _write(directory / "cds.json", {"resources": clusters})
         hosts = [_virtual_host(route) for route in site.routes]
-        _write(directory / "rds.json", {"resources": [_typed("RouteConfiguration", {"name": "all", "virtual_hosts": hosts}, "route")]})
+        _write(
+            directory / "rds.json",
+            {"resources": [_typed("RouteConfiguration", {"name": "all", "virtual_hosts": hosts}, "route")]},
+        )
 
     def _bootstrap(self) -> Object:
         place = self.place

@@ -62,6 +62,14 @@ class Objects:
             connection.close()
         self._site = site
 
+    async def change_settings(self, header: str) -> None:
+        """Another header in the controller's ConfigMap, for which Remora has to reload its proxy."""
+        connection = await self._api.connect()
+        allowed = {"global-allowed-response-headers": f"{ADDED_HEADER[0]},{header}"}
+        made = {**_object("v1", "ConfigMap", CONTROLLER), "data": allowed}
+        await connection.ask("PUT", f"{_CORE}/configmaps/{CONTROLLER}", _text(made))
+        connection.close()
+
     def _shared(self) -> Iterator[tuple[str, Object]]:
         spec = {"controller": "k8s.io/ingress-nginx"}
         metadata = {"name": "nginx"}
@@ -82,6 +90,9 @@ def ingress(route: Route) -> Object:
     annotations = {"ssl-redirect": "false"}
     if route.sticky:
         annotations |= {"affinity": "cookie", "affinity-mode": "persistent", "session-cookie-name": COOKIE}
+        # Else a session whose pod does not answer goes anywhere with each request, until its pod is back (as with
+        # ingress-nginx).
+        annotations["session-cookie-change-on-failure"] = "true"
     path = {"path": "/", "pathType": "Prefix"}
     if route.shaped:
         path = {"path": f"{PREFIX}(/|$)(.*)", "pathType": "ImplementationSpecific"}

@@ -41,14 +41,6 @@ class Remora(Proxy):
     def controllers(self) -> Sequence[int]:
         return (self.children.pid("controller"),)
 
-    async def reload(self) -> bool:
-        """By the master, as a change of settings does; the next worker reads what is in the files."""
-        read, write = await asyncio.open_unix_connection(str(self._state / "master.sock"))
-        write.write(b"reload\n")
-        await read.read()
-        write.close()
-        return True
-
     async def restart_controller(self) -> bool:
         self.children.kill("controller")
         await asyncio.sleep(0.5)
@@ -84,4 +76,3 @@ class Remora(Proxy):
         pids = [int(pid) for pid in found.stdout.split()]
         kin = {child for pid in pids for child in tuple(family(pid))[1:]}
         return next((pid for pid in pids if pid not in kin), 0)
-

@@ -61,7 +61,8 @@ class Site:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a peer runs: a directory of its own, two ports, a certificate with its key for all hosts, the API server's kubeconfig.
+    """Where a peer runs: a directory of its own, two ports, a certificate with its key for all hosts, the API server's
+    kubeconfig.
 
     `number` tells replicas of one peer apart.
     """
@@ -143,7 +144,7 @@ class Proxy(ABC):
         """Those that only decide."""
         return ()
 
-    async def configure(self, site: Site) -> None:
+    async def configure(self, site: Site) -> None:  # noqa: B027 - who reads the API has nothing to do
         """Makes it serve another site, as its operators would."""
 
     async def reload(self) -> bool:

@@ -21,7 +21,7 @@ class Traefik(Proxy):
 
     @classmethod
     def version(cls) -> str:
-        return version_of(str(program("traefik")), "version").replace("  ", " ")
+        return f"Traefik {version_of(str(program('traefik')), 'version').split()[-1]}"
 
     def start(self, site: Site) -> None:
         place = self.place
