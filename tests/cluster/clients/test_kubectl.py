@@ -2,7 +2,6 @@
 
 import base64
 import re
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from remora.testing.local import LocalCluster
 from tests.cluster.clients.asked import only_if_asked
-from tests.cluster.clients.manifests import FILES, WIDGETS
+from tests.cluster.clients.manifests import FILES
 from tests.cluster.clients.script import parse_script, run_script
-from tests.cluster.small_cluster import SERVER
 
 pytestmark = pytest.mark.kubectl
 
@@ -25,13 +23,10 @@ QUICK = ("create",)
 
 
 @pytest.fixture(scope="module")
-def cluster(remora_cluster: LocalCluster) -> LocalCluster:
-    for name in ("server", "server:2"):
-        remora_cluster.add_image(name, sys.executable, "-c", SERVER)
-    remora_cluster.add_image("true", "true")
-    remora_cluster.add_image("sh", "sh")
-    remora_cluster.kubectl("apply", "-f", "-", given=WIDGETS)
-    return remora_cluster
+def cluster(serving_cluster: LocalCluster) -> LocalCluster:
+    serving_cluster.add_image("true", "true")
+    serving_cluster.add_image("sh", "sh")
+    return serving_cluster
 
 
 @pytest.fixture
