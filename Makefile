@@ -65,7 +65,16 @@ golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the di
 docs: $(STAMP)  ## Write the pages that are made from tables
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/architecture/test_generated_pages.py
 
-bench: $(STAMP)  ## Measure what requests cost, next to nginx (apt-get install nginx-light), and how quick the local cluster is
+# QUICK=1 gives a look at the questions of the suite, and pictures and tables that nobody should cite.
+PICTURES := $(if $(QUICK),build/bench,docs/pictures)
+
+$(VENV)/.bench: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.bench  ## Measure all, beside what else there is (docs/performance.md says what to install); QUICK=1 for a look
+	$(BIN)/python bench/data_plane.py --output $(PICTURES) $(if $(QUICK),--quick)
+	$(BIN)/python bench/stickiness.py --output $(PICTURES) $(if $(QUICK),--quick)
 	$(BIN)/python bench/sticky_request.py
 	$(BIN)/python bench/policies.py
 	$(BIN)/python bench/cluster.py

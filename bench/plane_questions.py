@@ -43,17 +43,17 @@ class Question:
 _PAGE = {"Origin": ORIGIN}
 
 QUESTIONS = (
-    Question("plain", "plain request, 16 connections", PLAIN, 4000, many=True),
-    Question("sticky", "sticky request, 16 connections", STICKY, 4000, many=True),
-    Question("sticky-1", "sticky request, 1 connection", STICKY, 1500, 1),
-    Question("sticky-512", "sticky request, 512 connections", STICKY, 6144, 512),
-    Question("shaped", "rewrite, CORS and a header", SHAPED, 3000, path=f"{PREFIX}/a/page", headers=_PAGE),
-    Question("body-4k", "answer of 4 KiB", PLAIN, 3000, path="/body", length=SMALL),
-    Question("body-1m", "answer of 1 MiB", BODIES, 160, path="/body", length=BIG),
-    Question("h2", "HTTP/2 over TLS, sticky, 4 connections of 8 streams", STICKY, 4000, 4, Kind.HTTP2, 8),
-    Question("tls-full", "TLS 1.3, a full handshake for each request", STICKY, 200, 1, Kind.FULL),
-    Question("tls-resumed", "TLS 1.3, resumed for each request", STICKY, 200, 1, Kind.RESUMED),
-    Question("websocket", "WebSocket message there and back, 16 connections", CHAT, 4800, 16, Kind.WEBSOCKET),
+    Question("plain", "plain request, 16 connections", PLAIN, 2400, many=True),
+    Question("sticky", "sticky request, 16 connections", STICKY, 2400, many=True),
+    Question("sticky-1", "sticky request, 1 connection", STICKY, 800, 1),
+    Question("sticky-512", "sticky request, 512 connections", STICKY, 3072, 512),
+    Question("shaped", "rewrite, CORS and a header", SHAPED, 2000, path=f"{PREFIX}/a/page", headers=_PAGE),
+    Question("body-4k", "answer of 4 KiB", PLAIN, 2000, path="/body", length=SMALL),
+    Question("body-1m", "answer of 1 MiB", BODIES, 96, path="/body", length=BIG),
+    Question("h2", "HTTP/2 over TLS, sticky, 4 connections of 8 streams", STICKY, 2400, 4, Kind.HTTP2, 8),
+    Question("tls-full", "TLS 1.3, a full handshake for each request", STICKY, 120, 1, Kind.FULL),
+    Question("tls-resumed", "TLS 1.3, resumed for each request", STICKY, 120, 1, Kind.RESUMED),
+    Question("websocket", "WebSocket message there and back, 16 connections", CHAT, 2400, 16, Kind.WEBSOCKET),
 )
 
 

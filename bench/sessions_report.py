@@ -1,7 +1,7 @@
 """What became of the sessions, as text, JSON and a picture. Pure but for the writing."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Outcome:
 
 Outcomes = Sequence[Mapping[str, Outcome]]
 
-_ROWS = (
+_ROWS: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
     ("% of sessions broken", lambda one: f"{one.broken:.0f}"),
     ("% whose pod had gone", lambda one: f"{one.lost:.0f}"),
     ("requests failed", lambda one: f"{one.tally.failed} of {one.tally.requests}"),

@@ -70,7 +70,7 @@ class Visitor:
                     await self._ask()
                 except (asyncio.IncompleteReadError, ConnectionError) as error:
                     self._leave()
-                    if not was_kept or getattr(error, "partial", b""):
+                    if not was_kept or (isinstance(error, asyncio.IncompleteReadError) and error.partial):
                         raise
                     await self._ask()
         except (OSError, asyncio.IncompleteReadError) as error:
