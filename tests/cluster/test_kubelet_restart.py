@@ -34,6 +34,20 @@ async def test_killed_cluster_finds_its_processes_again(tmp_path: Path) -> None:
     assert find_identity(pid) is None
 
 
+async def test_hooks_are_not_run_again_and_lasting_facts_stay(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", f"echo hook >> {notes}"]}}, "stopSignal": "SIGKILL"}
+    async with small_cluster(tmp_path, kill=True) as cluster:
+        await cluster.registry.create("pods", pod("web", lifecycle=hook))
+        await until(lambda: is_ready(cluster.pod("web")))
+        started = cluster.container("web")["state"]
+    async with small_cluster(tmp_path) as cluster:
+        await until(lambda: cluster.kubelet.find_pod(uid_of(cluster.pod("web"))))
+        await until(lambda: is_ready(cluster.pod("web")) and cluster.container("web")["started"])
+        assert cluster.container("web")["state"] == started
+        assert notes.read_text() == "hook\n"
+
+
 async def test_process_that_died_meanwhile_is_started_again(tmp_path: Path) -> None:
     async with small_cluster(tmp_path, kill=True) as cluster:
         await cluster.registry.create("pods", pod("web"))

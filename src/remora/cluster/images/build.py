@@ -7,28 +7,27 @@ early, its folders are removed; what a killed one left is removed by the next.
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from remora.cluster.images import commands, copying, packages
 from remora.cluster.images.copying import Source
-from remora.cluster.images.dockerfile import DockerfileError, Instruction, parse_dockerfile, without_heredocs
+from remora.cluster.images.dockerfile import DockerfileError, Instruction, parse_dockerfile
 from remora.cluster.images.ignored import parse_ignored
+from remora.cluster.images.making import Making, link
 from remora.cluster.images.packages import Packages, StepFailed, Venv
+from remora.cluster.images.reading import copy_words, one_word, ports, shell_words, short, spoken
+from remora.cluster.images.running import Runner
 from remora.cluster.images.stages import Stage, declared_arguments, find_source, find_target, needed, parse_stages
-from remora.cluster.images.words import WordsError, json_form, pairs, split, substituted
+from remora.cluster.images.words import WordsError, pairs, substituted
 from remora.cluster.kubelet.images import Image
-from remora.cluster.kubelet.placing import PROGRAM_FOLDERS
 
-_MACHINE_PATH = os.pathsep.join(PROGRAM_FOLDERS)
 _PACKAGE_PLACES = re.compile(
     r"/usr/local|/usr/local/(?:bin|lib|lib/python[0-9.]+(?:/site-packages)?)|(?:/root|/home/[^/]+)/\.local(?:/.*)?|.*/site-packages"
 )
-_INSTALLERS = ("uv", "poetry", "pdm", "pipenv", "hatch")
-_SHELL = ("/bin/sh", "-c")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,33 +52,6 @@ class Built(msgspec.Struct, frozen=True):
     reused: int
 
 
-@dataclass
-class _Making:
-    """A stage while it is made."""
-
-    root: Path
-    venv: Venv
-    env: dict[str, str] = field(default_factory=lambda: {"PATH": _MACHINE_PATH})
-    arguments: dict[str, str] = field(default_factory=dict)
-    workdir: str = "/"
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    shell: tuple[str, ...] = _SHELL
-    ports: tuple[int, ...] = ()
-    prefixes: set[str] = field(default_factory=set)
-    has_packages: bool = False
-
-    @property
-    def values(self) -> dict[str, str]:
-        """What a `$NAME` in an instruction may mean: ENV counts more than ARG."""
-        return {**self.arguments, **self.env}
-
-    def place(self, path: str) -> Path:
-        """Where a path of the image is on this machine; what is relative is below the working directory."""
-        normal = os.path.normpath(os.path.join(self.workdir, path))  # noqa: PTH118 - a path of the image
-        return self.root / normal.lstrip("/")
-
-
 def build(request: Request, tell: Callable[[str], None]) -> Built:
     """Builds; `tell` hears of each step.
 
@@ -102,9 +74,11 @@ class _Builder:
         self._tell = tell
         self._notes: list[str] = []
         self._number = 0
-        self._packages: Packages | None = None
-        self._reused = 0
-        self._made: dict[int, _Making] = {}
+        self._runners: dict[str, Runner] = {}
+        """By Python."""
+        self._made: dict[int, Making] = {}
+        self._python: dict[int, str] = {}
+        """What each stage is made with."""
         instructions = parse_dockerfile(request.dockerfile.read_text())
         self._stages, self._globals = parse_stages(instructions, request.arguments)
         self._source = Source(request.context, parse_ignored(_read_ignored(request)))
@@ -123,61 +97,68 @@ class _Builder:
         for stage in order:
             if stage is not target:
                 shutil.rmtree(self._made[stage.index].root, ignore_errors=True)
-        return Built(image, tuple(dict.fromkeys(self._notes)), self._number, self._reused)
+        return Built(
+            image, tuple(dict.fromkeys(self._notes)), self._number, sum(runner.reused for runner in self._runners.values())
+        )
 
     def _make(self, stage: Stage) -> None:
         self._step(f"FROM {stage.image} AS {stage.name}".removesuffix(" AS "))
         root = self._folder / str(stage.index)
         if stage.base >= 0:
-            base = self._made[stage.base]
+            base, self._python[stage.index] = self._made[stage.base], self._python[stage.base]
             shutil.copytree(base.root, root, symlinks=True)
             making = replace(base, root=root, env=dict(base.env), arguments={}, prefixes=set(base.prefixes))
         else:
             root.mkdir(parents=True)
-            making = _Making(root, self._start(stage).empty())
+            making = Making(root, self._start(stage))
         self._made[stage.index] = making
         for instruction in stage.instructions:
             self._step(str(instruction))
             self._carry_out(stage, making, instruction)
 
-    def _start(self, stage: Stage) -> Packages:
+    def _start(self, stage: Stage) -> Venv:
+        """The environment to begin with, of the Python that the base means."""
         python, note = packages.find_python(stage.python)
         if note:
             self._note(stage.line, note)
         if not stage.python and stage.image != "scratch" and "python" not in stage.image and "uv" not in stage.image:
             self._note(stage.line, f"{stage.image} means this machine: its programs are used as they are")
-        self._packages = Packages(self._request.folder / "venvs", python)
-        return self._packages
+        found = Packages(self._request.folder / "venvs", python)
+        self._runners.setdefault(python, Runner(found, tell=self._tell, note=self._note))
+        self._python[stage.index] = python
+        return found.empty()
 
-    def _carry_out(self, stage: Stage, making: _Making, instruction: Instruction) -> None:
+    def _carry_out(self, stage: Stage, making: Making, instruction: Instruction) -> None:
         try:
             self._honour(stage, making, instruction)
         except (WordsError, commands.CommandRefused, StepFailed) as error:
-            raise DockerfileError(instruction.line, f"{_short(instruction)}: {error}") from error
+            raise DockerfileError(instruction.line, f"{short(instruction)}: {error}") from error
         except OSError as error:
-            raise DockerfileError(instruction.line, f"{_short(instruction)}: {error.strerror}: {error.filename}") from error
+            raise DockerfileError(instruction.line, f"{short(instruction)}: {error.strerror}: {error.filename}") from error
 
-    def _honour(self, stage: Stage, making: _Making, instruction: Instruction) -> None:
+    def _honour(self, stage: Stage, making: Making, instruction: Instruction) -> None:
         match instruction.name:
             case "ARG":
                 making.arguments |= declared_arguments(instruction, making.values, self._request.arguments, self._globals)
             case "ENV":
                 making.env |= dict(pairs(instruction.text, making.values))
             case "WORKDIR":
-                making.workdir = os.path.normpath(os.path.join(making.workdir, _one(instruction, making)))  # noqa: PTH118
+                making.workdir = os.path.normpath(os.path.join(making.workdir, one_word(instruction, making)))  # noqa: PTH118
                 making.place(".").mkdir(parents=True, exist_ok=True)
             case "COPY" | "ADD":
                 self._copy(stage, making, instruction)
             case "RUN":
-                self._run(making, instruction)
+                self._runners[self._python[stage.index]].run(making, instruction)
             case "EXPOSE":
-                making.ports += tuple(_ports(instruction, making))
+                making.ports += tuple(ports(instruction, making))
             case "CMD":
-                making.command = _spoken(instruction, making)
+                making.command = spoken(instruction, making)
             case "ENTRYPOINT":
-                making.entrypoint, making.command = _spoken(instruction, making), ()
+                making.entrypoint, making.command = spoken(instruction, making), ()
             case "SHELL":
-                making.shell = _shell(instruction)
+                making.shell = shell_words(instruction)
+            case "STOPSIGNAL":
+                making.stop_signal = one_word(instruction, making)
             case _:
                 self._pass_over(instruction)
 
@@ -185,15 +166,14 @@ class _Builder:
         why = {
             "USER": "processes run as you",
             "HEALTHCHECK": "Kubernetes asks the pod's probes instead",
-            "STOPSIGNAL": "pods are ended by SIGTERM",
             "VOLUME": "the folder is part of the image, and shared by its pods; use a volume of the pod",
             "ONBUILD": "no image is built from this one",
         }.get(instruction.name)
         if why:
-            self._note(instruction.line, f"{_short(instruction)} has no effect: {why}")
+            self._note(instruction.line, f"{short(instruction)} has no effect: {why}")
 
-    def _copy(self, stage: Stage, making: _Making, instruction: Instruction) -> None:
-        words = _copy_words(instruction, making)
+    def _copy(self, stage: Stage, making: Making, instruction: Instruction) -> None:
+        words = copy_words(instruction, making)
         if "chown" in instruction.flags:
             self._note(instruction.line, "--chown has no effect: files are yours")
         target, heredocs = words[-1], {document.name: document for document in instruction.heredocs}
@@ -211,13 +191,13 @@ class _Builder:
             source = self._source
         if any(re.match(r"[a-z+]+://|git@", word) for word in sources):
             why = "nothing is fetched: download it beforehand and COPY it"
-            raise DockerfileError(instruction.line, f"{_short(instruction)}: {why}")
+            raise DockerfileError(instruction.line, f"{short(instruction)}: {why}")
         if sources:
             mode, unpacks = instruction.flags.get("chmod", ""), instruction.name == "ADD"
             copying.copy(source, sources, place, is_folder=is_folder, line=instruction.line, mode=mode, unpacks=unpacks)
 
     def _from_stage(
-        self, stage: Stage, making: _Making, instruction: Instruction, words: Sequence[str], target: str
+        self, stage: Stage, making: Making, instruction: Instruction, words: Sequence[str], target: str
     ) -> tuple[list[str], Source]:
         """What is left to copy once the packages of the other stage are taken over, and from where."""
         name = substituted(instruction.flags["from"], {**self._globals, **making.values})
@@ -235,7 +215,7 @@ class _Builder:
             place = Path(os.path.normpath(other.root / word.lstrip("/")))
             if place.is_symlink() and place.resolve() == other.venv.path.resolve():
                 self._take_over(making, other, instruction.line)
-                _link(making.place(target), making.venv)
+                link(making.place(target), making.venv)
             elif (_PACKAGE_PLACES.fullmatch(word.rstrip("/")) or word.rstrip("/") in other.prefixes) and not place.exists():
                 self._take_over(making, other, instruction.line)
             elif _PACKAGE_PLACES.fullmatch(word.rstrip("/")) and other.has_packages:
@@ -245,121 +225,12 @@ class _Builder:
                 left.append(word)
         return left, Source(other.root, what=f"stage {name}")
 
-    def _take_over(self, making: _Making, other: _Making, line: int) -> None:
+    def _take_over(self, making: Making, other: Making, line: int) -> None:
         if making.has_packages and making.venv != other.venv:
             raise DockerfileError(line, "both stages have packages of their own: install them all in one of the two")
         making.venv, making.has_packages = other.venv, other.has_packages
 
-    def _run(self, making: _Making, instruction: Instruction) -> None:
-        mounts = instruction.flags.get("mount", "")
-        if "type=bind" in mounts or "type=secret" in mounts or "type=ssh" in mounts:
-            raise DockerfileError(instruction.line, f"--mount={mounts} is not honoured: COPY the file before the RUN")
-        words = json_form(instruction.text)
-        text = without_heredocs(instruction.text)
-        if words is not None:
-            actions: Sequence[commands.Action] = [commands.decide(words)]
-        elif instruction.heredocs:
-            if text and text.rpartition("/")[2] not in ("sh", "bash", "sh -e", "bash -e", "sh -ex", "bash -ex"):
-                raise commands.CommandRefused("a heredoc is understood for a shell only: COPY the file")
-            script = "\n".join(line for line in instruction.heredocs[0].text.splitlines() if not line.lstrip().startswith("#"))
-            actions = commands.parse_run(script, making.values)
-        else:
-            actions = commands.parse_run(text, making.values)
-        inside = replace(making, env=dict(making.env))
-        for action in actions:
-            self._act(inside, action, instruction.line)
-        making.venv, making.has_packages, making.prefixes = inside.venv, inside.has_packages, inside.prefixes
-
-    def _act(self, making: _Making, action: commands.Action, line: int) -> None:  # noqa: C901 - one case for each action
-        match action:
-            case commands.Pip():
-                self._pip(making, action)
-            case commands.MakeVenv(path=path):
-                _link(making.place(path), making.venv)
-            case commands.MakeDirectory(paths=paths):
-                for path in paths:
-                    making.place(path).mkdir(parents=True, exist_ok=True)
-            case commands.Touch(paths=paths):
-                for path in paths:
-                    making.place(path).parent.mkdir(parents=True, exist_ok=True)
-                    making.place(path).touch()
-            case commands.Remove(paths=paths):
-                _remove(making, paths)
-            case commands.SetMode(arguments=arguments):
-                self._set_mode(making, arguments, line)
-            case commands.Execute():
-                self._execute(making, action)
-            case commands.Skip(why=why):
-                if why:
-                    self._note(line, why)
-            case commands.Enter(path=path):
-                making.workdir = os.path.normpath(os.path.join(making.workdir, path))  # noqa: PTH118 - a path of the image
-            case commands.Export(values=values):
-                making.env |= values
-
-    def _pip(self, making: _Making, action: commands.Pip) -> None:
-        arguments = [_placed(making, word) for word in packages.split_flags(action.arguments)]
-        read = []
-        for index, path in packages.files_read(arguments):
-            place = Path(path) if path.startswith(str(making.root)) else making.place(path)
-            if not place.exists():
-                raise StepFailed(f"{path} is not in the image: COPY it before this RUN")
-            arguments[index] = str(place)
-            read += [place, *_nested(place)]
-        local, arguments = _local(making, arguments)
-        key = packages.digest_of([*read, *([making.root] if local else [])])
-        shown = [word.replace(str(making.root), "") for word in arguments]
-        making.venv = self._layer(making, arguments, shown, key)
-        making.has_packages = True
-        if action.prefix:
-            making.prefixes.add(action.prefix.rstrip("/"))
-        _relink(making)
-
-    def _layer(self, making: _Making, arguments: Sequence[str], shown: Sequence[str], key: str) -> Venv:
-        assert self._packages is not None
-        cwd = making.place(".")
-        cwd.mkdir(parents=True, exist_ok=True)
-        before = self._packages.reused
-        key = "\n".join((key, *shown))
-        venv = self._packages.install(making.venv, arguments, cwd=cwd, env=_own_values(making), key=key)
-        if self._packages.reused > before:
-            self._reused += 1
-            self._tell("    installed by an earlier build")
-        return venv
-
-    def _execute(self, making: _Making, action: commands.Execute) -> None:
-        assert self._packages is not None
-        program, cwd = action.words[0], making.place(".")
-        env = {**_own_values(making), **action.env}
-        words = [_placed(making, word) for word in action.words]
-        if program in _INSTALLERS and (packages.find_program(making.venv, program) or shutil.which(program)):
-            key = "\n".join((packages.digest_of([making.root]), *action.words))
-            making.venv = self._packages.run(making.venv, words, cwd=cwd, env=env, key=key)
-            making.has_packages = True
-            _relink(making)
-            return
-        if re.fullmatch(r"(?:.*/)?python[0-9.]*", program):
-            words[0] = str(making.venv.path / "bin" / "python")
-        elif found := packages.find_program(making.venv, program.rpartition("/")[2]):
-            words[0] = found
-        elif not making.place(program).is_file():
-            raise commands.CommandRefused(
-                f"{program!r} is not run: a process has no file system of its own, so only pip, Python and programs of the "
-                "image's environment run here. Do this beforehand and COPY what it makes"
-            )
-        packages.run(words, cwd=cwd, env=env, venv=making.venv)
-
-    def _set_mode(self, making: _Making, arguments: Sequence[str], line: int) -> None:
-        mode, *paths = arguments or ("",)
-        for path in paths:
-            place = making.place(path)
-            if not place.exists():
-                self._note(line, f"chmod {mode} {path} has no effect: it is not in the image")
-            elif re.fullmatch(r"[0-7]{3,4}", mode):
-                place.chmod(int(mode, 8))
-            elif "+x" in mode or "+rx" in mode:
-                place.chmod(place.stat().st_mode | 0o111)
-            # Other changes concern users that do not exist here.
+        # Other changes concern users that do not exist here.
 
     def _image(self, making: _Making) -> Image:
         if not making.entrypoint and not making.command:
@@ -375,6 +246,7 @@ class _Builder:
             venv=str(making.venv.path),
             ports=tuple(dict.fromkeys(making.ports)),
             created=self._request.created,
+            stop_signal=making.stop_signal,
         )
 
     def _check_arguments(self, instructions: Sequence[Instruction]) -> None:
@@ -397,116 +269,3 @@ def _read_ignored(request: Request) -> str:
         if path.is_file():
             return path.read_text()
     return ""
-
-
-def _short(instruction: Instruction) -> str:
-    return str(instruction).splitlines()[0][:100]
-
-
-def _one(instruction: Instruction, making: _Making) -> str:
-    words = split(substituted(instruction.text, making.values))
-    if len(words) != 1:
-        raise WordsError("one word is expected")
-    return words[0]
-
-
-def _copy_words(instruction: Instruction, making: _Making) -> list[str]:
-    words = json_form(instruction.text)
-    values = making.values
-    spoken = [substituted(word, values) for word in words] if words else list(split(substituted(instruction.text, values)))
-    if len(spoken) < 2:
-        raise WordsError("a source and a target are expected")
-    return spoken
-
-
-def _spoken(instruction: Instruction, making: _Making) -> tuple[str, ...]:
-    words = json_form(instruction.text)
-    return words if words is not None else (*making.shell, instruction.text)
-
-
-def _shell(instruction: Instruction) -> tuple[str, ...]:
-    words = json_form(instruction.text)
-    if not words:
-        raise WordsError('write SHELL ["program", "argument"]')
-    return words
-
-
-def _ports(instruction: Instruction, making: _Making) -> Iterator[int]:
-    for word in split(substituted(instruction.text, making.values)):
-        number, _, protocol = word.partition("/")
-        if not number.partition("-")[0].isdecimal():
-            raise WordsError(f"{word!r} is no port")
-        if protocol in ("", "tcp"):
-            yield int(number.partition("-")[0])
-
-
-def _placed(making: _Making, word: str) -> str:
-    """A word with its path in the image's folder, if it is there."""
-    name, equals, path = word.partition("=") if word.startswith("--") else ("", "", word)
-    if path.startswith("/") and making.place(path).exists() and making.place(path) != making.root:
-        return f"{name}{equals}{making.place(path)}"
-    return word
-
-
-def _local(making: _Making, arguments: Sequence[str]) -> tuple[bool, list[str]]:
-    """Whether pip reads files of the image besides lists of requirements; and its arguments with patterns resolved."""
-    is_local, result = False, []
-    for index, word in enumerate(arguments):
-        is_file = index > 0 and arguments[index - 1] in ("-r", "--requirement", "-c", "--constraint")
-        folder = making.place(word.partition("[")[0])
-        if word.startswith("-") or is_file:
-            is_local = is_local or "find-links" in word
-            result.append(word)
-        elif "*" in word:
-            found = sorted(making.root.glob(str(making.place(word).relative_to(making.root))))
-            is_local, result = True, [*result, *(str(path) for path in found)]
-        else:
-            is_local = is_local or (
-                index > 0 and (folder.exists() and ("/" in word or word.startswith(".") or folder.is_file()))
-            )
-            is_local = is_local or word.startswith(str(making.root))
-            result.append(word)
-    return is_local, result
-
-
-def _nested(path: Path) -> Iterator[Path]:
-    """Files that a list of requirements names in its turn."""
-    for line in path.read_text(errors="replace").splitlines():
-        match = re.match(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]+(\S+)", line)
-        if match and (nested := path.parent / match[1]).is_file():
-            yield nested
-            yield from _nested(nested) if nested != path else ()
-
-
-def _own_values(making: _Making) -> dict[str, str]:
-    return {name: value for name, value in making.values.items() if name != "PATH"}
-
-
-def _link(place: Path, venv: Venv) -> None:
-    """Makes a path of the image mean its environment."""
-    if place.is_symlink():
-        place.unlink()
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(venv.path, target_is_directory=True)
-
-
-def _relink(making: _Making) -> None:
-    venvs = str(making.venv.path.parent)
-    for here, folders, _ in os.walk(making.root):
-        for name in folders:
-            path = Path(here, name)
-            if path.is_symlink() and str(path.readlink()).startswith(venvs):
-                _link(path, making.venv)
-
-
-def _remove(making: _Making, paths: Sequence[str]) -> None:
-    for path in paths:
-        inside = str(making.place(path).relative_to(making.root))
-        for place in list(making.root.glob(inside)) if inside != "." else ():
-            if not place.parent.resolve().is_relative_to(making.root.resolve()):
-                continue  # through a link out of the image
-            if place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place)
-            else:
-                place.unlink()
