@@ -156,7 +156,10 @@ READ = "import json, os; print(open(json.loads(os.environ['REMORA_VOLUMES'])['/s
 
 
 async def test_pod_waits_for_its_config_map_and_has_its_service_account(tmp_path: Path) -> None:
-    script = "import glob, os; print(os.environ['COLOUR'], len(glob.glob('*', root_dir=os.environ['REMORA_SERVICE_ACCOUNT_DIR'])))"
+    script = (
+        "import glob, os; files = glob.glob('*', root_dir=os.environ['REMORA_SERVICE_ACCOUNT_DIR']);"
+        "print(os.environ['COLOUR'], len(files))"
+    )
     reference = {"name": "COLOUR", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "colour"}}}
     spec = pod("late", image="python", args=["-c", script], env=[reference])
     spec["spec"]["restartPolicy"] = "Never"
