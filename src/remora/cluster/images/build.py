@@ -136,7 +136,7 @@ class _Builder:
         except OSError as error:
             raise DockerfileError(instruction.line, f"{short(instruction)}: {error.strerror}: {error.filename}") from error
 
-    def _honour(self, stage: Stage, making: Making, instruction: Instruction) -> None:
+    def _honour(self, stage: Stage, making: Making, instruction: Instruction) -> None:  # noqa: C901 - one case for each
         match instruction.name:
             case "ARG":
                 making.arguments |= declared_arguments(instruction, making.values, self._request.arguments, self._globals)
@@ -232,7 +232,7 @@ class _Builder:
 
         # Other changes concern users that do not exist here.
 
-    def _image(self, making: _Making) -> Image:
+    def _image(self, making: Making) -> Image:
         if not making.entrypoint and not making.command:
             self._note(0, "the image has no CMD and no ENTRYPOINT: a pod has to give a command")
         return Image(
