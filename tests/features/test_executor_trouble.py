@@ -2,28 +2,33 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
+import aiohttp
 import msgspec
+import pytest
 
 from remora.apply.adopt import read_running
 from remora.apply.executor import Executor
+from remora.apply.process import wait_for_exit
 from remora.apply.runtime import RuntimeSocket
-from remora.core.names import Hostname
+from remora.core.names import Hostname, NamespacedName
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
-from remora.model import Certificate, ForwardTo, Model, PrefixPath
+from remora.model import Certificate, ForwardTo, Model, PrefixPath, TcpService
 from remora.plan.decide import Unchanged, decide
 from remora.plan.outcome import OutcomeKind
 from tests.support.certificates import self_signed
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
-from tests.support.proxy import Client, Pods, running_executor
+from tests.support.proxy import Client, Pods, free_ports, running_executor
 
 DEADLINE = 40.0
 
@@ -125,6 +130,49 @@ async def test_a_lost_runtime_socket_costs_a_new_haproxy_and_no_request(
     assert (await executor.apply(configurator.configure(sticky_model(port)))).kind is OutcomeKind.RUNTIME
     await executor.apply(configurator.configure(sticky_model(port, paths=2)))
     assert await differs_from(sticky_model(port, paths=2), proxy_settings) == Unchanged()
+
+
+async def test_a_killed_haproxy_refuses_nobody_while_it_starts_again(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    port = await pods.start("a")
+    wanted = Configurator(proxy_settings).configure(sticky_model(port))
+    for _ in range(2):  # the sockets of the second are held as those of the first
+        assert not (await executor.apply(wanted)).error
+        before = set(processes(proxy_settings))
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        await asyncio.gather(*map(wait_for_exit, before))
+        assert await answers(client)
+        assert not before & set(processes(proxy_settings))
+    await executor.stop(grace=0.0)
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await answers(client)
+
+
+async def test_on_a_full_disk_all_that_needs_no_file_goes_on(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = await pods.start("a")
+    configurator = Configurator(proxy_settings)
+    await executor.apply(configurator.configure(sticky_model(port)))
+    before = {path: path.read_bytes() for path in Path(proxy_settings.state_directory).rglob("*") if path.is_file()}
+    open_port = TcpService(free_ports(1)[0], NAME, NamespacedName("shop", "tcp"))
+    with monkeypatch.context() as patch:
+        patch.setattr("remora.apply.files.os.fdopen", _full)
+        wanted = msgspec.structs.replace(sticky_model(port, paths=2), tcp_services=(open_port,))
+        outcome = await executor.apply(configurator.configure(wanted))
+        assert outcome.kind is OutcomeKind.FAILED
+        assert "cannot be written to: No space left on device" in outcome.error
+        assert (await client.get("web.example", "/1"))[0] == 200
+        assert {path: path.read_bytes() for path in Path(proxy_settings.state_directory).rglob("*") if path.is_file()} == before
+    assert (await executor.apply(configurator.configure(wanted))).kind is OutcomeKind.RELOAD
+    assert await differs_from(wanted, proxy_settings) == Unchanged()
+
+
+def _full(descriptor: int, _: str) -> NoReturn:
+    os.close(descriptor)
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_what_was_changed_by_hand_is_put_right_by_the_next_controller(

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from tests.support.trouble import Trouble
+
 Object = dict[str, Any]
 
 KINDS = {
@@ -48,6 +50,7 @@ class FakeApi:
         self.forbidden: set[str] = set()
         self.may: Callable[[Access], bool] = lambda access: True
         self.denied: list[Access] = []
+        self.trouble = Trouble()
         self.page = 0
         self.url = ""
         self._version = 100
@@ -97,6 +100,8 @@ class FakeApi:
             self._runner = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if status := await self.trouble.befall():
+            return _status(status, "Trouble", f"the API server answers {status} for now")
         parts = request.path.strip("/").split("/")
         group, parts = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
         namespace = ""
@@ -150,19 +155,22 @@ class FakeApi:
     async def _watch(self, request: web.Request, response: web.StreamResponse, plural: str, namespace: str) -> None:
         since = int(request.query["resourceVersion"])
         await response.prepare(request)
-        while self._runner:
+        while self._runner and not await self.trouble.befall_watch():
             if since < self._oldest:
                 status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
                 await response.write(json.dumps({"type": "ERROR", "object": status}).encode() + b"\n")
                 break
+            # What is put while a line is written is told in the next turn.
+            now = self._version
             for version, of, event, obj in list(self._log):
                 if version > since and of == plural and namespace in ("", obj["metadata"].get("namespace", "")):
                     line = json.dumps({"type": event, "object": obj}).encode() + b"\n"
-                    # In two pieces, since a stream knows no lines.
-                    await response.write(line[:20])
-                    await response.write(line[20:])
-            if self._version > since:
-                since = self._version
+                    for told in self.trouble.lines(line):
+                        # In two pieces, since a stream knows no lines.
+                        await response.write(told[:20])
+                        await response.write(told[20:])
+            if now > since:
+                since = now
                 mark = {"kind": KINDS[plural], "metadata": {"resourceVersion": str(since)}}
                 await response.write(json.dumps({"type": "BOOKMARK", "object": mark}).encode() + b"\n")
             await asyncio.sleep(0.01)

@@ -20,11 +20,12 @@ from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.files import remove_others, write_all, write_atomically
 from remora.apply.info import add_up
+from remora.apply.listeners import HeldListeners
 from remora.apply.ports import can_listen
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
 from remora.apply.session_table import SHOW_SESSIONS, SessionTableReader
-from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
+from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable, StateUnwritable
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, without, without_ports
 from remora.haproxy.features.streams import port_key
@@ -63,6 +64,8 @@ class Executor:
             files=tuple(Path(name) for name in (self._layout.program, self._layout.peers, self._layout.backends)),
         )
         self._socket = RuntimeSocket(self._layout.runtime_socket)
+        self._listeners = HeldListeners(self._layout.listeners_socket)
+        self._failed_starts = 0
         self._lock = asyncio.Lock()
         self._running: Running | None = None
         self._wanted: Configuration | None = None
@@ -90,6 +93,7 @@ class Executor:
                 # A master without a worker cannot be adopted; a reload at the first apply gives it one.
                 _log.warning("HAProxy runs, but is not adopted: %s", error)
                 self._running = UNKNOWN
+            await self._listeners.take(self._layout.runtime_socket)
             self._changed.set()
 
     async def apply(self, wanted: Configuration) -> Outcome:
@@ -183,6 +187,7 @@ class Executor:
         async with self._lock:
             self._running = None
             self._wanted = None
+            self._listeners.release()
             await self._process.stop(grace)
 
     async def _apply(self, wanted: Configuration) -> Outcome:
@@ -191,17 +196,20 @@ class Executor:
             await self._judge(wanted)
             busy = self._busy_ports(wanted)
             wanted = without_ports(wanted, busy) if busy else wanted
-            refused = tuple(name for name in wanted.backends if name in self._refused)
+            refused = tuple(sorted(self._refused & wanted.backends.keys()))
             outcome = await self._carry_out(without(wanted, refused) if refused else wanted)
-        except HAProxyError as error:
+        except (HAProxyError, OSError) as error:
+            # An OSError is the machine's: no more open files or processes, say.
             return Outcome(self._generation, OutcomeKind.FAILED, error=str(error), seconds=time.monotonic() - begun)
         refused += tuple(map(port_key, busy))
         return msgspec.structs.replace(outcome, refused=refused, seconds=time.monotonic() - begun)
 
     async def _carry_out(self, wanted: Configuration) -> Outcome:
-        if self._running is None or not await self._is_reachable():
-            return await self._start_afresh(wanted)
-        plan = decide(self._running, wanted, self._layout)
+        if self._running is None or not await self._process.is_running():
+            return await self._start_afresh(wanted, "HAProxy was not running")
+        if not Path(self._layout.runtime_socket).exists():
+            return await self._start_afresh(wanted, f"{self._layout.runtime_socket} was gone, so HAProxy was not to be reached")
+        plan = await asyncio.to_thread(decide, self._running, wanted, self._layout)
         match plan:
             case Unchanged():
                 return Outcome(self._generation, OutcomeKind.UNCHANGED)
@@ -226,23 +234,77 @@ class Executor:
         self._generation += 1
         return Outcome(self._generation, OutcomeKind.RUNTIME, commands=len(plan.commands))
 
-    async def _start_afresh(self, wanted: Configuration) -> Outcome:
-        running = self._write(wanted)
-        await self._process.start()
+    async def _start_afresh(self, wanted: Configuration, reason: str) -> Outcome:
+        try:
+            running = await asyncio.to_thread(self._write, wanted)
+        except StateUnwritable as error:
+            return await self._start_from_before(wanted, reason, error)
+        await self._start()
         self._tidy(wanted)
         self._running = running
         self._generation += 1
+        return Outcome(self._generation, OutcomeKind.START, (reason,))
+
+    async def _start_from_before(self, wanted: Configuration, reason: str, error: StateUnwritable) -> Outcome:
+        """Starts with the files of the last start or reload, and makes up by commands for what changed since.
+
+        Raises:
+            StateUnwritable: HAProxy runs, but not all that is wanted.
+        """
+        if not Path(self._layout.program).exists():
+            raise error
+        _log.error("%s; %s. It starts from the files of before", reason, error)
+        await self._start()
+        self._running = await read_running(self._socket, self._layout)
+        if not await self._update_partly(wanted):
+            raise error
+        self._generation += 1
+        return Outcome(self._generation, OutcomeKind.START, (reason, str(error)))
+
+    async def _start(self) -> None:
+        try:
+            async with self._listeners.offered() as listeners:
+                await self._process.start(listeners)
+        except HAProxyError:
+            self._failed_starts += 1
+            if self._failed_starts > 1:
+                # Clients are better refused than kept waiting for nobody.
+                self._listeners.release()
+            raise
+        self._failed_starts = 0
+        await self._listeners.take(self._layout.runtime_socket)
         self._changed.set()
-        return Outcome(self._generation, OutcomeKind.START, ("HAProxy was not running, or not to be reached",))
+
+    async def _update_partly(self, wanted: Configuration) -> bool:
+        """Does what of the wanted can be done without files; whether that is all."""
+        assert self._running
+        plan = await asyncio.to_thread(decide, self._running, wanted, self._layout)
+        is_all = not isinstance(plan, Reload)
+        if isinstance(plan, Reload):
+            # Ports and peers stand in no way of the rest.
+            rest = msgspec.structs.replace(wanted, ports=self._running.ports)
+            plan = decide(self._running, rest, self._layout) if rest.peers.digest == self._running.peers else plan
+        if isinstance(plan, RuntimeUpdate):
+            before, self._running = self._running, UNKNOWN
+            await self._socket.run(plan.commands)
+            self._running = plan.after if is_all else msgspec.structs.replace(plan.after, ports=before.ports)
+            is_all = is_all and not plan.reload_after
+        return is_all
 
     async def _reload(self, wanted: Configuration, reasons: tuple[str, ...], *, commands: int = 0) -> Outcome:
-        running = self._write(wanted)
+        try:
+            running = await asyncio.to_thread(self._write, wanted)
+        except StateUnwritable:
+            if self._running is not None and self._running is not UNKNOWN:
+                await self._update_partly(wanted)
+            raise
         await self.read_counters()
         try:
             await self._process.reload()
         except HAProxyUnreachable:
             self._running = UNKNOWN
             raise
+        await self._listeners.take(self._layout.runtime_socket)
         self._tidy(wanted)
         self._running = running
         self._generation += 1
@@ -250,8 +312,14 @@ class Executor:
 
     def _write(self, wanted: Configuration) -> Running:
         running = started(wanted)
-        ensure_default_certificate(Path(self._layout.certificate("default")))
-        write_all(render_files(wanted, running, self._layout))
+        try:
+            ensure_default_certificate(Path(self._layout.certificate("default")))
+            write_all(render_files(wanted, running, self._layout))
+        except OSError as error:
+            raise StateUnwritable(
+                f"{self._layout.directory} cannot be written to: {error.strerror or error}; until it can, what needs a reload "
+                "of HAProxy waits"
+            ) from error
         return running
 
     def _tidy(self, wanted: Configuration) -> None:
@@ -269,15 +337,15 @@ class Executor:
     async def _judge(self, wanted: Configuration) -> None:
         """Asks HAProxy about directives of backends' own that it has not seen yet: what it does not take costs that backend
         alone, not the reload."""
-        known = self._refused | (self._running.slots.keys() if self._running else frozenset())
-        for name, backend in wanted.backends.items():
-            if (backend.dedicated or backend.unsure) and name not in known and not await self._is_accepted(wanted, name):
+        running = self._running.slots if self._running else {}
+        for name in [name for name, backend in wanted.backends.items() if backend.dedicated or backend.unsure]:
+            if name not in self._refused and name not in running and not await self._is_accepted(wanted, name):
                 self._refused.add(name)
 
     async def _is_accepted(self, wanted: Configuration, name: str) -> bool:
         check = Path(self._layout.directory) / "check.cfg"
         # The program does not load without its maps and certificates.
-        self._write(msgspec.structs.replace(without(wanted, wanted.backends), files=wanted.files))
+        await asyncio.to_thread(self._write, msgspec.structs.replace(without(wanted, wanted.backends), files=wanted.files))
         write_atomically(check, render_check(wanted, name, self._layout))
         try:
             await self._process.check([Path(self._layout.program), Path(self._layout.peers), check])
@@ -293,18 +361,27 @@ class Executor:
             await self._changed.wait()
             self._changed.clear()
             while self._running is not None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_INTERVAL):
-                        await self._process.wait_dead()
-                if await self._is_reachable():
+                if await self._goes_on():
                     continue
                 if self._wanted is None:
                     break
                 _log.error("HAProxy has died or lost its sockets; starting it again with the last state")
                 outcome = await self.apply(self._wanted)
                 if outcome.kind is OutcomeKind.FAILED:
-                    _log.error("HAProxy does not start: %s", outcome.error)
+                    _log.error("HAProxy does not start, or not with all that is wanted: %s", outcome.error)
                     await asyncio.sleep(RESTART_DELAY)
+
+    async def _goes_on(self) -> bool:
+        """Waits for HAProxy's end, or a while; whether it can be reached still."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_INTERVAL):
+                    await self._process.wait_dead()
+            return await self._is_reachable()
+        except (HAProxyError, OSError) as error:
+            _log.warning("whether HAProxy runs is not to be found out: %s", error)
+            await asyncio.sleep(LOOK_INTERVAL)
+            return True
 
     async def _sweep(self) -> None:
         while True:

@@ -10,23 +10,46 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o640) -> bool:
 
     Returns whether anything was written.
     """
-    try:
-        if path.read_bytes() == content:
-            return False
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    temporary.replace(path)
-    return True
+    draft = _draft(path, content, mode)
+    if draft is not None:
+        draft.replace(path)
+    return draft is not None
 
 
 def write_all(files: Mapping[str, bytes]) -> None:
-    """Writes every file of a path-to-content mapping; private keys are among them, so nobody else may read any."""
-    for path, content in files.items():
-        write_atomically(Path(path), content, mode=0o600)
+    """Writes every file of a path-to-content mapping; private keys are among them, so nobody else may read any.
+
+    On a full disk all files stay as they were: what HAProxy reads when it starts must fit together.
+    """
+    drafts: dict[Path, Path] = {}
+    try:
+        for name, content in files.items():
+            if draft := _draft(Path(name), content, 0o600):
+                drafts[Path(name)] = draft
+    except OSError:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+        raise
+    for path, draft in drafts.items():
+        draft.replace(path)
+
+
+def _draft(path: Path, content: bytes, mode: int) -> Path | None:
+    """A file beside the path with the content; None if it is there already."""
+    try:
+        if path.read_bytes() == content:
+            return None
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    return draft
 
 
 def remove_others(directory: Path, kept: Collection[str]) -> None:

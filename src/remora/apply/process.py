@@ -7,6 +7,7 @@ its master socket.
 import asyncio
 import contextlib
 import csv
+import errno
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ QUESTION_TIMEOUT = 2.0
 POLL = 0.01
 STOP_POLL = 0.1
 END_TIMEOUT = 2.0
+_LACKING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class HAProxyProcess:
@@ -38,8 +40,8 @@ class HAProxyProcess:
         self._questions = RuntimeSocket(self._master_socket, timeout=QUESTION_TIMEOUT)
         self._pid: int | None = None
 
-    async def start(self) -> None:
-        """Starts a master and its worker; returns when the worker listens.
+    async def start(self, listeners: Path | None = None) -> None:
+        """Starts a master and its worker; returns when the worker listens. Sockets to listen on are had at `listeners`.
 
         A master of before that has lost its socket, with its directory for example, finishes its requests and ends.
 
@@ -48,12 +50,16 @@ class HAProxyProcess:
         """
         command = [str(self._binary), "-W", "-D", "-S", f"{self._master_socket},mode,600"]
         command += ["-p", str(self._pid_file), *self._file_arguments()]
+        command += ["-x", str(listeners)] if listeners else []
         lost = self._find_silent()
+        self._pid_file.unlink(missing_ok=True)
         await _check_output(command, timeout=START_TIMEOUT)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 # The parent of the daemon has ended before the master looks after its socket.
                 while await self._ask_master() is None:
+                    if self._has_ended():
+                        raise HAProxyRefused("HAProxy ended as soon as it was started")
                     await asyncio.sleep(POLL)
         except TimeoutError as error:
             raise HAProxyRefused("HAProxy was started but its master socket does not answer") from error
@@ -103,15 +109,33 @@ class HAProxyProcess:
         return self._pid
 
     def _find_silent(self) -> int | None:
-        """The master that answered last, or that the pid file names, if it lives. Its command line tells it from a stranger."""
+        """The master that answered last, or that the pid file names, if it lives. Its command line tells it from a stranger.
+
+        Raises:
+            HAProxyUnreachable: it cannot be looked for now; that we lack something says nothing about HAProxy.
+        """
         pid = self._pid
-        if pid is None:
-            with contextlib.suppress(OSError, ValueError):
-                pid = int(self._pid_file.read_text())
-        with contextlib.suppress(OSError):
+        try:
+            if pid is None:
+                with contextlib.suppress(ValueError):
+                    pid = int(self._pid_file.read_text())
             if pid is not None and os.fsencode(self._master_socket) in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
+        except OSError as error:
+            if error.errno in _LACKING:
+                raise HAProxyUnreachable(f"{error.strerror}: raise the controller's limit on open files (ulimit -n)") from error
         return None
+
+    def _has_ended(self) -> bool:
+        """Whether the master that was started last has written who it is, and is no more."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text())
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except (FileNotFoundError, ProcessLookupError):
+                return True
+            return state in "ZX"  # it has ended, and nobody has waited for it yet
+        return False
 
     async def ask_workers(self, command: str) -> dict[int, str]:
         """The reply of each worker, old ones that still finish connections included, by process id."""

@@ -6,7 +6,8 @@ RemoraError
 ├── HAProxyError        the data plane
 │   ├── HAProxyMissing      no usable binary
 │   ├── HAProxyRefused      it answered, and the answer was no
-│   └── HAProxyUnreachable  its socket does not answer
+│   ├── HAProxyUnreachable  its socket does not answer
+│   └── StateUnwritable     a file that it is to read cannot be written
 └── ApiServerError      the Kubernetes API
     ├── ApiServerUnreachable
     └── ApiServerRefused    an HTTP status other than the expected one
@@ -39,6 +40,10 @@ class HAProxyRefused(HAProxyError):
 
 class HAProxyUnreachable(HAProxyError):
     """A socket of HAProxy does not answer."""
+
+
+class StateUnwritable(HAProxyError):
+    """A file that HAProxy is to read cannot be written: the disk is full, or the directory is not ours."""
 
 
 class ApiServerError(RemoraError):

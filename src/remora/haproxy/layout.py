@@ -42,6 +42,11 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/requests.sock"
 
     @property
+    def listeners_socket(self) -> str:
+        """Where a HAProxy that starts is given the sockets of the one that died."""
+        return f"{self.directory}/listeners.sock"
+
+    @property
     def https_socket(self) -> str:
         return f"{self.directory}/https.sock"
 

@@ -35,6 +35,8 @@ _DISPENSABLE: dict[Kind, str] = {
 }
 """What can be done without, and what that means."""
 
+_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+
 _log = logging.getLogger(__name__)
 
 
@@ -175,6 +177,10 @@ class Reflector:
         async for event in self._client.watch(self._scope, self._decoder, since=position.resource_version):
             if event.type == "ERROR":
                 return self._error(event)
+            if event.type not in _TYPES:
+                # What it meant is not known, so nothing that was known is certain.
+                _log.warning("%s: an event of the unknown type %r; everything is listed again", self._scope, event.type)
+                return Gone()
             if event.object is not None and self._is_news(event.type, event.object):
                 await self._sink(Told(self._scope, event.type, event.object))
             self._position = moved(self._position, Seen(event.resource_version))

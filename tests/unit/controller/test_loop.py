@@ -155,6 +155,20 @@ async def test_a_failed_application_is_tried_again(monkeypatch: pytest.MonkeyPat
         assert [len(one.published) for one in bench.applied] == [0, 0, 1]
 
 
+async def test_what_is_new_is_tried_at_once_after_a_failure_of_a_while_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.controller.loop.FIRST_RETRY", 0.1)
+    monkeypatch.setattr("remora.controller.loop.LONGEST_RETRY", 1000.0)
+    async with looping() as bench:
+        bench.proxy.failures = 14
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        for count in range(1, 15):
+            await bench.until(lambda count=count: len(bench.proxy.wanted) >= count)  # type: ignore[misc]
+            await bench.change(_ingress("a", f"a{count}.test"))
+        await bench.until(lambda: bench.applied[-1].outcome.kind is OutcomeKind.RUNTIME)
+    # Doubled each time, the waits alone would take 27 minutes.
+    assert [host.host for host in bench.applied[-1].model.virtual_hosts] == ["a14.test"]
+
+
 async def test_an_error_of_our_own_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("remora.controller.loop.FIRST_RETRY", 0.01)
     async with looping() as bench:

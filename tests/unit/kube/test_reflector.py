@@ -150,6 +150,16 @@ async def test_a_broken_connection_is_taken_up_where_it_stood(api: FakeApi) -> N
         assert api.lists("ingresses") == 1
 
 
+async def test_an_event_of_an_unknown_type_is_answered_by_a_new_list(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
+    async with following(api, Scope(Ingress)) as follower:
+        await follower.until(lambda: follower.words == ["list 0"])
+        api.trouble.before_lines = (b'{"type":"RENAMED","object":{"metadata":{"name":"a"}}}\n',)
+        api.put("ingresses", _ingress("a"))
+        await follower.until(lambda: "list 1" in follower.words)
+    assert follower.words == ["list 0", "list 1"]
+    assert "unknown type 'RENAMED'" in caplog.text
+
+
 async def test_an_unreadable_object_is_told_and_the_watch_goes_on(api: FakeApi) -> None:
     async with following(api, Scope(Ingress)) as follower:
         await follower.until(lambda: follower.reflector.has_synced)
