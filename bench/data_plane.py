@@ -24,7 +24,7 @@ from bench.clients import H2LOAD_MISSING, Load, client, h2load
 from bench.measuring import Peer, ask, cpu, haproxy, machine, process, say
 from bench.peers import OURS, PEERS
 from bench.peers.objects import Objects, api_server
-from bench.peers.site import Place, Pod, Proxy, Site, free_ports, program
+from bench.peers.site import Place, Pod, Proxy, Site, end_in_order, free_ports, program
 from bench.plane_questions import (
     PLAIN,
     QUESTIONS,
@@ -242,4 +242,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.ingresses = 1, min(given.ingresses, 500)
+    end_in_order()
     asyncio.run(main(given))

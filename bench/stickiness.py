@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.measuring import Request, ask, machine, say
 from bench.peers import PEERS
 from bench.peers.objects import Objects, api_server
-from bench.peers.site import Place, Proxy, free_ports
+from bench.peers.site import Place, Proxy, end_in_order, free_ports
 from bench.pods import PORT, LivePods
 from bench.scenarios import CALM, LIVE, SCENARIOS, Scenario, Stage, Unfit
 from bench.sessions_report import Outcome, render, write
@@ -159,4 +159,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.quick:
         given.sessions, given.websockets = 10, 3
+    end_in_order()
     asyncio.run(main(given))

@@ -83,6 +83,8 @@ def _route(route: Route, site: Site) -> Object:
             "keep_alive": {"max_idle_conns": 4096, "max_idle_conns_per_host": 512},
         },
         "load_balancing": {"selection_policy": {"policy": "round_robin"}, "retries": 2},
+        # Without it a session's retry goes to the same pod again.
+        "health_checks": {"passive": {"fail_duration": "2s", "max_fails": 1}},
         "headers": {"request": {"set": {"X-Real-Ip": ["{http.request.remote.host}"]}}},
     }
     if route.sticky:

@@ -159,7 +159,14 @@ def _pods(route: Route, site: Site) -> Object:
 
 
 def _virtual_host(route: Route) -> Object:
-    retries = {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2}
+    # Without it a retry may go to the pod that has just not answered.
+    others = {"@type": f"{_TYPES}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}
+    retries = {
+        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "num_retries": 2,
+        "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": others}],
+        "host_selection_retry_max_attempts": 5,
+    }
     action: Object = {"cluster": route.name, "timeout": "0s", "retry_policy": retries}
     entry: Object = {"match": {"prefix": "/"}, "route": action}
     configs: Object = {}

@@ -1,4 +1,7 @@
-"""Traefik 3.7 with its own ingress-nginx provider, which reads the same objects as Remora from the same API server."""
+"""Traefik 3.7 with its own ingress-nginx provider, which reads the same objects as Remora from the same API server.
+
+The provider has no annotation for health checks, and a retry of a session goes to the same pod again.
+"""
 
 from collections.abc import Sequence
 
@@ -10,8 +13,8 @@ from bench.peers.site import ADDED_HEADER, Proxy, Site, program
 class Traefik(Proxy):
     name = "Traefik"
     settings = (
-        "its provider kubernetesIngressNGINX, GOMAXPROCS=1, 512 idle connections to each pod, no access log, no metrics, "
-        "no usage report, no version check"
+        "its provider kubernetesIngressNGINX, throttled to 100 ms and not 2 s, GOMAXPROCS=1, 512 idle connections to each pod, "
+        "no access log, no metrics, no usage report"
     )
     reads_api = True
 
@@ -34,6 +37,7 @@ class Traefik(Proxy):
             f"--entrypoints.web.address=127.0.0.1:{place.http}",
             f"--entrypoints.websecure.address=127.0.0.1:{place.https}",
             "--serverstransport.maxidleconnsperhost=512",
+            "--providers.providersthrottleduration=100ms",
             "--experimental.kubernetesingressnginx=true",
             "--providers.kubernetesingressnginx=true",
             "--providers.kubernetesingressnginx.httpentrypoint=web",
