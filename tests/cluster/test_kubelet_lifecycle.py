@@ -307,8 +307,28 @@ def test_cordoned_node_takes_no_pod_until_it_is_uncordoned(inside: Inside) -> No
     told = _wait(inside, lambda: _events(inside, "shut-out", "FailedScheduling"))
     assert told[0].startswith("0/1 nodes are available: 1 node(s) ")
     assert _shown(inside, "shut-out") == "Pending"
+    _wait(inside, lambda: _taints(inside) == ["node.kubernetes.io/unschedulable"])
     inside.output("uncordon", "remora")
     inside.wait_ready("shut-out")
+    _wait(inside, lambda: not _taints(inside))
+
+
+def test_taint_that_lets_nobody_run_evicts_who_does_not_tolerate_it(inside: Inside) -> None:
+    tolerant = {"tolerations": [{"key": "out", "operator": "Exists"}]}
+    # Those that other tests left would go, too, and take their time.
+    inside.output("delete", "pods", "--all", "--grace-period=1")
+    inside.start_pod(pod("stays", spec=tolerant))
+    inside.start_pod(pod("goes"))
+    inside.output("taint", "node", "remora", "out=now:NoExecute")
+    _wait(inside, lambda: [found["metadata"]["name"] for found in inside.cluster.pods()] == ["stays"])
+    assert _wait(inside, lambda: _events(inside, "goes", "TaintManagerEviction")) == ["Marking for deletion Pod default/goes"]
+    inside.output("taint", "node", "remora", "out-")
+    assert is_ready(inside.cluster.pod("stays"))
+
+
+def _taints(inside: Inside) -> list[str]:
+    node = inside.cluster.registry.find("nodes", "", "remora") or {}
+    return [taint["key"] for taint in node["spec"].get("taints") or ()]
 
 
 def test_pod_begins_when_another_makes_room(inside: Inside) -> None:

@@ -28,6 +28,7 @@ from remora.cluster.kubelet.resolving import PodDns, can_mount
 from remora.cluster.kubelet.scheduler import Scheduler
 from remora.cluster.kubelet.shared import Shared, Tokens
 from remora.cluster.kubelet.states import Waiting
+from remora.cluster.kubelet.taints import Taints
 from remora.cluster.kubelet.usage import Meter
 from remora.cluster.kubelet.volumefiles import remove_directory
 from remora.cluster.objects import Object, is_terminating, key_of, uid_of
@@ -96,7 +97,8 @@ class Kubelet:
                     group.create_task(follow(self._registry, "pods", partial(self._changed, group), begins=self._drop_gone))
                     for resource in ("configmaps", "secrets"):
                         group.create_task(follow(self._registry, resource, partial(self._source_changed, resource)))
-                    group.create_task(Scheduler(registry=self._registry, events=self._events).run())
+                    for part in (Scheduler, Taints):
+                        group.create_task(part(registry=self._registry, events=self._events).run())
             finally:
                 for pod in self._pods.values():
                     pod.let_go()

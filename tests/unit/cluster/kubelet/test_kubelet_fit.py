@@ -8,6 +8,7 @@ import pytest
 from remora.cluster.addresses import NODE_NAME
 from remora.cluster.kubelet.fit import Surroundings, why_not
 from remora.cluster.kubelet.quantities import in_units, quantity, requested
+from remora.cluster.kubelet.taints import leaves_after, taints_of
 from remora.cluster.objects import Object
 
 _HOST = "kubernetes.io/hostname"
@@ -170,3 +171,31 @@ def test_pod_asks_for_its_containers_together_or_its_largest_init_container() ->
     assert requested({"containers": [part("1")], "initContainers": [sidecar, part("2")]})["cpu"] == Decimal("2.1")
     assert requested({"containers": [part("1")], "initContainers": [part("1"), sidecar]})["cpu"] == Decimal("1.1")
     assert requested({"containers": [{"resources": {"limits": {"cpu": "1"}}}], "overhead": {"cpu": "1"}})["cpu"] == Decimal("2")
+
+
+_OUT = {"key": "out", "effect": "NoExecute"}
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "seconds"),
+    [
+        ([], 0),
+        ([{"key": "out", "operator": "Exists"}], None),
+        ([{"key": "out", "operator": "Exists", "tolerationSeconds": 30}], 30),
+        ([{"operator": "Exists", "tolerationSeconds": 30}, {"key": "out", "operator": "Exists", "tolerationSeconds": 9}], 9),
+        ([{"key": "other", "operator": "Exists"}], 0),
+    ],
+)
+def test_taint_that_lets_nobody_run_sends_away_who_does_not_tolerate_it(
+    tolerations: list[Object], seconds: float | None
+) -> None:
+    assert leaves_after(_pod(tolerations=tolerations), [_OUT]) == seconds
+    assert leaves_after(_pod(tolerations=tolerations), [{**_OUT, "effect": "NoSchedule"}]) is None
+
+
+def test_cordoned_node_is_tainted_while_it_is_cordoned() -> None:
+    own = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "timeAdded": "now"}
+    assert taints_of(_node(unschedulable=True, taints=[_OUT]), moment="now") == [_OUT, own]
+    assert taints_of(_node(unschedulable=True, taints=[own]), moment="later") == [own]
+    assert taints_of(_node(taints=[_OUT, own]), moment="now") == [_OUT]
+    assert taints_of({"metadata": {"name": "bare"}}, moment="now") == []
