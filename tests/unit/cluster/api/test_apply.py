@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from remora.cluster.api.errors import ApiError
 from remora.cluster.api.patch import apply
 from remora.cluster.api.patch.apply import Applier, check_manager
-from remora.cluster.api.patch.ownership import fields_from_wire, fields_to_wire, find_value, paths_of
+from remora.cluster.api.patch.ownership import Finder, fields_from_wire, fields_to_wire, paths_of
+from remora.cluster.api.patch.strategic import apply_strategic_patch
 from remora.cluster.api.schemas import schema_of
 
 
@@ -132,10 +133,24 @@ def test_owned_fields_survive_being_written_down_and_can_be_found(
     paths = set(paths_of(pod, schema))
     assert set(fields_from_wire(fields_to_wire(paths))) == paths
     for path in paths:
-        find_value(pod, path, schema)
+        Finder(pod, schema).find(path)
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.sampled_from("12")))
 def test_applying_the_same_again_changes_nothing(data: dict[str, str]) -> None:
     once = applied(None, config_map(**data), applier("one"))
     assert applied(once, config_map(**data), applier("one")) == once
+
+
+def test_many_elements_are_applied_again_in_time_that_grows_with_them() -> None:
+    def pod(count: int, value: str) -> dict[str, Any]:
+        env = [{"name": f"E{index}", "value": value} for index in range(count)]
+        spec = {"containers": [{"name": "c", "env": env}]}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+
+    first = applied(None, pod(4000, "a"), applier("one"))
+    both = applied(first, pod(4000, "b"), applier("two", force=True))
+    fewer = applied(both, pod(1, "b"), applier("two", force=True))
+    assert len(fewer["spec"]["containers"][0]["env"]) == 4000
+    patched = apply_strategic_patch(fewer, {"spec": pod(4000, "c")["spec"]}, schema_of("v1", "Pod"))
+    assert {item["value"] for item in patched["spec"]["containers"][0]["env"]} == {"c"}

@@ -4,7 +4,7 @@ Owners are those who applied (operation `Apply`) and those who wrote otherwise (
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,16 +13,17 @@ from remora.cluster.api.errors import ApiError, Cause, bad_request, invalid_opti
 from remora.cluster.api.names import are_too_long
 from remora.cluster.api.patch.ownership import (
     MISSING,
+    Finder,
     Path,
     fields_from_wire,
     fields_to_wire,
-    find_value,
     is_granular,
     items_of,
     key_step,
     list_type,
     paths_of,
     render_path,
+    value_step,
     without,
 )
 from remora.cluster.api.patch.updates import in_order
@@ -118,8 +119,8 @@ def _is_left_by_client(contested: Iterable[tuple[str, Path]], live: Object, appl
     """
     if applier.manager != _KUBECTL:
         return False
-    noted = _noted(live)
-    return all(_agrees(noted, live, path, schema) for _, path in contested)
+    noted, found = Finder(_noted(live), schema), Finder(live, schema)
+    return all(noted.find(path) is not MISSING and noted.find(path) == found.find(path) for _, path in contested)
 
 
 def _noted(live: Object) -> Object:
@@ -129,11 +130,6 @@ def _noted(live: Object) -> Object:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _agrees(noted: Object, live: Object, path: Path, schema: Schema) -> bool:
-    found = find_value(noted, path, schema)
-    return found is not MISSING and found == find_value(live, path, schema)
 
 
 def _with_note(obj: Object, config: Object, applier: Applier) -> Object:
@@ -154,18 +150,21 @@ def _paths(entry: Object) -> frozenset[Path]:
 
 
 def _contested(
-    live: Object, config: Object, others: Iterable[Object], wanted: frozenset[Path], schema: Schema
+    live: Object, config: Object, others: Sequence[Object], wanted: frozenset[Path], schema: Schema
 ) -> list[tuple[str, Path]]:
     """Fields that others own and that the manifest would change, with their owners."""
-    changed = [path for path in sorted(wanted) if _differs(live, config, path, schema)]
+    if not others:
+        return []
+    before, after = Finder(live, schema), Finder(config, schema)
+    changed = [path for path in sorted(wanted) if _differs(before, after, path)]
     return [(_name(entry), path) for entry in others for paths in (_paths(entry),) for path in changed if path in paths]
 
 
-def _differs(live: Object, config: Object, path: Path, schema: Schema) -> bool:
+def _differs(before: Finder, after: Finder, path: Path) -> bool:
     if path[-1][0] != "f":
         return False  # an element exists or not; its fields are compared one by one
-    found = find_value(live, path, schema)
-    return found is not MISSING and found != find_value(config, path, schema)
+    found = before.find(path)
+    return found is not MISSING and found != after.find(path)
 
 
 def refuse_conflicts(contested: list[tuple[str, Path]]) -> None:
@@ -195,7 +194,8 @@ def _merged(live: Any, config: Any, schema: Schema | None) -> Any:
         return {**live, **{key: _merged(live.get(key), value, field_of(schema, key)) for key, value in config.items()}}
     if isinstance(live, list) and isinstance(config, list) and schema is not None:
         if list_type(schema) == "set":
-            return [*live, *(item for item in config if item not in live)]
+            known = {value_step(item) for item in live}
+            return [*live, *(item for item in config if value_step(item) not in known)]
         if list_type(schema) == "map":
             return _merged_list(live, config, schema)
     return config
@@ -215,10 +215,9 @@ def _without_lost(
 ) -> Object:
     """Without what this applier had set, sets no longer, and nobody else does."""
     owned = frozenset().union(wanted, *(_paths(entry) for entry in others))
-    for path in sorted(lost, key=len):
-        if not any(found[: len(path)] == path for found in owned):
-            merged = without(merged, path, schema)
-    return merged
+    kept = {path[:length] for path in owned for length in range(1, len(path) + 1)}
+    gone: Object = without(merged, sorted(lost - kept, key=len), schema)
+    return gone
 
 
 def _entry(mine: Object | None, wanted: frozenset[Path], api_version: str, applier: Applier) -> Object:

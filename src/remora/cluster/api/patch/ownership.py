@@ -44,8 +44,7 @@ def _step_to(item: Any, kind: str, schema: Schema) -> str:
     return value_step(item) if kind == "v" else key_step(item, schema)
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def paths_of(value: Any, schema: Schema | None, prefix: Path = ()) -> Iterator[Path]:
@@ -121,38 +120,69 @@ def _is_step(step: str) -> bool:
 MISSING = object()
 
 
-def find_value(value: Any, path: Path, schema: Schema | None) -> Any:
-    """What stands at a path, or `MISSING`."""
-    for step in path:
-        kind, _, name = step.partition(":")
-        if kind == "f":
-            if not isinstance(value, dict) or name not in value:
+class Finder:
+    """Finds what stands at paths of one value, which must not change; elements of long lists by looking up."""
+
+    def __init__(self, value: Any, schema: Schema | None) -> None:
+        self._value = value
+        self._schema = schema
+        self._elements: dict[int, dict[str, Any]] = {}
+
+    def find(self, path: Path) -> Any:
+        """What stands there, or `MISSING`."""
+        value, schema = self._value, self._schema
+        for step in path:
+            kind, _, name = step.partition(":")
+            if kind == "f":
+                if not isinstance(value, dict) or name not in value:
+                    return MISSING
+                value, schema = value[name], field_of(schema, name)
+                continue
+            if not isinstance(value, list) or schema is None:
                 return MISSING
-            value, schema = value[name], field_of(schema, name)
-            continue
-        if not isinstance(value, list) or schema is None:
-            return MISSING
-        value = next((item for item in value if _step_to(item, kind, schema) == step), MISSING)
-        schema = items_of(schema)
-    return value
-
-
-def without(value: Any, path: Path, schema: Schema | None) -> Any:
-    """A copy without what stands at a path; parents that are empty for want of it go too."""
-    step, rest = path[0], path[1:]
-    kind, _, name = step.partition(":")
-    if kind == "f":
-        if not isinstance(value, dict) or name not in value:
-            return value
-        kept = {key: item for key, item in value.items() if key != name}
-        below = without(value[name], rest, field_of(schema, name)) if rest else None
-        return {**value, name: below} if below else kept
-    if not isinstance(value, list) or schema is None:
+            value = self._by_step(value, kind, schema).get(step, MISSING)
+            schema = items_of(schema)
         return value
-    if not rest:
-        return [item for item in value if _step_to(item, kind, schema) != step]
-    below = items_of(schema)
-    return [without(item, rest, below) if _step_to(item, kind, schema) == step else item for item in value]
+
+    def _by_step(self, items: list[Any], kind: str, schema: Schema) -> dict[str, Any]:
+        found = self._elements.get(id(items))
+        if found is None:
+            found = self._elements[id(items)] = {_step_to(item, kind, schema): item for item in reversed(items)}
+        return found
+
+
+def without(value: Any, paths: Iterable[Path], schema: Schema | None) -> Any:
+    """A copy without what stands at the paths; parents that are empty for want of it go too."""
+    tree: Object = {}
+    for path in paths:
+        node = tree
+        for step in path[:-1]:
+            node = node.setdefault(step, {})
+            if node is _WHOLE:
+                break
+        else:
+            node[path[-1]] = _WHOLE
+    return _pruned(value, tree, schema)
+
+
+_WHOLE: Object = {}
+
+
+def _pruned(value: Any, tree: Object, schema: Schema | None) -> Any:
+    if isinstance(value, dict):
+        kept = {}
+        for name, item in value.items():
+            below = tree.get(f"f:{name}")
+            if below is None:
+                kept[name] = item
+            elif below is not _WHOLE and (rest := _pruned(item, below, field_of(schema, name))):
+                kept[name] = rest
+        return kept
+    if not isinstance(value, list) or schema is None or not tree:
+        return value
+    kind = next(iter(tree))[0]
+    found = ((item, tree.get(_step_to(item, kind, schema))) for item in value)
+    return [item if below is None else _pruned(item, below, items_of(schema)) for item, below in found if below is not _WHOLE]
 
 
 def render_path(path: Path) -> str:

@@ -4,8 +4,11 @@ Which lists do, and by which key, the types say. Directives in the patch say the
 `$retainKeys`, `$deleteFromPrimitiveList/<field>` and `$setElementOrder/<field>`.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from remora.cluster.api.patch.faults import PatchError
 from remora.cluster.api.schemas import Schema, field_of, resolved
@@ -86,7 +89,8 @@ def _merged_list(before: list[Any], patch: list[Any], field: Schema | None, *, o
     whole = resolved(field) if field is not None else Schema()
     merge_key = field.merge_key if field is not None else ""
     if not merge_key:
-        added = [item for index, item in enumerate(patch) if item not in before and item not in patch[:index]]
+        known = _ranks(before)
+        added = {rank: item for item in patch if (rank := _rank(item)) not in known}.values()
         return _ordered([*before, *added], before, order if order is not None else patch, key=lambda item: item)
     if any(_is_directive(item, "replace") for item in patch):
         return [item for item in patch if not _is_directive(item, "replace")]
@@ -105,27 +109,42 @@ def _merged_by_key(
     before: list[Object], patch: list[Object], merge_key: str, items: Schema | None
 ) -> tuple[list[Object], list[Object]]:
     """The merged list in the order of `before`, and the patch's elements without its deletions."""
-    doomed = [item[merge_key] for item in patch if _is_directive(item, "delete")]
+    doomed = {_rank(item[merge_key]) for item in patch if _is_directive(item, "delete")}
     kept = [item for item in patch if not _is_directive(item, "delete")]
-    merged = [item for item in before if item[merge_key] not in doomed]
+    merged = [item for item in before if _rank(item[merge_key]) not in doomed]
+    places: dict[bytes, int] = {}
+    for index, item in enumerate(merged):
+        places.setdefault(_rank(item[merge_key]), index)
     for item in kept:
-        place = next((index for index, old in enumerate(merged) if old[merge_key] == item[merge_key]), None)
-        if place is None:
+        place = places.setdefault(_rank(item[merge_key]), len(merged))
+        if place == len(merged):
             merged.append(apply_strategic_patch({}, item, items))
         else:
             merged[place] = apply_strategic_patch(merged[place], item, items)
     return merged, kept
 
 
+_rank = msgspec.json.Encoder(order="deterministic").encode
+"""A key by which anything can be looked up."""
+
+
+def _ranks(keys: Iterable[Any]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for index, key in enumerate(keys):
+        found.setdefault(_rank(key), index)
+    return found
+
+
 def _ordered(merged: list[Any], before: list[Any], order: Sequence[Any], *, key: Callable[[Any], Any]) -> list[Any]:
     """What the patch names in its order, the rest in its own; a new element comes before what it has no order with."""
-    ranks = [key(item) if isinstance(item, dict) else item for item in order]
-    places = [key(item) for item in before]
-    named = sorted((item for item in merged if key(item) in ranks), key=lambda item: ranks.index(key(item)))
-    others = [item for item in merged if key(item) not in ranks]
+    ranks = _ranks(key(item) if isinstance(item, dict) else item for item in order)
+    places = _ranks(key(item) for item in before)
+    ranked = [(_rank(key(item)), item) for item in merged]
+    named = deque(sorted((pair for pair in ranked if pair[0] in ranks), key=lambda pair: ranks[pair[0]]))
+    others = deque(pair for pair in ranked if pair[0] not in ranks)
     result: list[Any] = []
     while named and others:
-        first, second = key(others[0]), key(named[0])
-        is_other_first = first in places and second in places and places.index(first) < places.index(second)
-        result.append((others if is_other_first else named).pop(0))
-    return [*result, *named, *others]
+        first, second = places.get(others[0][0]), places.get(named[0][0])
+        is_other_first = first is not None and second is not None and first < second
+        result.append((others if is_other_first else named).popleft()[1])
+    return [*result, *(item for _, item in named), *(item for _, item in others)]
