@@ -97,7 +97,7 @@ def _parse_version(text: str) -> int:
     """0 where none is given."""
     if not text:
         return 0
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 4000:
         raise resource_version_error(text)
     return int(text)
 

@@ -173,10 +173,10 @@ class ServiceProxy:
 
     async def _step(self, table: Table) -> None:
         wanted = Running(table.listeners, table.backends)
-        step = decide(self._running, wanted)
+        step = await asyncio.to_thread(decide, self._running, wanted)
         if isinstance(step, Unchanged):
             return
-        self._write(table)
+        await asyncio.to_thread(self._write, table)
         if isinstance(step, Update) and await self._update(step):
             return
         if isinstance(step, Reload):
