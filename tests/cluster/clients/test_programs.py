@@ -115,6 +115,7 @@ def operator(
             process.kill()
 
 
+@only_if_asked()  # `examples/operator` has one in every run
 @needs("kopf")
 def test_a_kopf_operator_hears_of_all_that_happens_to_its_objects(operator: Operator, serving_cluster: LocalCluster) -> None:
     operator.create("one", size=3)

@@ -27,11 +27,12 @@ pytestmark = [
     pytest.mark.skipif(not TRAEFIK.exists(), reason="traefik is not installed: `make clients` does that"),
 ]
 
+READ = ["get", "list", "watch"]
 RULES = [
     {
         "apiGroups": [""],
         "resources": ["services", "secrets", "nodes", "namespaces", "configmaps"],
-        "verbs": ["get", "list", "watch"],
+        "verbs": READ,
     },
     {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": READ},
     {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses", "ingressclasses"], "verbs": READ},
