@@ -148,6 +148,21 @@ def test_what_cannot_be_honoured_names_file_line_and_way_out(home: Path, tmp_pat
     assert not (folder / tmp_path.name).exists()
 
 
+def test_pip_and_rm_touch_nothing_of_the_machine(home: Path, context: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.touch()
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text(
+        f"FROM python:3\nCOPY *.whl /wheels/\nRUN pip download --no-index --find-links /wheels -d {tmp_path}/out tiny\n"
+        f"RUN rm -rf {kept} ../../../..{kept} {tmp_path}/out/no* && chmod 000 {kept}\n"
+    )
+    request = Request(tag="tidy", context=context, dockerfile=dockerfile, folder=home / "refused", build="tidy", created="")
+    built = build(request, lambda _: None)
+    assert [path.name for path in Path(f"{built.image.root}{tmp_path}/out").iterdir()] == ["tiny-1.0-py3-none-any.whl"]
+    assert kept.stat().st_mode & 0o777
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_names_and_folders_are_refused(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REMORA_HOME", str(home))
     nothing: dict[str, Any] = {"file": None, "arguments": {}, "target": "", "tell": lambda _: None}

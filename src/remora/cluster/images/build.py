@@ -110,7 +110,10 @@ class _Builder:
             making = replace(base, root=root, env=dict(base.env), arguments={}, prefixes=set(base.prefixes))
         else:
             root.mkdir(parents=True)
-            making = Making(root, self._start(stage))
+            try:
+                making = Making(root, self._start(stage))
+            except StepFailed as error:
+                raise DockerfileError(stage.line, f"FROM {stage.image}: {error}") from error
         self._made[stage.index] = making
         for instruction in stage.instructions:
             self._step(str(instruction))

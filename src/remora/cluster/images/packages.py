@@ -18,6 +18,9 @@ from remora.cluster.images.copying import relocate
 from remora.core.errors import ConfigurationError
 
 _COMPLETE = ".complete"
+_PATIENCE = 20.0
+_OUTPUTS = ("-w", "--wheel-dir", "-d", "--dest", "-t", "--target", "--src", "--report", "--log")
+"""Options of pip that name what it writes."""
 _FILES = ("-r", "--requirement", "-c", "--constraint")
 
 
@@ -55,6 +58,14 @@ class Packages:
             before,
             lambda path: _run([*self._pip(path), *arguments], cwd=cwd, env=_own(env, path), what=f"pip {arguments[0]}"),
         )
+
+    def pip(self, venv: Venv, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        """pip for something other than the environment, which stays as it is.
+
+        Raises:
+            StepFailed: pip failed.
+        """
+        _run([*self._pip(venv.path), *arguments], cwd=cwd, env=_own(env, venv.path), what=f"pip {arguments[0]}")
 
     def run(self, before: Venv, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], key: str) -> Venv:
         """Another installer (`uv sync`, `poetry install`), on top of what is there.
@@ -114,9 +125,18 @@ def find_python(version: str) -> tuple[str, str]:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     if version in ("", own):
         return sys.executable, ""
-    if found := shutil.which(f"python{version}"):
+    if (found := shutil.which(f"python{version}")) and _is_usable(found):
         return found, ""
     return sys.executable, f"python{version} is not on this machine; Python {own} is used"
+
+
+def _is_usable(python: str) -> bool:
+    """Version managers put programs on the PATH that only say what is not installed."""
+    try:
+        done = subprocess.run([python, "-c", "import venv"], capture_output=True, timeout=_PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def files_read(arguments: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -126,11 +146,16 @@ def files_read(arguments: Sequence[str]) -> Iterator[tuple[int, str]]:
             yield index + 1, arguments[index + 1]
 
 
+def written(arguments: Sequence[str]) -> Iterator[int]:
+    """Where among pip's arguments (as `split_flags` gives them) a path stands that pip writes to."""
+    return (index + 1 for index, word in enumerate(arguments[:-1]) if word in _OUTPUTS)
+
+
 def split_flags(arguments: Sequence[str]) -> Iterator[str]:
     """The arguments with `-rFILE` and `--requirement=FILE` as two words, without those that make no sense here."""
     for word in arguments:
         name, equals, value = word.partition("=")
-        if equals and name in _FILES:
+        if equals and name in (*_FILES, *_OUTPUTS):
             yield from (name, value)
         elif word[:2] in ("-r", "-c") and len(word) > 2 and not word.startswith("--"):
             yield from (word[:2], word[2:])

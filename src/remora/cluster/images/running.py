@@ -73,7 +73,9 @@ class Runner:
                 making.env |= values
 
     def _pip(self, making: Making, action: commands.Pip) -> None:
-        arguments = [placed_word(making, word) for word in packages.split_flags(action.arguments)]
+        words = list(packages.split_flags(action.arguments))
+        outputs = {index: str(making.place(words[index])) for index in packages.written(words)}
+        arguments = [outputs.get(index) or placed_word(making, word) for index, word in enumerate(words)]
         read = []
         for index, path in packages.files_read(arguments):
             place = Path(path) if path.startswith(str(making.root)) else making.place(path)
@@ -82,6 +84,10 @@ class Runner:
             arguments[index] = str(place)
             read += [place, *_nested(place)]
         local, arguments = _local(making, arguments)
+        if outputs or "wheel" in arguments[:1] or "download" in arguments[:1]:
+            making.place(".").mkdir(parents=True, exist_ok=True)
+            self._packages.pip(making.venv, arguments, cwd=making.place("."), env=own_values(making))
+            return
         key = packages.digest_of([*read, *([making.root] if local else [])])
         shown = [word.replace(str(making.root), "") for word in arguments]
         making.venv = self._layer(making, arguments, shown, key)
@@ -105,10 +111,16 @@ class Runner:
         program, cwd = action.words[0], making.place(".")
         env = {**own_values(making), **action.env}
         words = [placed_word(making, word) for word in action.words]
-        if program in _INSTALLERS and (packages.find_program(making.venv, program) or shutil.which(program)):
+        if program in _INSTALLERS:
+            if not (packages.find_program(making.venv, program) or shutil.which(program)):
+                raise commands.CommandRefused(
+                    f"{program} is not on this machine: install it, or RUN pip install {program} before"
+                )
             key = "\n".join((packages.digest_of([making.root]), *action.words))
             making.venv = self._packages.run(making.venv, words, cwd=cwd, env=env, key=key)
             making.has_packages = True
+            # Where these look for, and so Dockerfiles name, the environment of a project.
+            link(making.place(".venv"), making.venv)
             relink(making)
             return
         if re.fullmatch(r"(?:.*/)?python[0-9.]*", program):
