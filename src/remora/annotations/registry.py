@@ -164,8 +164,9 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
 
     def of(self, group: type[G]) -> G:
         """The group as it is without any annotation."""
-        found = self.groups.get(group)
-        return cast(G, found if found is not None else _unchanged(cast(Any, group)))
+        found: G | None = self.groups.get(group)
+        unchanged: G = _unchanged(cast(Any, group))
+        return unchanged if found is None else found
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
@@ -180,12 +181,12 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
 
     def of(self, group: type[G]) -> G:
         """The group as the Ingress has it."""
-        found = self.groups.get(group)
-        return cast(G, found if found is not None else self.defaults.of(group))
+        found: G | None = self.groups.get(group)
+        return found if found is not None else self.defaults.of(group)
 
 
 @cache
-def _unchanged(group: type) -> Any:
+def _unchanged(group: Any) -> Any:
     return group()
 
 

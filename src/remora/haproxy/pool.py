@@ -71,8 +71,8 @@ SMALLEST_POOL = 16
 
 
 def pool_size(used: int) -> int:
-    """How many backends to declare where `used` are needed: a power of two with at least half of it free."""
-    return max(SMALLEST_POOL, 1 << (2 * used - 1).bit_length() if used else 0)
+    """How many backends to declare where `used` are needed: a power of two with at least a third of it free."""
+    return max(SMALLEST_POOL, 1 << (3 * used // 2).bit_length())
 
 
 def is_low(used: int, declared: int) -> bool:

@@ -123,10 +123,13 @@ async def _listen(runner: web.AppRunner, hosts: tuple[str, ...], port: int) -> N
         _log.warning("health and metrics are not served on %s", refusal)
 
 
-async def run_lag_meter(tell: Callable[[float], None], *, interval: float = 1.0) -> None:
-    """Tells how late the event loop is, again and again."""
+async def run_lag_meter(tell: Callable[[float], None], *, interval: float = 0.02, window: float = 1.0) -> None:
+    """Tells how late the event loop was at the most, window after window."""
     clock = asyncio.get_running_loop().time
     while True:
-        due = clock() + interval
-        await asyncio.sleep(interval)
-        tell(max(0.0, clock() - due))
+        longest, end = 0.0, clock() + window
+        while clock() < end:
+            due = clock() + interval
+            await asyncio.sleep(interval)
+            longest = max(longest, clock() - due)
+        tell(longest)

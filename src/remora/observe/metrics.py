@@ -134,9 +134,15 @@ class Metrics(Collector):
         )
         self._lag = Gauge(
             "remora_event_loop_lag_seconds",
-            "How late the event loop ran what was due, at the last look.",
+            "How late the event loop ran what was due, at the most within the last second.",
             registry=self.registry,
         )
+        self._longest_lag = Gauge(
+            "remora_event_loop_lag_longest_seconds",
+            "How late the event loop ran what was due, at the most since the start.",
+            registry=self.registry,
+        )
+        self._longest_seen = 0.0
         self._leader = Gauge(
             "remora_leader", "1 if this replica writes what only one may write, else 0.", registry=self.registry
         )
@@ -197,6 +203,8 @@ class Metrics(Collector):
     def tell_lag(self, seconds: float) -> None:
         """Takes how late the event loop was."""
         self._lag.set(seconds)
+        self._longest_seen = max(seconds, self._longest_seen)
+        self._longest_lag.set(self._longest_seen)
 
     def tell_leader(self, leads: bool) -> None:
         """Takes whether this replica leads."""

@@ -4,7 +4,6 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
-from functools import lru_cache
 
 import msgspec
 
@@ -121,7 +120,6 @@ def _address_and_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-@lru_cache(maxsize=1 << 17)
 def endpoint_key(session_key: bytes, identity: str, port: int) -> str:
     """The session key of an endpoint: a keyed hash of its identity, so that a cookie tells no address.
 

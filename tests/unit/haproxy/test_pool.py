@@ -5,8 +5,8 @@ import pytest
 from remora.haproxy.pool import CLASSES, SMALLEST_POOL, is_low, pool_size
 
 
-@pytest.mark.parametrize(("used", "size"), [(0, SMALLEST_POOL), (8, 16), (9, 32), (100, 256), (10_000, 32_768)])
-def test_half_of_a_new_pool_is_free(used: int, size: int) -> None:
+@pytest.mark.parametrize(("used", "size"), [(0, SMALLEST_POOL), (10, 16), (11, 32), (100, 256), (10_000, 16_384)])
+def test_a_third_of_a_new_pool_is_free(used: int, size: int) -> None:
     assert pool_size(used) == size
 
 
