@@ -193,3 +193,14 @@ async def test_kubectl_auth_answers_and_reconciles(api: Running, tmp_path: Path)
     given = json.dumps({**more, "metadata": {"name": "more", "namespace": "default"}})
     assert "reconciled" in await kubectl("auth", "reconcile", "-f", "-", given=given)
     gathering.cancel()
+
+
+async def test_who_may_only_patch_creates_nothing_by_applying(api: Running) -> None:
+    await grant(api, rule("patch get", "configmaps"))
+    headers = {**JANE, "Content-Type": "application/apply-patch+yaml"}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {"k": "v"}}
+    path = f"{MAPS}/own?fieldManager=jane"
+    status, refused = await ask(api, "PATCH", path, headers, manifest)
+    assert (status, 'cannot create resource "configmaps"' in refused["message"]) == (403, True), refused
+    assert (await ask(api, "POST", MAPS, body=manifest))[0] == 201
+    assert (await ask(api, "PATCH", path, headers, manifest))[0] == 200

@@ -8,6 +8,7 @@ import msgspec
 
 from remora.cluster.api import deletion
 from remora.cluster.api.admission.reviewing import ATTEMPTS, RacedError
+from remora.cluster.api.authorization.rules import Attributes
 from remora.cluster.api.errors import ApiError, Object, bad_request, invalid_options, method_not_allowed, unsupported
 from remora.cluster.api.handlers import Call, Handler, success
 from remora.cluster.api.handlers_read import parse_selectors
@@ -16,6 +17,7 @@ from remora.cluster.api.http_message import Request, Response
 from remora.cluster.api.http_view import View
 from remora.cluster.api.kinds import check_patch_type
 from remora.cluster.api.negotiation import PARTIAL, parse_media_type
+from remora.cluster.api.patch import APPLY_PATCH
 from remora.cluster.api.patching import Patched, PatchRequest, patch
 from remora.cluster.api.resource import Resource
 from remora.cluster.api.table import partial
@@ -97,10 +99,22 @@ async def _patch(call: Call, subresource: str) -> Response:
         dry_run=call.request.dry_run("PatchOptions"),
         field_validation=validation,
     )
+    _check_creating(call, wanted, subresource)
     done = await _patched(call, wanted, subresource)
     shown = partial(done.object) if call.form.target == PARTIAL else done.object
     warnings = tuple(done.problems) if validation == "Warn" else ()
     return call.raw(shown, status=201 if done.is_new else 200, warnings=warnings)
+
+
+def _check_creating(call: Call, wanted: PatchRequest, subresource: str) -> None:
+    """Who applies what does not exist creates it, and must be allowed to."""
+    if wanted.patch_type != APPLY_PATCH or subresource or call.api.registry.find(call.storage, call.namespace, call.name):
+        return
+    row = call.row
+    creating = Attributes(
+        verb="create", group=row.group, version=row.version, resource=row.plural, namespace=call.namespace, name=call.name
+    )
+    call.api.authorizer.check(call.request.identity, creating)
 
 
 async def _patched(call: Call, wanted: PatchRequest, subresource: str) -> Patched:
