@@ -6,7 +6,7 @@ from html import escape
 COLOURS = ("#0b6e99", "#8a8f98", "#3f9b54", "#a05cb5", "#d9822b", "#b8433a")
 """In the order of the series; ours comes first."""
 
-_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 860, 300, 80, 13, 14, 78
+_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 920, 350, 90, 13, 14, 78
 _FONT = 'font-family="system-ui,sans-serif"'
 
 

@@ -1,5 +1,7 @@
 """What the suite says of its samples: medians, and no ratio beside a peer that did something else than it was asked."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from bench.charts import bars, figure
@@ -58,6 +60,7 @@ def test_table_says_refused_and_why_instead_of_a_figure() -> None:
 
 def test_picture_has_a_bar_for_each_figure_and_words_for_a_refusal() -> None:
     text = bars("CPU", "us", {"plain <b>": {"Remora": 10.0, "Envoy": None}})
+    ElementTree.fromstring(text)
     assert text.count("<rect") == 4  # ground, two of the legend, one bar
     assert "refused" in text
     assert "plain &lt;b&gt;" in text
