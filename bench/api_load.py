@@ -7,7 +7,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,6 +124,16 @@ class Connection:
         answer = await self._read.readexactly(int(head.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]))
         assert head.startswith((b"http/1.1 200", b"http/1.1 201")), answer
         return answer
+
+    async def stream(self, path: str) -> AsyncIterator[bytes]:
+        """The lines of a watch, for ever; an object is one line."""
+        self._write.write(_request("GET", path))
+        head = (await self._read.readuntil(b"\r\n\r\n")).lower()
+        assert head.startswith(b"http/1.1 200"), head
+        while True:
+            line = await self._read.readuntil(b"\n")
+            if line.startswith(b"{"):
+                yield line
 
     def close(self) -> None:
         self._write.close()

@@ -1,6 +1,6 @@
 """A controller of its own process before an API server of its own process: how the benches of the control plane begin.
 
-The API server is the local cluster's, without its controllers or a node (`api_process.py`): what it keeps is what was put there.
+The API server is the local cluster's, without its controllers or a node (`api_process.py`): it keeps what was put there.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from bench import fleet
 from bench.api_load import Api, Connection, Kind
 from bench.cluster import api_process
-from bench.measuring import Peer, cpu, listening, pods_text, say
+from bench.measuring import Peer, cpu, haproxy, listening, pods_text, say
 from remora.apply.binary import find_binary
 from remora.cluster.ports import free_port
 
@@ -140,13 +140,9 @@ async def answering_pod(directory: Path) -> AsyncIterator[int]:
     """A pod that answers every request; its port."""
     port = free_port(HOST)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "pod.cfg").write_text(pods_text(port))
-    with subprocess.Popen([str(find_binary(None)), "-db", "-f", str(directory / "pod.cfg")]) as process:
-        try:
-            await listening(port)
-            yield port
-        finally:
-            process.kill()
+    with haproxy(find_binary(None), directory / "pod.cfg", pods_text(port)):
+        await listening(port)
+        yield port
 
 
 def memory(pid: int, line: str = "VmRSS") -> float:

@@ -37,6 +37,7 @@ async def measure(directory: Path, count: int) -> Figures:
     async with answering_pod(directory / "pod") as pod, filled_api(directory / "api", count, pod=pod) as api:
         with controller(directory / "api") as control:
             await _measure_start(control, count, figures)
+            await settled(api, count)
             await _measure_rest(control, figures)
             await _measure_changes(control, api, count, figures)
             await _measure_memory(control, figures)
@@ -53,9 +54,16 @@ async def _measure_start(control: Control, count: int, figures: Figures) -> None
     _note(figures, "MB of Python, at most so far", memory(control.pid, "VmHWM"), "at most 300")
 
 
+async def settled(api: Api, count: int) -> None:
+    """Waits until the controller has told all Ingresses where they are served, a few at a time, which it does at its start."""
+    connection = await api.connect()
+    while b'"ingress":[{"ip"' not in (await connection.ask("GET", f"{INGRESSES}/app-{count - 1}")).replace(b" ", b""):
+        await asyncio.sleep(0.5)
+    connection.close()
+    await asyncio.sleep(2)
+
+
 async def _measure_rest(control: Control, figures: Figures) -> None:
-    # The statuses of all Ingresses and as many Events are written first, a few at a time.
-    await asyncio.sleep(REST)
     lags = []
     used = control.cpu()
     for _ in range(int(REST)):
