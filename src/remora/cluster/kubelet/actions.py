@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from remora.cluster.kubelet.grpcprobe import probe_grpc
 from remora.cluster.kubelet.probes import Verdict, find_port, http_target, probe_http, probe_tcp
 
 _SHOWN = 1024
@@ -40,6 +39,9 @@ async def ask(handler: Mapping[str, Any], target: Target, *, timeout: float | No
             return Verdict(False, f"couldn't find port: {action.get('port')}")
         return await probe_tcp(action.get("host") or target.address, port, timeout=timeout)
     if action := handler.get("grpc"):
+        # HTTP/2 takes longer to import than all of the kubelet, and few need it.
+        from remora.cluster.kubelet.grpcprobe import probe_grpc
+
         return await probe_grpc(target.address, int(action["port"]), action.get("service") or "", timeout=timeout)
     if action := handler.get("exec"):
         return await _execute(action.get("command") or (), target, timeout=timeout)
