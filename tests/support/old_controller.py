@@ -147,7 +147,7 @@ def _own_answer(route: Route, request: web.Request) -> web.Response | None:
     if "auth-type" in said:
         return _page(401, {"WWW-Authenticate": f'Basic realm="{said["auth-realm"]}"'})
     if route.has_certificate and said.get("ssl-redirect") != "false":
-        return _page(308, {"Location": f"https://{request.host}{request.raw_path}"})
+        return _page(308, {"Location": f"https://{request.host}{request.raw_path.removesuffix('/')}"})
     for name, status in (("permanent-redirect", 301), ("temporal-redirect", 302)):
         if name in said:
             return _page(status, {"Location": said[name]})

@@ -116,7 +116,7 @@ def _without_value(cookie: str) -> str:
 def _body(answer: Answer, other: Answer, ignoring: Ignoring) -> bytes:
     body = answer.body
     if answer.pod and other.pod and answer.pod != other.pod:
-        body = body.replace(answer.pod.encode(), b"(pod)")
+        body = re.sub(rb"(?<![\w-])" + re.escape(answer.pod.encode()) + rb"(?![\w-])", b"(pod)", body)
     for pattern in ignoring.patterns:
         body = re.sub(pattern.encode(), b"", body)
     return body
