@@ -114,6 +114,9 @@ async def test_a_dockerfile_becomes_an_image_that_pods_run(home: Path, context: 
     again = json.loads(out)["image"]
     assert again["venv"] == image.venv
     assert again["root"] != image.root
+    assert not Path(image.root).exists(), "no pod runs it any more"
+    remora(home, "remove", "shop/web:1")
+    assert not Path(again["root"]).exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,6 +96,7 @@ def build_image(
             raise UsageError(f"{dockerfile} is no text in UTF-8") from error
         with _catalog(profile) as catalog:
             catalog.add(built.image)
+        _prune(found)
         return built
 
 
@@ -122,6 +123,12 @@ def remove_image(profile: str, name: str) -> None:
     with _catalog(profile) as catalog:
         if not catalog.remove(name):
             raise UsageError(f"there is no image {name}; `remora image list` shows those that are known")
+    found = make_profile(profile, claimed=claimed_indexes())
+    if found.built_images.is_dir():
+        with (found.directory / "builds.lock").open("w") as lock, suppress(BlockingIOError):
+            # A build that runs now does it at its end.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _prune(found)
 
 
 def read_images(profile: str) -> list[Image]:
