@@ -280,6 +280,7 @@ def _lowest_free(pid: int) -> int:
 FILES = 700
 """So many open files are allowed where few are; HAProxy needs some of them for itself, and two for each request."""
 IDLE = 500
+SILENT = "this replica writes no statuses: the API server does not answer"
 FAILED = "what was known goes on being served"
 
 FAULTS = (
@@ -290,8 +291,8 @@ FAULTS = (
     Fault("controller and HAProxy killed", all_killed, "HAProxy was not running", kills_proxy=True, kills_all=True),
     Fault("runtime socket gone", socket_gone, "runtime.sock was gone"),
     Fault("API server killed", api_killed, FAILED, of_real_api=True, part=1),
-    Fault("API server stopped", api_stopped, "", of_real_api=True, part=1),
-    Fault("API server frozen", api_frozen, "", part=1),
+    Fault("API server stopped", api_stopped, SILENT, of_real_api=True, part=1),
+    Fault("API server frozen", api_frozen, SILENT, part=1),
     Fault("API server slow", api_slow, ""),
     Fault("API server answers 429", api_answers(429), f"{FAILED}: 429"),
     Fault("API server answers 500", api_answers(500), f"{FAILED}: 500"),

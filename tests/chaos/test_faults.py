@@ -70,3 +70,22 @@ async def endure(scene: Scene, fault: Fault, *, seconds: float, visitors: int, r
 async def test_a_fault_costs_only_what_was_under_way(fault: Fault, proxy_settings: ProxySettings, tmp_path: Path) -> None:
     async with scene_for(fault, proxy_settings, tmp_path) as scene:
         await endure(scene, fault, seconds=SECONDS * fault.part, visitors=50, rate=500, sockets=10, calm=2)
+
+
+SHORT = (
+    "controller killed",
+    "master and worker killed",
+    "API server answers 500",
+    "watches closed at random",
+    "events of an unknown type",
+    "disk full",
+    "certificate replaced by rubbish",
+)
+
+
+@pytest.mark.timeout(120)
+async def test_some_faults_in_a_row_cost_only_what_was_under_way(proxy_settings: ProxySettings, tmp_path: Path) -> None:
+    faults = {fault.name: fault for fault in FAULTS}
+    async with small_api(tmp_path) as api, scene_of(api, proxy_settings) as scene:
+        for name in SHORT:
+            await endure(scene, faults[name], seconds=0.6, visitors=10, rate=100, sockets=2, calm=0.1)

@@ -85,7 +85,7 @@ class Election:
                 await self._look()
                 self._complaint = ""
         except _UNAVAILABLE as error:
-            self._complain(str(error) or type(error).__name__)
+            self._complain(str(error) or "the API server does not answer")
 
     async def _look(self) -> None:
         place = self._place = self._place or NamespacedName(await self._find_namespace(), self._settings.id)
