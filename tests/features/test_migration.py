@@ -66,7 +66,7 @@ class Clients:
 
 def wish(sample: Scene, **more: Any) -> Wish:
     service = NamespacedName("ingress-nginx", "ingress-nginx-controller")
-    usual = {"by_class": False, "service": service, "selector": NEW_LABELS, "kubeconfig": str(sample.api.kubeconfig)}
+    usual: dict[str, Any] = {"by_class": False, "service": service, "selector": NEW_LABELS, "kubeconfig": str(sample.api.kubeconfig)}
     return Wish(**usual | {"watch": 0.5, "interval": 0.05, "controller": sample.health} | more)
 
 
@@ -78,7 +78,7 @@ async def test_clients_move_from_plan_to_switch_and_notice_nothing(sample: Scene
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session, AsyncExitStack() as stack:
         clients = Clients(sample)
         visiting = asyncio.create_task(clients.run(session))
-        stack.push_async_callback(asyncio.gather, visiting, return_exceptions=True)
+        stack.push_async_callback(asyncio.wait, (visiting,))
         stack.callback(visiting.cancel)
         before = (await sample.read("/apis/networking.k8s.io/v1/ingresses"))["items"]
         async with sample.shadow():
