@@ -222,6 +222,9 @@ async def main(given: argparse.Namespace) -> None:
     facts = {**machine(), **{peer.name: peer.version() for peer in peers if not peer.missing()}}
     say("\n".join(f"{name}: {value}" for name, value in facts.items()))
     few = await measured_with(peers, questions, 0, given.rounds)
+    if given.output:
+        # The second half takes long to begin; what is known is not lost if somebody ends it.
+        write(Path(given.output), facts, few, [], given.ingresses, OURS)
     again = [one for one in questions if one.many]
     many = await measured_with(peers, again, given.ingresses, given.rounds) if given.ingresses and again else []
     facts |= {"seconds": f"{time.monotonic() - began:.0f}", "rounds": str(given.rounds), "load at the end": machine()["load"]}
