@@ -55,7 +55,7 @@ def apps(cluster: LocalCluster, remora_namespace: str) -> Apps:
 def test_an_app_runs_and_says_so(apps: Apps) -> None:
     apps.create("shop", image="web", host="shop.example.com")
     assert eventually(lambda: apps.status("shop").get("ready") == 2, within=60)
-    assert apps.status("shop")["url"] == "http://shop.example.com/"
+    assert eventually(lambda: apps.status("shop").get("url"), within=60) == "http://shop.example.com/"
     assert "affinity" in str(apps.find("networking.k8s.io", "ingresses", "shop")["metadata"]["annotations"])
     names = {urlopen(f"http://{pod['status']['podIP']}:8080").read().decode() for pod in apps.pods()}
     assert names == {pod["metadata"]["name"] for pod in apps.pods()}
