@@ -50,7 +50,13 @@ EXPOSE 9000
 ENTRYPOINT ["/app/start.sh"]
 CMD ["0.0.0.0", "/app/conf.txt"]
 """
-SHOW = "import os, sys, tiny; print(os.getcwd(), sys.argv[1], open(sys.argv[2]).read().strip(), tiny.VERSION, os.listdir())"
+SHOW = """
+import os, sys, time, tiny
+for _ in range(600):
+    if os.path.exists("data/copied"): break
+    time.sleep(0.05)
+print(os.getcwd(), sys.argv[1], open(sys.argv[2]).read().strip(), tiny.VERSION, os.listdir())
+"""
 
 
 def write_wheel(folder: Path) -> None:
@@ -102,13 +108,16 @@ async def test_a_dockerfile_becomes_an_image_that_pods_run(home: Path, context: 
     assert (image.ports, image.env["GREETING"]) == ((9000,), "hello you")
     async with small_cluster(tmp_path) as cluster:
         cluster.images.add(image)
-        spec = pod("one", image="shop/web:1", env=[{"name": "SHOW", "value": SHOW}], imagePullPolicy="Never")
+        hook = {"postStart": {"exec": {"command": ["sh", "-c", "cp /app/conf.txt /app/data/copied"]}}}
+        env = [{"name": "SHOW", "value": SHOW}]
+        spec = pod("one", image="shop/web:1", env=env, imagePullPolicy="Never", lifecycle=hook)
         spec["spec"]["restartPolicy"] = "Never"
         await cluster.registry.create("pods", spec)
         await until(lambda: cluster.pod("one")["status"]["phase"] in ("Succeeded", "Failed"))
         text = await cluster.log("one")
         assert text.startswith(f"{image.root}/app {cluster.pod('one')['status']['podIP']} hello you 1.0 [")
         assert "secret.log" not in text
+        await until(lambda: Path(f"{image.root}/app/data/copied").exists())
     out, err = remora(home, *command)
     assert "installed by an earlier build" in err
     again = json.loads(out)["image"]

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from remora.cluster.kubelet.probes import Verdict, find_port, http_target, probe_http, probe_tcp
+from remora.cluster.kubelet.resolving import in_image
 
 _SHOWN = 1024
 
@@ -54,7 +55,7 @@ async def _execute(command: Sequence[str], target: Target, *, timeout: float | N
     """Runs a command in the container's environment; what it prints is the message of a failure."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *in_image(command, target.env),
             env=dict(target.env),
             cwd=target.workdir,
             stdin=asyncio.subprocess.DEVNULL,

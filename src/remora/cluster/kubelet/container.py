@@ -25,6 +25,7 @@ from remora.cluster.kubelet.placing import placed_folder
 from remora.cluster.kubelet.processes import Process, StartFailed, adopt, start
 from remora.cluster.kubelet.quantities import quantity
 from remora.cluster.kubelet.records import Record, find_record, write_record
+from remora.cluster.kubelet.resolving import in_image
 from remora.cluster.kubelet.states import ContainerState, Running, Terminated, Waiting, lost
 from remora.cluster.kubelet.terminals import controlled, with_terminal
 from remora.cluster.kubelet.termination import find_signal, read_message
@@ -158,7 +159,8 @@ class Container:
         process, target = self._process, self._target
         if process is None or target is None:
             raise StartFailed("container is not running")
-        return await execute(command, env=target.env, workdir=target.workdir, console=console, container=process.wait)
+        words = in_image(command, target.env)
+        return await execute(words, env=target.env, workdir=target.workdir, console=console, container=process.wait)
 
     async def attach(self, console: Console) -> None:
         await self._streams.attach(console)

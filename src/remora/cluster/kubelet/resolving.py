@@ -19,6 +19,9 @@ from typing import Any
 import msgspec
 
 from remora.cluster.dns.resolv import resolv_conf
+from remora.cluster.images.copying import owned_paths
+from remora.cluster.kubelet.images import Image
+from remora.cluster.kubelet.placing import placed
 
 RESOLV_CONF = "REMORA_RESOLV_CONF"
 """Environment variable: the pod's own resolv.conf."""
@@ -81,6 +84,15 @@ def resolving(command: Sequence[str], *, env: Mapping[str, str], workdir: Path) 
 def entering(file: str, command: Sequence[str]) -> list[str]:
     """The command in a mount namespace of its own."""
     return [sys.executable, "-I", "-S", "-c", _ENTER, file, *command]
+
+
+def in_image(command: Sequence[str], env: Mapping[str, str]) -> Sequence[str]:
+    """A command for a container that runs (exec, a probe, a hook), with paths of its built image where they are."""
+    root = env.get("REMORA_IMAGE_ROOT")
+    if not root or not Path(root).is_dir():
+        return command
+    image = Image(name="", command=(), root=root, owned=tuple(owned_paths(Path(root))))
+    return [placed(word, image) for word in command]
 
 
 @cache
