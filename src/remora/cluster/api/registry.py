@@ -7,75 +7,26 @@ a copy.
 """
 
 import asyncio
-import random
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, NamedTuple
-
-import msgspec
+from typing import Any
 
 from remora.cluster.api import deletion, errors
 from remora.cluster.api.admission.reviewing import ATTEMPTS, RacedError, Reviewer, review_new, review_removal, review_update
-from remora.cluster.api.defaults import set_status_defaults
+from remora.cluster.api.changes import Watch, WatchEvent
+from remora.cluster.api.drafts import AdmissionHook, Drafts, copy_of
 from remora.cluster.api.fields import matches_fields
-from remora.cluster.api.kinds import check_change, check_object, type_of, with_defaults
-from remora.cluster.api.names import check_metadata
-from remora.cluster.api.parts import COUNTED, check_part, with_part
-from remora.cluster.api.patch.updates import Writer, entries_after
+from remora.cluster.api.kinds import with_defaults
+from remora.cluster.api.patch.updates import Writer
 from remora.cluster.api.resources import RESOURCES, Resource, ResourceTable
 from remora.cluster.api.selectors import Selector
-from remora.cluster.store import Change, EndedError, Store, Subscription, TooOldError
+from remora.cluster.objects import render_time
+from remora.cluster.store import Store, TooOldError
 
 Object = dict[str, Any]
 
-AdmissionHook = Callable[[Object, Object | None], Object]
-"""Given what is about to be stored and what is (None for a new object), returns what to store, or raises an ApiError.
-
-It may change its first argument, which nobody else has yet. A dry run calls it too.
-"""
-
-_SET_BY_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-_NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""Kubernetes' alphabet for generated names: no vowels, hence no words (apimachinery `util/rand`)."""
-
-
-class WatchEvent(NamedTuple):
-    """`previous` is the state before, for whoever must know whether the object has just left a selection."""
-
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    object: Object
-    resource_version: int
-    previous: Object | None = None
-    shown: dict[tuple[str, ...], bytes] | None = None
-    """What was made of it for watchers, if others see the same event."""
-
-
-class Watch(AsyncIterator[WatchEvent]):
-    """What exists at the moment of the call, if asked for, then every change. Ends only if the resource changes or goes.
-
-    Raises while iterating:
-        ApiError: Expired, when the reader was too slow; a new watch has to begin with what exists then.
-    """
-
-    def __init__(self, initial: Iterable[WatchEvent], subscription: Subscription) -> None:
-        self._initial = iter(initial)
-        self._subscription = subscription
-
-    async def __anext__(self) -> WatchEvent:
-        for event in self._initial:
-            return event
-        try:
-            return _event(await self._subscription.next())
-        except TooOldError:
-            raise errors.expired("The resourceVersion for the provided watch is too old.") from None
-        except EndedError:
-            raise StopAsyncIteration from None
-
-
-def _event(change: Change) -> WatchEvent:
-    return WatchEvent(change.type, change.object, change.version, change.previous, change.shown)
+__all__ = ["AdmissionHook", "Registry", "Watch", "WatchEvent", "render_time"]
 
 
 class Registry:
@@ -91,7 +42,7 @@ class Registry:
     ) -> None:
         self.resources = resources
         self._store = store
-        self._admission = dict(admission or {})
+        self._drafts = Drafts(store, admission or {}, now)
         self._now = now
         self._reviewer: Reviewer | None = None
         self._replaced = asyncio.Event()
@@ -124,7 +75,7 @@ class Registry:
 
     def add_admission(self, resource: str, hook: AdmissionHook) -> None:
         """For a hook that itself reads the registry and so cannot exist before it."""
-        self._admission[resource] = hook
+        self._drafts.add_admission(resource, hook)
 
     def find(self, resource: str, namespace: str, name: str) -> Object | None:
         return self._store.find(resource, namespace, name)
@@ -174,83 +125,22 @@ class Registry:
             ApiError: AlreadyExists, Invalid, NotFound or Forbidden (its namespace), or what an admission hook refuses.
         """
         row = self.resources.stored(resource)
-        new = self._prepared(row, obj)
+        new = self._drafts.prepared(row, obj)
         if self._reviewer is not None and self._reviewer.concern(row):
-            self._check_namespace(row, new["metadata"])
+            self._drafts.check_namespace(row, new["metadata"])
             new = await review_new(
                 self._reviewer,
                 row,
                 new,
                 defaulted=lambda draft: with_defaults(row, draft),
-                settled=lambda changed: self._settled_new(row, copy_of(changed)),
+                settled=lambda changed: self._drafts.new(row, copy_of(changed)),
                 dry_run=dry_run,
             )
-        new = self._settled_new(row, new, writer)
+        new = self._drafts.new(row, new, writer)
         name = new["metadata"]["name"]
         if self._store.find(resource, new["metadata"].get("namespace", ""), name) is not None:
             raise errors.already_exists(row.plural, name, group=row.group)
         return new if dry_run else self._store.put(resource, new)
-
-    def _settled_new(self, row: Resource, new: Object, writer: Writer | None = None) -> Object:
-        """The object as it is to be stored, which is checked: in one step with storing it, if it is stored."""
-        self._check_namespace(row, new["metadata"])
-        if row.has_status and not row.keeps_new_status:
-            new.pop("status", None)
-        new = self._admit(row, new, None, writer)
-        self._refuse_invalid(row, new, None)
-        return new
-
-    def _prepared(self, row: Resource, obj: Object) -> Object:
-        new = copy_of(obj) | {"apiVersion": row.api_version, "kind": row.kind}
-        given = new.get("metadata") or {}
-        if given.get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
-        metadata = {key: value for key, value in given.items() if key not in (*_SET_BY_SERVER, "resourceVersion", "selfLink")}
-        if not row.namespaced:
-            metadata.pop("namespace", None)
-        if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = self._generated_name(row, metadata["generateName"], metadata.get("namespace", ""))
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": render_time(self._now())}
-        if row.has_generation:
-            metadata["generation"] = 1
-        return new | {"metadata": metadata}
-
-    def _generated_name(self, row: Resource, prefix: str, namespace: str) -> str:
-        while True:
-            suffix = "".join(random.choices(_NAME_LETTERS, k=5))  # noqa: S311 - a name, not a secret
-            name = prefix[:58] + suffix
-            if self._store.find(row.storage, namespace, name) is None:
-                return name
-
-    def _check_namespace(self, row: Resource, metadata: Object) -> None:
-        if not row.namespaced:
-            return
-        name = metadata.get("namespace", "")
-        namespace = self._store.find("namespaces", "", name)
-        if namespace is None:
-            raise errors.not_found("namespaces", name)
-        if namespace["metadata"].get("deletionTimestamp"):
-            cause = errors.Cause("metadata.namespace", "NamespaceTerminating", f"namespace {name} is being terminated")
-            why = f"unable to create new content in namespace {name} because it is being terminated"
-            raise errors.forbidden(row.plural, metadata.get("name", ""), why, group=row.group, causes=[cause])
-
-    def _admit(self, row: Resource, new: Object, before: Object | None, writer: Writer | None) -> Object:
-        new = _owned(row, with_defaults(row, new), before, writer)
-        hook = self._admission.get(row.storage)
-        # A hook need not cope with what will be refused anyway.
-        return new if hook is None or any(True for _ in check_object(row, new)) else hook(new, before)
-
-    def _refuse_invalid(self, row: Resource, new: Object, before: Object | None) -> None:
-        causes = [*check_metadata(new["metadata"], name_rule=row.name_rule), *check_object(row, new)]
-        causes += check_change(row, new, before)
-        if causes:
-            raise errors.invalid(row.kind, new["metadata"].get("name", ""), causes, group=row.group)
-
-    def _checked_part(self, row: Resource, given: Object, before: Object, subresource: str) -> Object:
-        new = with_defaults(row, copy_of(given))
-        if causes := [*check_object(row, new), *check_part(new, before, subresource)]:
-            raise errors.invalid(row.kind, new["metadata"]["name"], causes, group=row.group)
-        return new
 
     async def update(
         self, resource: str, obj: Object, *, subresource: str = "", dry_run: bool = False, writer: Writer | None = None
@@ -270,15 +160,9 @@ class Registry:
         _check_preconditions(row, given, before["metadata"])
         if self._reviewer is not None and self._reviewer.concern(row):
             obj, before = await self._reviewed(self._reviewer, row, obj, before, subresource, dry_run=dry_run)
-        new = self._settled(row, obj, before, subresource, writer)
+        new = self._drafts.changed(row, obj, before, subresource, writer)
         if _content(new) == _content(before):
             return before
-        if (
-            row.has_generation
-            and (not subresource or subresource in COUNTED)
-            and _specification(row, new) != _specification(row, before)
-        ):
-            new["metadata"] = {**new["metadata"], "generation": before["metadata"].get("generation", 0) + 1}
         if dry_run:
             return new
         return self._store.remove(resource, new) if deletion.is_done(resource, new) else self._store.put(resource, new)
@@ -288,14 +172,14 @@ class Registry:
     ) -> tuple[Object, Object]:
         """What is to be stored, reviewed, and what is stored now, which nobody has changed since the review."""
         for _ in range(ATTEMPTS):
-            drafted = self._merged(row, copy_of(obj), before, subresource)
+            drafted = self._drafts.merged(row, copy_of(obj), before, subresource)
             final = await review_update(
                 reviewer,
                 row,
                 drafted if subresource else with_defaults(row, drafted),
                 before,
                 subresource=subresource,
-                settled=partial(self._settled, row, before=before, subresource=subresource),
+                settled=partial(self._drafts.changed, row, before=before, subresource=subresource),
                 dry_run=dry_run,
             )
             found = self._store.find(row.storage, *_place(before))
@@ -309,36 +193,6 @@ class Registry:
                 raise RacedError.of(error) from None
             before = found
         raise errors.conflict(row.plural, before["metadata"]["name"], group=row.group)
-
-    def _settled(self, row: Resource, obj: Object, before: Object, subresource: str, writer: Writer | None = None) -> Object:
-        """What an update makes of the object, which is checked: in one step with storing it, if it is stored."""
-        new = self._merged(row, copy_of(obj), before, subresource)
-        if not subresource:
-            new = self._admit(row, new, before, writer)
-            self._refuse_invalid(row, new, before)
-        elif subresource == "status":
-            set_status_defaults(row.storage, new)
-            if row.custom is not None:
-                self._refuse_invalid(row, new, before)
-        elif subresource in COUNTED:
-            new = self._checked_part(row, new, before, subresource)
-        return _owned(row, new, before, writer) if subresource else new
-
-    def _merged(self, row: Resource, obj: Object, before: Object, subresource: str) -> Object:
-        """What an update means: the parts that it may change from `obj`, the rest from what is stored."""
-        if subresource:
-            return with_part(before, obj, subresource)
-        metadata = obj["metadata"] | {key: before["metadata"][key] for key in _SET_BY_SERVER if key in before["metadata"]}
-        for key in (*_SET_BY_SERVER, "selfLink"):
-            if key not in before["metadata"]:
-                metadata.pop(key, None)
-        if before["metadata"].get("deletionTimestamp"):
-            deletion.check_finalizers(row, metadata, before["metadata"])
-        metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
-        if "managedFields" in before["metadata"]:
-            metadata.setdefault("managedFields", before["metadata"]["managedFields"])
-        new = obj | {"metadata": metadata, "apiVersion": row.api_version, "kind": row.kind}
-        return _with(new, "status", before.get("status")) if row.has_status else new
 
     async def delete(
         self,
@@ -417,41 +271,13 @@ class Registry:
         return tuple(gone)
 
 
-def copy_of(obj: Object) -> Object:
-    """A deep copy; going through JSON is the quickest way and leaves nothing in it that cannot be stored."""
-    copied: Object = msgspec.json.decode(msgspec.json.encode(obj))
-    return copied
-
-
-def render_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _place(obj: Object) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-
-
-def _with(obj: Object, key: str, value: Any) -> Object:
-    rest = {name: part for name, part in obj.items() if name != key}
-    return rest if value is None else rest | {key: value}
-
-
-def _owned(row: Resource, new: Object, before: Object | None, writer: Writer | None) -> Object:
-    if writer is None:
-        return new
-    entries = entries_after(new, before, writer, type_of(row))
-    return new | {"metadata": _with(new["metadata"], "managedFields", entries or None)}
 
 
 def _content(obj: Object) -> Object:
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     return obj | {"metadata": metadata}
-
-
-def _specification(row: Resource, obj: Object) -> Object:
-    """Everything that `metadata.generation` counts the changes of."""
-    uncounted = ("apiVersion", "metadata", "status") if row.has_status or row.custom is None else ("apiVersion", "metadata")
-    return {key: value for key, value in obj.items() if key not in uncounted}
 
 
 def _check_preconditions(row: Resource, given: Object, before: Object) -> None:
