@@ -51,10 +51,10 @@ def quote(word: str) -> str:
     Raises:
         ValueError: it holds a control character, which no quoting carries through.
     """
-    if _CONTROL_CHARACTER.search(word):
-        raise ValueError(f"{word!r} holds a control character")
     if _PLAIN_WORD.fullmatch(word):
         return word
+    if _CONTROL_CHARACTER.search(word):
+        raise ValueError(f"{word!r} holds a control character")
     if "'" not in word:
         return f"'{word}'"
     return '"' + re.sub(r'(["\\$])', r"\\\1", word) + '"'

@@ -93,16 +93,17 @@ NOTHING = HostPart()
 
 def configure_host(host: VirtualHost) -> HostPart:
     """The entries for all routes of the host."""
+    routes = tuple(host.all_routes)
     records = {route.id: _record(route) for route in host.routes}
     plain = [route for route in host.routes if not isinstance(route.match, RegexPath)]
     patterns = [(route.match.pattern, records[route.id]) for route in host.routes if isinstance(route.match, RegexPath)]
     folded = folded_keys(host.host, [pattern for pattern, _ in patterns])
     kind = HostKind.PLAIN if not patterns else _regex_kind(patterns) if folded is None else HostKind.FOLDED
     canaries = [(route, route.canary) for route in host.routes if route.canary]
-    forwards = [(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)]
+    forwards = [(route, route.action) for route in routes if isinstance(route.action, ForwardTo)]
     texts: dict[Map, dict[str, str]] = {
         Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
-        Map.REDIRECTS: {route.id: entry for route in host.all_routes if (entry := _redirect_entry(route))},
+        Map.REDIRECTS: {route.id: entry for route in routes if (entry := _redirect_entry(route))},
         Map.COOKIES: {route.id: session_cookie.whole_policy(action.affinity) for route, action in forwards if action.affinity},
         Map.REWRITES: {route.id: rewrite.rewrite_entry(action.rewrite) for route, action in forwards if action.rewrite},
         Map.UPSTREAM_HEADERS: {
@@ -110,21 +111,19 @@ def configure_host(host: VirtualHost) -> HostPart:
         },
         Map.PROXYING: {route.id: entry for route, action in forwards if (entry := proxying.proxying_entry(action))},
         Map.MIRRORS: {route.id: mirror.mirror_entry(action.mirror) for route, action in forwards if action.mirror},
-        Map.CORS: {route.id: cors.cors_entry(route.cors) for route in host.all_routes if route.cors},
-        Map.CORS_ORIGINS: {key: "1" for route in host.all_routes for key in cors.origin_keys(route.id, route.cors)},
+        Map.CORS: {route.id: cors.cors_entry(route.cors) for route in routes if route.cors},
+        Map.CORS_ORIGINS: {key: "1" for route in routes for key in cors.origin_keys(route.id, route.cors)},
         Map.RESPONSE_HEADERS: dict(
-            entry for route in host.all_routes for entry in response_headers.header_entries(route.id, route.response_headers)
+            entry for route in routes for entry in response_headers.header_entries(route.id, route.response_headers)
         ),
-        Map.SNIPPETS: {route.id: written for route in host.all_routes if (written := snippet_entry(route.snippet))},
-        Map.SNIPPET_HEADERS: dict(entry for route in host.all_routes for entry in common_entries(route.id, route.snippet)),
+        Map.SNIPPETS: {route.id: written for route in routes if (written := snippet_entry(route.snippet))},
+        Map.SNIPPET_HEADERS: dict(entry for route in routes for entry in common_entries(route.id, route.snippet)),
         Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
-        Map.LIMITS: {route.id: limits.limits_entry(route.limits) for route in host.all_routes if route.limits},
-        Map.LIMIT_EXEMPT: {
-            key: "1" for route in host.all_routes if route.limits for key in limits.exempt_keys(route.id, route.limits)
-        },
-        Map.TRACING: {route.id: entry for route in host.all_routes if (entry := tracing.tracing_entry(route.tracing))},
-        Map.BODY_LIMITS: {route.id: entry for route in host.all_routes if (entry := body_size.limit_entry(route))},
-        Map.ERROR_PAGES: dict(entry for route in host.all_routes for entry in error_pages.page_entries(route)),
+        Map.LIMITS: {route.id: limits.limits_entry(route.limits) for route in routes if route.limits},
+        Map.LIMIT_EXEMPT: {key: "1" for route in routes if route.limits for key in limits.exempt_keys(route.id, route.limits)},
+        Map.TRACING: {route.id: entry for route in routes if (entry := tracing.tracing_entry(route.tracing))},
+        Map.BODY_LIMITS: {route.id: entry for route in routes if (entry := body_size.limit_entry(route))},
+        Map.ERROR_PAGES: dict(entry for route in routes for entry in error_pages.page_entries(route)),
         Map.PLACEMENTS: {
             route.id: placement.placement_entry(action.affinity.sessions)
             for route, action in forwards
@@ -132,18 +131,16 @@ def configure_host(host: VirtualHost) -> HostPart:
         },
         Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
         Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
-        Map.ACCESS: {route.id: access.access_entry(route.access) for route in host.all_routes if access.is_wanted(route)},
-        Map.PASSWORDS: dict(
-            entry for route in host.all_routes for entry in passwords.user_entries(route.id, route.access.login)
-        ),
+        Map.ACCESS: {route.id: access.access_entry(route.access) for route in routes if access.is_wanted(route)},
+        Map.PASSWORDS: dict(entry for route in routes for entry in passwords.user_entries(route.id, route.access.login)),
         Map.ALLOWED_ADDRESSES: {
-            key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.allow or ())
+            key: "1" for route in routes if route.access.allow for key in access.address_keys(route.id, route.access.allow)
         },
         Map.DENIED_ADDRESSES: {
-            key: "1" for route in host.all_routes for key in access.address_keys(route.id, route.access.deny)
+            key: "1" for route in routes if route.access.deny for key in access.address_keys(route.id, route.access.deny)
         },
-        Map.CLIENT_TLS: {route.id: client_tls.client_entry(route.client_tls) for route in host.all_routes if route.client_tls},
-        Map.CLIENT_SUBJECTS: {key: "1" for route in host.all_routes for key in client_tls.subject_keys(route)},
+        Map.CLIENT_TLS: {route.id: client_tls.client_entry(route.client_tls) for route in routes if route.client_tls},
+        Map.CLIENT_SUBJECTS: {key: "1" for route in routes for key in client_tls.subject_keys(route)},
         Map.CLIENT_AUTHORITIES: dict(client_tls.authority_entries(host)),
         Map.EXTERNAL_AUTH: {route.id: external_auth.auth_entry(auth) for route, auth in _asking(host)},
         Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},

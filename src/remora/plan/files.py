@@ -23,19 +23,19 @@ NO_NAME = "none.invalid"
 
 def render_files(wanted: Configuration, running: Running, layout: Layout) -> dict[str, bytes]:
     """Path to content, for `running` as `decide.started` foresees it. The default certificate's file is not among them."""
-    maps = {layout.map(name): "".join(f"{key} {value}\n" for key, value in _entries(running, name)) for name in Map}
+    # Each is encoded at once, so that the largest are not there twice.
+    maps = {layout.map(name): "".join(f"{key} {value}\n" for key, value in _entries(running, name)).encode() for name in Map}
     certificates = {layout.certificate(name): certificate.pem for name, certificate in wanted.certificates.items()}
     texts = {
-        layout.program: wanted.program,
-        layout.peers: wanted.peers.text,
-        layout.backends: render_sections(_backend_sections(wanted, running, layout)),
-        layout.crt_list: "".join(f"{line}\n" for line in _crt_list(wanted, layout)),
-        **{layout.script(script): script_text(script) for script in Script},
-        **maps,
+        layout.program: wanted.program.encode(),
+        layout.peers: wanted.peers.text.encode(),
+        layout.backends: render_sections(_backend_sections(wanted, running, layout)).encode(),
+        layout.crt_list: "".join(f"{line}\n" for line in _crt_list(wanted, layout)).encode(),
+        **{layout.script(script): script_text(script).encode() for script in Script},
     }
     identity = {layout.peers_identity: wanted.peers.identity} if wanted.peers.identity else {}
     upstream_files = {layout.upstream_file(name): file.pem for name, file in wanted.files.items()}
-    return {path: text.encode() for path, text in texts.items()} | certificates | identity | upstream_files
+    return texts | maps | certificates | identity | upstream_files
 
 
 def render_check(wanted: Configuration, name: str, layout: Layout) -> bytes:
@@ -71,10 +71,11 @@ def _backend_sections(wanted: Configuration, running: Running, layout: Layout) -
         yield from port_sections(wanted.ports, wanted.settings, layout)
     yield files_section(wanted.files.values(), layout)
     for kind, size in running.pool.items():
+        fixed = _fixed_lines(kind, layout)
         for number in range(1, size + 1):
             slot = kind.slot(number)
             served = servers.get(slot)
-            yield _backend_section(slot, kind, layout, _server_lines(served) if served else ())
+            yield section("backend", slot, "from", kind.name, lines=(*fixed, *(_server_lines(served) if served else ())))
     for name in sorted(name for name, backend in wanted.backends.items() if backend.dedicated):
         backend = wanted.backends[name]
         if backend.application:
@@ -83,17 +84,17 @@ def _backend_sections(wanted: Configuration, running: Running, layout: Layout) -
 
 
 def _backend_section(
-    slot: Slot,
-    kind: BackendClass,
-    layout: Layout,
-    servers: Iterable[Directive],
-    dedicated: tuple[Directive, ...] = (),
+    slot: Slot, kind: BackendClass, layout: Layout, servers: Iterable[Directive], dedicated: tuple[Directive, ...]
 ) -> Section:
+    return section("backend", slot, "from", kind.name, lines=(*_fixed_lines(kind, layout), *dedicated, *servers))
+
+
+def _fixed_lines(kind: BackendClass, layout: Layout) -> tuple[Directive, ...]:
+    """What stands in every backend of a class."""
     learned = (*learning.choosing_rules(), *placement.choosing_rules()) if kind.sessions else ()
     chosen = (*choosing_rules(kind.algorithm, layout.map(Map.SERVERS)), *hashing.choosing_rules(kind.algorithm))
     guarding = limits.backend_rules() if kind.guarded else ()
-    lines = [*guarding, *learned, *chosen, *dedicated, *servers]
-    return section("backend", slot, "from", kind.name, lines=lines)
+    return (*guarding, *learned, *chosen)
 
 
 def _server_lines(backend: ProxyBackend) -> Iterator[Directive]:
