@@ -12,7 +12,7 @@ MANIFEST = Path(__file__).parents[2] / "deploy" / "remora.yaml"
 
 
 def granted(documents: Iterable[dict[str, Any]] | None = None) -> Callable[[Access], bool]:
-    """Whether the ClusterRole, or the Role of its own namespace, lets the controller do something: of our manifest or others."""
+    """Whether the ClusterRole, or the Role of its own namespace, lets the controller do something; `documents` are others."""
     written = yaml.safe_load_all(MANIFEST.read_text()) if documents is None else documents
     roles = [obj for obj in written if obj and obj["kind"] in ("ClusterRole", "Role")]
     rules = [(role["metadata"].get("namespace", ""), rule) for role in roles for rule in role["rules"]]
