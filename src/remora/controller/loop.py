@@ -32,8 +32,9 @@ from remora.kube.reflector import Relisted, Told
 from remora.model import Model
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.translate import Translation, Translator
-from remora.watch.debounce import Burst, Debounce, due_time, grown, portion_of
+from remora.watch.debounce import Burst, Debounce, due_time, grown
 from remora.watch.snapshot import Change, Snapshot
+from remora.watch.waiting import Waiting
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 10.0
@@ -97,8 +98,7 @@ class ControlLoop:
         self._options = OptionsInUse()
         self._rule = rule or Debounce()
         self._clock = clock
-        self._waiting: dict[Change, float] = {}
-        """What is not translated yet, and when it came."""
+        self._waiting = Waiting()
         self._translated = Snapshot()
         self._changed_at: float | None = None
         """When the first change came that was translated and not applied yet."""
@@ -137,7 +137,7 @@ class ControlLoop:
             has_news |= await self._take_one(self.inbox.get_nowait()[1])
         changes = self._cache.take_changes()
         for change in changes:
-            self._waiting.setdefault(change, came)
+            self._waiting.add(change, came)
         now = self._clock()
         self._burst = grown(self._burst, changes, now)
         if has_news and self._burst is None:
@@ -194,15 +194,15 @@ class ControlLoop:
         """What to translate now, and the Changes that led to it; None for all. The rest goes on waiting."""
         now = self._cache.snapshot
         is_overdue = self._burst is not None and self._clock() >= self._burst.first + self._rule.maximum
-        portion = tuple(self._waiting) if self._is_anew else portion_of(self._waiting, is_overdue=is_overdue)
-        came = [self._waiting.pop(change) for change in portion]
-        self._changed_at = min((one for one in (self._changed_at, *came) if one is not None), default=None)
+        taken = self._waiting.take_all() if self._is_anew else self._waiting.take(is_overdue=is_overdue)
+        times = [*taken.values(), *([] if self._changed_at is None else [self._changed_at])]
+        self._changed_at = min(times, default=None)
         if not self._waiting:
             self._burst = None
-            return now, None if self._is_anew else portion
+            return now, None if self._is_anew else tuple(taken)
         if self._burst is not None:
             self._burst = msgspec.structs.replace(self._burst, urgent=False)
-        return self._translated.following(now, portion), portion
+        return self._translated.following(now, taken), tuple(taken)
 
     async def _carry_out(self, model: Model) -> tuple[Model, Outcome]:
         """Applies a model; settings of the ConfigMap that HAProxy does not take are left as they were."""

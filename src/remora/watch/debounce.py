@@ -1,20 +1,15 @@
 """When to act on Changes, as a rule on given times.
 
 A burst waits for quiet, but never longer than a maximum, so that a cluster which is never quiet is served as well. Changes of
-endpoints do not wait: a pod that went is a pod that fails requests. They overtake others, and a crowd of others is taken in
-portions, so that who comes behind a hundred thousand of them does not wait for all.
+endpoints do not wait: a pod that went is a pod that fails requests.
 """
 
-from collections.abc import Collection, Iterable
-from itertools import islice
+from collections.abc import Iterable
 
 import msgspec
 
 from remora.kube.objects import DnsAnswer, EndpointSlice
 from remora.watch.snapshot import Change
-
-MOST_AT_ONCE = 500
-"""Changes that are no endpoints' and are acted on together: a quarter of a second's work if all are new Ingresses."""
 
 
 class Debounce(msgspec.Struct, frozen=True):
@@ -44,15 +39,6 @@ def grown(burst: Burst | None, changes: Iterable[Change], now: float) -> Burst |
         return burst
     first = burst.first if burst else now
     return Burst(first=first, last=now, urgent=any(map(is_urgent, arrived)) or (burst is not None and burst.urgent))
-
-
-def portion_of(waiting: Collection[Change], *, is_overdue: bool) -> tuple[Change, ...]:
-    """The Changes to act on now, in the order in which they wait: the urgent ones alone, unless the others are overdue too."""
-    urgent = [change for change in waiting if is_urgent(change)]
-    if urgent and not is_overdue:
-        return tuple(urgent)
-    others = islice((change for change in waiting if not is_urgent(change)), MOST_AT_ONCE)
-    return (*urgent, *others)
 
 
 def due_time(burst: Burst, rule: Debounce) -> float:

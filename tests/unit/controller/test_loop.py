@@ -243,7 +243,7 @@ async def test_a_change_tells_how_long_it_waited_also_through_failures_and_a_bus
 
 
 async def test_endpoints_overtake_a_crowd_of_ingresses_which_all_come_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("remora.watch.debounce.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 10)
     async with looping() as bench:
         await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
         await bench.until(lambda: len(bench.applied) == 1)
@@ -256,3 +256,25 @@ async def test_endpoints_overtake_a_crowd_of_ingresses_which_all_come_in_the_end
         await bench.until(lambda: len(bench.applied[-1].model.virtual_hosts) == 101)
         scratch = Translator(RoutingSettings(session_key=b"k")).translate(bench.cache.snapshot, None)
         assert bench.applied[-1].model == scratch.model
+
+
+async def test_a_crowd_of_broken_ingresses_and_a_flapping_pod_do_not_hold_up_another_namespace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 20)
+    broken = [
+        msgspec.structs.replace(_ingress(f"i{number}", "no host"), metadata=ObjectMeta(f"i{number}", "noisy"))
+        for number in range(1000)
+    ]
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB)
+        await bench.until(lambda: len(bench.applied) == 1)
+        for number, one in enumerate(broken):
+            bench.cache.take(Told(SCOPES[Ingress], "ADDED", one))
+            if number % 10 == 0:
+                bench.cache.take(Told(SCOPES[EndpointSlice], "MODIFIED", _slice(f"10.0.0.{number % 250}")))
+        await bench.change(_ingress("quiet", "quiet.test"), "ADDED")
+        await bench.until(lambda: any(one.model.virtual_hosts for one in bench.applied))
+        first = next(one for one in bench.applied if one.model.virtual_hosts)
+        assert len({problem.object for problem in first.problems}) < 100
+        await bench.until(lambda: len({problem.object for problem in bench.applied[-1].problems}) == 1000)

@@ -1,5 +1,5 @@
 from remora.kube.objects import EndpointSlice, Ingress
-from remora.watch.debounce import MOST_AT_ONCE, Burst, Debounce, due_time, grown, portion_of
+from remora.watch.debounce import Burst, Debounce, due_time, grown
 from remora.watch.snapshot import Change
 from tests.support.kubernetes import named
 
@@ -31,11 +31,3 @@ def test_endpoints_do_not_wait_nor_do_those_who_come_with_them() -> None:
 def test_nothing_is_no_burst() -> None:
     assert grown(None, [], 10) is None
     assert grown(Burst(1, 2), [], 10) == Burst(1, 2)
-
-
-def test_endpoints_overtake_a_crowd_which_is_taken_in_portions() -> None:
-    crowd = [Change(Ingress, named(f"shop/{number}")) for number in range(MOST_AT_ONCE + 3)]
-    waiting = [*crowd[:2], ENDPOINTS, *crowd[2:]]
-    assert portion_of(waiting, is_overdue=False) == (ENDPOINTS,)
-    assert portion_of(waiting, is_overdue=True) == (ENDPOINTS, *crowd[:MOST_AT_ONCE])
-    assert portion_of(crowd, is_overdue=False) == tuple(crowd[:MOST_AT_ONCE])

@@ -1,0 +1,62 @@
+"""Changes that wait to be acted on, and which of them come first.
+
+Changes of endpoints overtake others. The others are taken in portions in which namespaces take turns, so that who comes behind
+a hundred thousand of another namespace does not wait for all of them.
+"""
+
+from collections.abc import Mapping
+
+from remora.watch.debounce import is_urgent
+from remora.watch.snapshot import Change
+
+MOST_AT_ONCE = 500
+"""Changes that are no endpoints' and are acted on together: a quarter of a second's work if all are new Ingresses."""
+
+
+class Waiting:
+    """Changes, each with the time at which it came first."""
+
+    def __init__(self) -> None:
+        self._urgent: dict[Change, float] = {}
+        self._others: dict[str, dict[Change, float]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._urgent or self._others)
+
+    def add(self, change: Change, came: float) -> None:
+        """One that waits already goes on with its time."""
+        waiting = self._urgent if is_urgent(change) else self._others.setdefault(change.name.namespace, {})
+        waiting.setdefault(change, came)
+
+    def take_all(self) -> Mapping[Change, float]:
+        """Everything; nothing waits then."""
+        taken = dict(self._urgent)
+        for of_namespace in self._others.values():
+            taken |= of_namespace
+        self._urgent, self._others = {}, {}
+        return taken
+
+    def take(self, *, is_overdue: bool) -> Mapping[Change, float]:
+        """The urgent ones; and if there are none, or the others have waited long enough, a portion of the others."""
+        taken, self._urgent = self._urgent, {}
+        return taken | self._take_turns() if is_overdue or not taken else taken
+
+    def _take_turns(self) -> dict[Change, float]:
+        turns = {namespace: iter(waiting) for namespace, waiting in self._others.items()}
+        chosen: list[Change] = []
+        while turns and len(chosen) < MOST_AT_ONCE:
+            for namespace in list(turns)[: MOST_AT_ONCE - len(chosen)]:
+                change = next(turns[namespace], None)
+                if change is None:
+                    del turns[namespace]
+                else:
+                    chosen.append(change)
+        taken: dict[Change, float] = {}
+        for change in chosen:
+            namespace = change.name.namespace
+            waiting = self._others.pop(namespace)
+            taken[change] = waiting.pop(change)
+            if waiting:
+                # Behind those whose turn did not come.
+                self._others[namespace] = waiting
+        return taken
