@@ -28,6 +28,7 @@ LONGEST = (
     "cluster/test_kubelet_pods.py",
     "features/test_services.py",
     "features/test_peers.py",
+    "chaos/test_faults.py",
 )
 """Files that take longer than 15 s. Whole clusters stand between others, so that few of them start at a time."""
 REST = ("cluster", "features", "properties")

@@ -140,6 +140,7 @@ async def controller_begins_in_trouble(scene: Scene, seconds: float) -> tuple[st
     await scene.controller.kill()
     _trouble(scene).status = 500
     await scene.begin()
+    await scene.says("attempt 1: 500")
     return await _through(scene, seconds)
 
 

@@ -83,7 +83,7 @@ SHORT = (
 )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_some_faults_in_a_row_cost_only_what_was_under_way(proxy_settings: ProxySettings, tmp_path: Path) -> None:
     faults = {fault.name: fault for fault in FAULTS}
     async with small_api(tmp_path) as api, scene_of(api, proxy_settings) as scene:
