@@ -1,6 +1,7 @@
 """What befalls the sessions: each scenario is a change to the one site that all peers serve, at the same moment for all."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,8 @@ GRACE = 1.5
 
 CALM = 1.5
 CHANGES = 5
+RELOAD_PATIENCE = 15.0
+"""Seconds for a controller to see that it has to."""
 
 
 @dataclass
@@ -119,7 +122,13 @@ async def _reload(stage: Stage) -> Unfit:
     before = {name: set(proxy.processes()) for name, proxy in stage.proxies.items()}
     await stage.objects.change_settings("X-Bench")
     told = await asyncio.gather(*(proxy.reload() for proxy in stage.proxies.values()))
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(2)
+    deadline = time.monotonic() + RELOAD_PATIENCE
+    while time.monotonic() < deadline and any(
+        proxy.reads_api and proxy.controllers() and set(proxy.processes()) == before[name]
+        for name, proxy in stage.proxies.items()
+    ):
+        await asyncio.sleep(0.1)
     unfit = {}
     for (name, proxy), was_told in zip(stage.proxies.items(), told, strict=True):
         if not was_told and set(proxy.processes()) == before[name]:
