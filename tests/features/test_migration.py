@@ -66,7 +66,12 @@ class Clients:
 
 def wish(sample: Scene, **more: Any) -> Wish:
     service = NamespacedName("ingress-nginx", "ingress-nginx-controller")
-    usual: dict[str, Any] = {"by_class": False, "service": service, "selector": NEW_LABELS, "kubeconfig": str(sample.api.kubeconfig)}
+    usual: dict[str, Any] = {
+        "by_class": False,
+        "service": service,
+        "selector": NEW_LABELS,
+        "kubeconfig": str(sample.api.kubeconfig),
+    }
     return Wish(**usual | {"watch": 0.5, "interval": 0.05, "controller": sample.health} | more)
 
 
@@ -129,6 +134,8 @@ async def test_clients_move_from_plan_to_switch_and_notice_nothing(sample: Scene
             assert (await sample.read(ENTRY))["spec"]["selector"] == OLD_LABELS
             await served(clients.answers + 20)
             assert sample.old.requests > at_switch
+            visiting.cancel()
+            await asyncio.wait((visiting,))
     assert clients.wrong == []
     assert (await sample.read("/apis/networking.k8s.io/v1/ingresses"))["items"] == before, "a shadow writes no status"
     assert not (await sample.read("/api/v1/events"))["items"]

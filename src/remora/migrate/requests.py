@@ -124,8 +124,6 @@ def _read_json(line: str, upstreams: Mapping[str, tuple[str, str]]) -> Replay | 
         said = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(said, dict):
-        return None
     values = {field: next((str(said[name]) for name in names if said.get(name)), "") for field, names in _NAMES.items()}
     known = upstreams.get(str(said.get("proxy_upstream_name", "")), ("", ""))
     host = values["host"] or known[0]

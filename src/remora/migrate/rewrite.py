@@ -47,7 +47,7 @@ def rewrite(text: str) -> tuple[str, tuple[NotRewritten, ...]]:
     edits = [one for one in found if isinstance(one, Edit)]
     left = [one for one in found if isinstance(one, NotRewritten)]
     if any(one.end > other.start for one, other in pairwise(sorted(set(edits)))):
-        return text, (*left, NotRewritten(1, "its parts share anchors; write it by hand"))
+        return text, (*left, NotRewritten(1, "it says the same thing twice; write it by hand"))
     return apply_edits(text, edits), tuple(left)
 
 

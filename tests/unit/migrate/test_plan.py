@@ -242,3 +242,31 @@ def test_the_steps_name_what_was_found() -> None:
 def test_the_worst_verdict_is_the_one_to_look_at() -> None:
     assert worst((Verdict.HONOURED, Verdict.REFUSED, Verdict.DIFFERENT)) is Verdict.REFUSED
     assert worst(()) is Verdict.HONOURED
+
+
+def a_service(name: str, kind: str, *, port: int = 80, selector: dict[str, str] | None = None) -> dict[str, Any]:
+    spec = {"type": kind, "selector": {"app": "nginx"} if selector is None else selector, "ports": [{"port": port}]}
+    return {"kind": "Service", "metadata": {"name": name, "namespace": "edge"}, "spec": spec}
+
+
+def test_the_entry_is_the_service_for_clients_that_selects_the_controllers_pods() -> None:
+    containers = [{"name": "sidecar"}, {"image": "registry.example/ingress-nginx/controller:v1", "args": ["--v=2"]}]
+    template = {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": containers}}
+    workload = {"kind": "DaemonSet", "metadata": {"name": "in", "namespace": "edge"}, "spec": {"template": template}}
+    services = [
+        a_service("a-metrics", "ClusterIP", port=10254),
+        a_service("b-inner", "ClusterIP"),
+        a_service("c-entry", "NodePort"),
+        a_service("d-other", "LoadBalancer", selector={"app": "other"}),
+        a_service("e-none", "LoadBalancer", selector={}),
+    ]
+    old = find_old([workload, *services], KNOWN)
+    assert (old.workload, str(old.service), old.flags) == ("DaemonSet edge/in", "edge/c-entry", {"v": "2"})
+    other = {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [{"image": "web"}]}}}}
+    assert find_old([other], KNOWN).workload == ""
+
+
+def test_what_cannot_be_read_refuses_the_plan() -> None:
+    plan = plan_manifests(list(read_manifests("kind: Ingress\nmetadata: {", "web.yaml")), Old(), KNOWN)
+    assert plan.is_refused
+    assert sum(plan.counts().values()) == 0

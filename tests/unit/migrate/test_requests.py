@@ -37,6 +37,10 @@ def test_a_wildcard_is_tried_by_a_host_that_it_takes() -> None:
     assert found == "remora-compare.wild.test"
 
 
+def test_a_rule_without_a_host_is_tried_by_one_that_nobody_has() -> None:
+    assert {one.host for one in requests_of([ingress("a/b", rule("", "/"))])} == {"remora-compare.invalid"}
+
+
 def test_a_line_of_the_log_finds_its_host_by_the_backend() -> None:
     lines = [
         '10.0.0.1 - - [21/Nov/2026:10:00:00 +0000] "GET /cart?x=1 HTTP/1.1" 200 5 "-" "curl" 80 0.001 '
@@ -48,10 +52,12 @@ def test_a_line_of_the_log_finds_its_host_by_the_backend() -> None:
         "",
         "{broken",
         "[]",
+        '{"host": "json.test", "uri": "no slash"}',
+        '{"list": []}',
     ]
     found, left_out = read_log(lines, hosts_by_upstream([WEB]))
     assert found == (Replay("web.test", "/cart?x=1", cookie="SID"), Replay("json.test", "/j", "HEAD"))
-    assert left_out == 5
+    assert left_out == 7
 
 
 def test_requests_are_written_as_words_or_objects() -> None:

@@ -143,3 +143,47 @@ def test_the_diff_is_one_that_patch_takes() -> None:
     diff = unified_diff("web.yaml", "a\nb", "a\nc")
     assert diff.splitlines()[:2] == ["--- a/web.yaml", "+++ b/web.yaml"]
     assert "\\ No newline at end of file" in diff
+
+
+def test_without_a_spec_the_class_stays_where_it_is() -> None:
+    text = "kind: Ingress\nmetadata:\n  annotations: {kubernetes.io/ingress.class: nginx}\n"
+    after, (left,) = rewrite(text)
+    assert (after, left.line) == (text, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{kubernetes.io/ingress.class: nginx, a: b}", "{a: b}"),
+        ("{a: b, kubernetes.io/ingress.class: nginx}", "{a: b}"),
+        ("{kubernetes.io/ingress.class: nginx}", "{}"),
+    ],
+)
+def test_the_class_is_taken_out_of_annotations_in_braces(before: str, after: str) -> None:
+    text = f"kind: Ingress\nmetadata:\n  annotations: {before}\nspec:\n  rules: []\n"
+    wanted = f"kind: Ingress\nmetadata:\n  annotations: {after}\nspec:\n  ingressClassName: nginx\n  rules: []\n"
+    assert rewrite(text) == (wanted, ())
+
+
+def test_a_beta_ingress_may_have_a_resource_as_its_backend_and_no_annotations() -> None:
+    text = "apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nspec:\n  backend:\n    resource: {kind: Bucket, name: a}\n"
+    after, left = rewrite(text)
+    assert left == ()
+    assert yaml.safe_load(after)["spec"] == {"defaultBackend": {"resource": {"kind": "Bucket", "name": "a"}}}
+
+
+def test_a_backend_that_is_shared_by_an_anchor_is_rewritten_once() -> None:
+    path = "          - path: /{}\n            backend: {}\n"
+    first, second = path.format("a", "&web {serviceName: w, servicePort: 80}"), path.format("b", "*web")
+    text = f"apiVersion: extensions/v1beta1\nkind: Ingress\nspec:\n  rules:\n    - http:\n        paths:\n{first}{second}"
+    after, left = rewrite(text)
+    assert left == ()
+    backends = [one["backend"] for one in yaml.safe_load(after)["spec"]["rules"][0]["http"]["paths"]]
+    assert backends == [{"service": {"name": "w", "port": {"number": 80}}}] * 2
+
+
+def test_what_stands_there_twice_is_left_to_a_person() -> None:
+    key = "kubernetes.io/ingress.class"
+    text = f"kind: Ingress\nmetadata:\n  annotations: {{{key}: a, {key}: b}}\nspec:\n  rules: []\n"
+    after, (left,) = rewrite(text)
+    assert (after, left.reason) == (text, "it says the same thing twice; write it by hand")

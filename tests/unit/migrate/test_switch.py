@@ -18,6 +18,7 @@ from remora.migrate.switch import (
     class_steps,
     comparison_check,
     judge,
+    matches,
     parse_reading,
     ports_check,
     problems_check,
@@ -161,6 +162,12 @@ def test_there_must_be_as_much_of_remora_as_of_the_old_controller(
 def test_remoras_pods_must_have_the_ports_of_the_entry() -> None:
     assert ports_check(entry({}), [a_pod("a")]).is_met
     assert ports_check(entry({}), [a_pod("a", port="web")]).note == "pod a has no port http"
+
+
+def test_a_selector_without_labels_selects_nothing() -> None:
+    assert matches({"a": "b", "c": "d"}, {"a": "b"})
+    assert not matches({"a": "x"}, {"a": "b"})
+    assert not matches({"a": "b"}, {})
 
 
 def test_problems_and_comparisons_are_checked() -> None:
