@@ -46,6 +46,10 @@ frontend web
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
   http-request set-header X-Forwarded-Proto http if !{{ ssl_fc }}
+  http-request set-header X-Forwarded-Scheme https if {{ ssl_fc }}
+  http-request set-header X-Forwarded-Scheme http if !{{ ssl_fc }}
+  http-request set-header X-Scheme https if {{ ssl_fc }}
+  http-request set-header X-Scheme http if !{{ ssl_fc }}
   http-request del-header Proxy
   http-request set-var(txn.backend) req.hdr(host),field(1,:),lower,map_str({directory}/hosts.map)
   http-request return status 404 if !{{ var(txn.backend) -m found }}
