@@ -78,6 +78,8 @@ bench: $(VENV)/.bench  ## Measure all, beside what else there is (docs/performan
 	$(BIN)/python bench/sticky_request.py
 	$(BIN)/python bench/policies.py
 	$(BIN)/python bench/cluster.py
+	$(BIN)/python bench/scale.py $(if $(QUICK),--count 1000)
+	$(BIN)/python bench/propagation.py $(if $(QUICK),--counts 100 --changes 20)
 
 chaos: $(STAMP)  ## Let every fault befall a controller under load, and say what each has cost (about ten minutes)
 	$(BIN)/pytest -q -m chaos tests/chaos
