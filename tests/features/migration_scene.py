@@ -161,6 +161,8 @@ async def _fill(found: Scene, ingresses: list[dict[str, Any]], pods: list[str]) 
         await registry.create("secrets", _secret(name, tls, "kubernetes.io/tls"))
     await registry.create("secrets", _secret("members", {"auth": b"bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="}))
     await registry.create("secrets", _secret("remora-session-key", {"key": b"k" * 32}, namespace="ingress-nginx"))
+    database = {"metadata": _meta("database", "shop"), "spec": {"ports": [{"port": 5432}]}}
+    await registry.create("services", database)
     for namespace, service in sorted(_services(ingresses)):
         ports = [{"name": "http", "port": 80, "targetPort": 8080}]
         await registry.create("services", {"metadata": _meta(service, namespace), "spec": {"ports": ports}})

@@ -18,7 +18,7 @@ from remora.cli.switching import Wish, run_switch
 from remora.core.names import NamespacedName
 from remora.core.settings import ProxySettings
 from remora.migrate.switch import Check, Direction, State, class_of
-from tests.features.migration_scene import ENTRY, EXAMPLES, NEW_LABELS, OLD_LABELS, Scene, pod_of, scene
+from tests.features.migration_scene import ENTRY, NEW_LABELS, OLD_LABELS, Scene, pod_of, scene
 
 HOSTS = {"shop.example": "SHOPID", "cart.example": "CARTID", "spa.example": "SPAID", "legacy.example": "LEGACYID"}
 
@@ -76,7 +76,8 @@ def wish(sample: Scene, **more: Any) -> Wish:
 
 
 async def test_clients_move_from_plan_to_switch_and_notice_nothing(sample: Scene) -> None:
-    plan = ["migrate", "plan", str(EXAMPLES), "-o", "json", "--rewrite", "--write", str(sample.directory / "remora")]
+    reach = ["--kubeconfig", str(sample.api.kubeconfig)]
+    plan = ["migrate", "plan", "--cluster", *reach, "-o", "json", "--rewrite", "--write", str(sample.directory / "remora")]
     address = f"127.0.0.1:{sample.entry_port}"
     connector = aiohttp.TCPConnector(force_close=True, limit=0)
     jar = aiohttp.DummyCookieJar()
@@ -88,8 +89,11 @@ async def test_clients_move_from_plan_to_switch_and_notice_nothing(sample: Scene
         before = (await sample.read("/apis/networking.k8s.io/v1/ingresses"))["items"]
         async with sample.shadow():
             code, said, error = await sample.remora(*plan)
-            assert code == 0, error
-            assert len(json.loads(said)["ingresses"]) == 30
+            assert code == 0, (said, error)
+            planned = json.loads(said)
+            assert len(planned["ingresses"]) == 30
+            assert planned["controller"]["workload"] == "Deployment ingress-nginx/ingress-nginx-controller"
+            assert "+  ingressClassName: nginx\n" in planned["diff"]
             assert {path.name for path in (sample.directory / "remora").iterdir()} >= {
                 "shadow.yaml",
                 "steps.md",
@@ -97,7 +101,6 @@ async def test_clients_move_from_plan_to_switch_and_notice_nothing(sample: Scene
             }
 
             result = sample.directory / "comparison.json"
-            reach = ["--kubeconfig", str(sample.api.kubeconfig)]
             new = f"127.0.0.1:{sample.settings.http_port}"
             code, said, error = await sample.remora(
                 "migrate", "compare", "--cluster", *reach, "--old", address, "--new", new, "-o", "json", "--sessions=2"

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from remora.kube.objects import Ingress
     from remora.migrate.plan import Plan
-    from remora.migrate.requests import Replay
     from remora.migrate.switch import Check
 
 app = typer.Typer(
@@ -165,12 +163,13 @@ def compare(
     from remora.cli.render import say
     from remora.cli.render.migrate import show_comparison
     from remora.cli.replay import Sides, base_url, replay
+    from remora.cli.replay_input import read_ingresses, read_replays
     from remora.core.errors import UsageError
     from remora.migrate.compare import Ignoring
 
     sides = Sides(base_url(old, "--old"), base_url(new, "--new"), pod_by, sessions)
-    ingresses = _ingresses(paths, cluster=cluster, kubeconfig=kubeconfig, context=context)
-    replayed = _requests(ingresses, access_log=access_log, requests=requests, methods=methods)
+    ingresses = read_ingresses(paths, cluster=cluster, kubeconfig=kubeconfig, context=context)
+    replayed = read_replays(ingresses, access_log=access_log, requests=requests, methods=methods)
     if not replayed:
         raise UsageError("there is nothing to send: give FILE, DIR or --cluster for the rules, --access-log or --requests")
     ignoring = Ignoring(frozenset(name.lower() for name in ignore_header or ()), tuple(ignore_body or ()))
@@ -179,47 +178,6 @@ def compare(
     show_comparison(found, output.value)
     if not found.is_clean:
         raise typer.Exit(1)
-
-
-def _ingresses(paths: list[str] | None, *, cluster: bool, kubeconfig: str, context: str) -> list["Ingress"]:
-    from remora.cli.manifests import read_paths
-    from remora.kube.objects import Ingress
-    from remora.report.manifests import Manifest
-
-    if cluster:
-        from remora.cli.fetch import fetch_cluster
-
-        return list(fetch_cluster(kubeconfig, context).snapshot.all(Ingress))
-    read = (one.object for one in read_paths(paths or ()) if isinstance(one, Manifest))
-    return [one for one in read if isinstance(one, Ingress)]
-
-
-def _requests(ingresses: list["Ingress"], *, access_log: str, requests: str, methods: str) -> list["Replay"]:
-    """All requests to send, each once."""
-    from remora.cli.render import say
-    from remora.core.errors import UsageError
-    from remora.migrate.requests import hosts_by_upstream, read_log, read_requests, requests_of
-
-    found: dict[Replay, None] = dict.fromkeys(requests_of(ingresses, tuple(methods.upper().split(","))) if ingresses else ())
-    if access_log:
-        logged, left_out = read_log(_lines(access_log), hosts_by_upstream(ingresses))
-        found |= dict.fromkeys(logged)
-        if left_out:
-            say(f"note: {left_out} lines of {access_log} name no host that is known, or change something; they are left out")
-    for one in read_requests(_lines(requests)) if requests else ():
-        if isinstance(one, str):
-            raise UsageError(f"{requests}: {one}")
-        found[one] = None
-    return list(found)
-
-
-def _lines(file: str) -> list[str]:
-    from remora.core.errors import UsageError
-
-    try:
-        return Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
 
 
 @app.command()

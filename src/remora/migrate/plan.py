@@ -68,7 +68,7 @@ def plan_manifests(read: Sequence[Manifest | Fault], old: Old, known: Mapping[st
     for kind in (Service,):
         objects = [one.object for one in read if isinstance(one, Manifest) and isinstance(one.object, kind)]
         snapshot = snapshot.changed(kind, {one.key: one for one in objects})
-    return _plan(report, names, snapshot, old, known)
+    return _plan(report, names, _port_rows(old, snapshot, whole=False), old, known)
 
 
 def plan_snapshot(snapshot: Snapshot, old: Old, known: Mapping[str, KnownFlag]) -> Plan:
@@ -79,17 +79,17 @@ def plan_snapshot(snapshot: Snapshot, old: Old, known: Mapping[str, KnownFlag]) 
     translation = Translator(settings).translate(snapshot, None)
     ours = {ref.name for ref in translation.published} | {one.object.name for one in report.findings}
     names = [(name, "") for name in sorted(ours) if snapshot.find(Ingress, name)]
-    return _plan(report, names, snapshot, old, known)
+    return _plan(report, names, _port_rows(old, snapshot, whole=True), old, known)
 
 
 def _plan(
-    report: Report, names: Iterable[tuple[NamespacedName, str]], snapshot: Snapshot, old: Old, known: Mapping[str, KnownFlag]
+    report: Report, names: Iterable[tuple[NamespacedName, str]], ports: Iterable[Row], old: Old, known: Mapping[str, KnownFlag]
 ) -> Plan:
     rows = (
         *flag_rows(old.flags, known),
         *helm_rows(old.values),
         *_setting_rows(old),
-        *_port_rows(old, snapshot),
+        *ports,
     )
     refused = {
         row.name for row in rows if row.kind in ("configmap", "tcp") and row.verdict in (Verdict.REFUSED, Verdict.UNKNOWN)
@@ -155,7 +155,8 @@ def _setting_rows(old: Old) -> Iterator[Row]:
         yield Row("configmap", finding.field, finding.value, finding.verdict, finding.reason)
 
 
-def _port_rows(old: Old, snapshot: Snapshot) -> Iterator[Row]:
+def _port_rows(old: Old, snapshot: Snapshot, *, whole: bool) -> Iterator[Row]:
+    """`whole` says that the snapshot holds all Services; of files it need not."""
     name = NamespacedName(CONFIGMAP.namespace, "tcp")
     config_map = ConfigMap(ObjectMeta(name.name, name.namespace), data=dict(old.tcp))
     settings = RoutingSettings(session_key=b"", tcp_services=name)
@@ -164,7 +165,7 @@ def _port_rows(old: Old, snapshot: Snapshot) -> Iterator[Row]:
     services = {str(service.key) for service in snapshot.all(Service)}
     for key, text in old.tcp.items():
         message = said.get(f"data[{key}]", "")
-        is_elsewhere = text.count(":") and text.partition(":")[0] not in services and "no Service" in message
+        is_elsewhere = not whole and text.count(":") and text.partition(":")[0] not in services and "no Service" in message
         verdict = Verdict.REFUSED if message and not is_elsewhere else Verdict.HONOURED
         yield Row("tcp", key, text, verdict, "" if is_elsewhere else message)
     for key, text in old.udp.items():
