@@ -58,9 +58,9 @@ QUESTIONS = (
 
 
 def site(pods: tuple[Pod, ...], more: int) -> Site:
-    """The routes that are asked, and so many others."""
-    fleet = (Route(f"app-{number}.example.com", PORT, sticky=True) for number in range(more))
-    return Site((*ROUTES, *fleet), pods)
+    """The routes that are asked, amid so many others: some peers look at one after the other."""
+    fleet = tuple(Route(f"app-{number}.example.com", PORT, sticky=True) for number in range(more))
+    return Site((*fleet[: more // 2], *ROUTES, *fleet[more // 2 :]), pods)
 
 
 def with_cookie(question: Question, cookie: str) -> Request:

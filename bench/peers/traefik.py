@@ -38,7 +38,6 @@ class Traefik(Proxy):
             f"--entrypoints.websecure.address=127.0.0.1:{place.https}",
             "--serverstransport.maxidleconnsperhost=512",
             "--providers.providersthrottleduration=100ms",
-            "--experimental.kubernetesingressnginx=true",
             "--providers.kubernetesingressnginx=true",
             "--providers.kubernetesingressnginx.httpentrypoint=web",
             "--providers.kubernetesingressnginx.httpsentrypoint=websecure",
