@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from remora.cluster.api.authorization.authorizer import AuthorizationMode
 from remora.cluster.builtin import add_builtin_images
 from remora.cluster.cluster import Cluster, Parts
 from remora.cluster.kubelet.images import Image, ImageCatalog
@@ -93,12 +94,17 @@ def eventually(find: Callable[[], T | None], *, within: float = 30.0, what: str 
 
 @contextmanager
 def local_cluster(
-    *, node: bool = True, services: bool = False, ingress: bool = False, images: Iterable[Image] = ()
+    *,
+    node: bool = True,
+    services: bool = False,
+    ingress: bool = False,
+    images: Iterable[Image] = (),
+    authorization_mode: AuthorizationMode = "AlwaysAllow",
 ) -> Iterator[LocalCluster]:
     """A new cluster until the end of the block.
 
     Without `node`, pods are stored and stay Pending; `services` makes the addresses of Services answer; `ingress` runs the
-    Ingress controller, which needs both.
+    Ingress controller, which needs both. With the authorization mode `RBAC` accounts have the rights that their roles give.
 
     Raises:
         RemoraError: it cannot start.
@@ -109,7 +115,7 @@ def local_cluster(
         add_builtin_images(catalog)
         for image in images:
             catalog.add(image)
-        cluster = Cluster(start, parts=parts)
+        cluster = Cluster(start, parts=parts, authorization_mode=authorization_mode)
         with _running(cluster, wait_for_ingress=ingress):
             yield LocalCluster(start, cluster.server)
 

@@ -1,0 +1,132 @@
+"""The manifests for real clusters, applied by kubectl as they stand and run, in a cluster that grants what they say and no more."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from remora.testing.local import LocalCluster, eventually, local_cluster
+from tests.cluster.test_walkthrough import identities
+
+pytestmark = [pytest.mark.kubectl, pytest.mark.timeout(120)]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+NAMESPACE = "ingress-remora"
+PATIENCE = 60.0
+HOST = "web.test"
+APPLICATION = f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: web, namespace: NAMESPACE, labels: {{app: web}}}}
+spec: {{containers: [{{name: web, image: "remora/sticky-session:1"}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: NAMESPACE}}
+spec: {{selector: {{app: web}}, ports: [{{port: 80, targetPort: 8080}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  namespace: NAMESPACE
+  annotations: {{nginx.ingress.kubernetes.io/affinity: cookie}}
+spec:
+  ingressClassName: nginx
+  rules:
+    - host: {HOST}
+      http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with local_cluster(authorization_mode="RBAC") as made:
+        yield made
+
+
+def _may_listen_below_1024() -> bool:
+    try:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 1023))
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+low_ports = pytest.mark.skipif(not _may_listen_below_1024(), reason="the manifests listen at 80, which this user may not")
+
+
+def controller_pods(cluster: LocalCluster, namespace: str = NAMESPACE) -> list[Any]:
+    found = cluster.kubectl.json("get", "pods", "-n", namespace, "-l", "app.kubernetes.io/component=controller")["items"]
+    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+def serves(pod: Any) -> bool:
+    """Whether a request for the Ingress's host is answered by the application, through this controller."""
+    try:
+        return list(identities(f"http://{pod['status']['podIP']}", 1, keep_alive=False, host=HOST)) not in (["404"], ["503"])
+    except (OSError, KeyError, json.JSONDecodeError):
+        return False
+
+
+def check_that_it_serves(cluster: LocalCluster, workload: str, namespace: str = NAMESPACE) -> None:
+    cluster.kubectl("rollout", "status", "-n", namespace, workload, f"--timeout={PATIENCE:.0f}s", timeout=PATIENCE + 10)
+    pods = controller_pods(cluster, namespace)
+    assert pods
+    for pod in pods:
+        eventually(lambda pod=pod: serves(pod), within=PATIENCE, what=f"answer through {pod['metadata']['name']}")  # type: ignore[misc]
+
+
+def address_of_ingress(cluster: LocalCluster, namespace: str) -> Any:
+    return cluster.kubectl("get", "ingress", "web", "-n", namespace, "-o", "jsonpath={.status.loadBalancer.ingress[*].ip}")
+
+
+def refusals(cluster: LocalCluster, namespace: str = NAMESPACE) -> list[str]:
+    """What the controllers say that they may not do."""
+    logs = (cluster.kubectl("logs", "-n", namespace, pod["metadata"]["name"]) for pod in controller_pods(cluster, namespace))
+    return [line for log in logs for line in log.splitlines() if "forbidden" in line.lower()]
+
+
+@low_ports
+def test_every_overlay_is_applied_and_serves(cluster: LocalCluster) -> None:
+    cluster.kubectl("apply", "-k", str(DEPLOY / "overlays" / "bare-metal"))
+    cluster.kubectl("apply", "-f", "-", given=APPLICATION.replace("NAMESPACE", NAMESPACE))
+    check_that_it_serves(cluster, "deployment/remora-controller")
+    assert len(controller_pods(cluster)) == 2
+    assert eventually(lambda: address_of_ingress(cluster, NAMESPACE), within=PATIENCE)
+    assert refusals(cluster) == []
+    # Its Deployment makes room for the DaemonSet of the same name.
+    cluster.kubectl("delete", "deployment", "-n", NAMESPACE, "remora-controller", "--wait=false")
+    cluster.kubectl("apply", "-k", str(DEPLOY / "overlays" / "daemonset"))
+    check_that_it_serves(cluster, "daemonset/remora-controller")
+    assert refusals(cluster) == []
+    cluster.kubectl("delete", "daemonset", "-n", NAMESPACE, "remora-controller", "--wait=false")
+    cluster.kubectl("apply", "-k", str(DEPLOY / "overlays" / "cloud"))
+    check_that_it_serves(cluster, "deployment/remora-controller")
+    assert cluster.kubectl.json("get", "hpa", "-n", NAMESPACE, "remora-controller")["spec"]["minReplicas"] == 2
+    assert refusals(cluster) == []
+
+
+@low_ports
+def test_a_namespaced_installation_serves_its_own_namespace_with_rights_in_no_other(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    overlay = os.path.relpath(DEPLOY / "overlays" / "namespaced", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [overlay], "namespace": "shop"}))
+    cluster.kubectl("delete", "clusterrolebinding,clusterrole", "remora-controller", "--ignore-not-found")
+    cluster.kubectl("apply", "-k", str(tmp_path))
+    cluster.kubectl("apply", "-f", "-", given=APPLICATION.replace("NAMESPACE", "shop"))
+    check_that_it_serves(cluster, "deployment/remora-controller", "shop")
+    assert eventually(lambda: address_of_ingress(cluster, "shop"), within=PATIENCE)
+    assert refusals(cluster, "shop") == []
+    account = "--as=system:serviceaccount:shop:remora-controller"
+    assert cluster.kubectl.tried("auth", "can-i", "list", "secrets", "-n", "shop", account).stdout.strip() == "yes"
+    assert cluster.kubectl.tried("auth", "can-i", "list", "secrets", "-n", "default", account).stdout.strip() == "no"
