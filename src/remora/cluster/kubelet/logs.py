@@ -196,28 +196,42 @@ async def _read_lines(path: Path, *, live: Log | None, tail_lines: int | None) -
     with contextlib.ExitStack() as stack:
         # Opened together, so that a rotation meanwhile neither repeats nor loses a line.
         files = [stack.enter_context(part.open("rb")) for part in (rotated(path), path) if part.exists()]
+        # A process that prints faster than its reader takes must not keep the answer from ending.
+        ends = [os.fstat(file.fileno()).st_size for file in files]
         if tail_lines is not None:
             _seek_tail(files, tail_lines)
         rest = b""
+        for file, end in zip(files, ends, strict=True):
+            while part := file.read(max(0, min(_CHUNK, end - file.tell()))):
+                *lines, rest = (rest + part).split(b"\n")
+                yield lines
+        if live is not None and files:
+            async for lines in _follow_lines(path, files.pop(), live=live, rest=rest):
+                yield lines
+
+
+async def _follow_lines(path: Path, file: BinaryIO, *, live: Log, rest: bytes) -> AsyncIterator[list[bytes]]:
+    """What is appended from the file's position on, through all rotations; takes the file over."""
+    try:
         while True:
-            finished = live is None or live.is_finished
-            for file in files:
-                while part := file.read(_CHUNK):
-                    *lines, rest = (rest + part).split(b"\n")
-                    yield lines
-            if _is_another(path, files):
-                files = [stack.enter_context(path.open("rb"))]
+            finished = live.is_finished
+            while part := file.read(_CHUNK):
+                *lines, rest = (rest + part).split(b"\n")
+                yield lines
+            if _is_another(path, file):
+                file.close()
+                file = path.open("rb")
             elif finished:
                 return
-            elif live is not None and not live.is_finished:
+            elif not live.is_finished:
                 await live.changed()
+    finally:
+        file.close()
 
 
-def _is_another(path: Path, files: Sequence[BinaryIO]) -> bool:
-    """Whether the path now leads to another file than the last of those that are open."""
-    if not path.exists():
-        return False
-    return not files or os.fstat(files[-1].fileno()).st_ino != path.stat().st_ino
+def _is_another(path: Path, file: BinaryIO) -> bool:
+    """Whether the path now leads to another file than the one that is open."""
+    return path.exists() and os.fstat(file.fileno()).st_ino != path.stat().st_ino
 
 
 def _seek_tail(files: Sequence[BinaryIO], lines: int) -> None:

@@ -78,3 +78,41 @@ async def test_log_is_rotated_at_its_bound_and_a_reader_keeps_up(tmp_path: Path)
     assert sum(map(len, rest)) == 14 * 999_961
     assert log.path.stat().st_size < 7_000_000
     assert rotated(log.path).exists()
+
+
+async def test_who_does_not_follow_gets_what_there_was_however_fast_the_process_prints(tmp_path: Path) -> None:
+    log = Log(tmp_path / "0.log")
+    log.append(b"".join(b"%s stdout F %d\n" % (STAMP, number) for number in range(5)))
+    shown = b""
+    async for part in read_log(log.path, tail_lines=2):
+        shown += part
+        for number in range(5, 2000):
+            log.append(b"%s stdout F %d\n" % (STAMP, number))
+        if len(shown) > 100_000:
+            break
+    log.finish()
+    assert shown == b"3\n4\n"
+
+
+async def test_a_follower_keeps_one_file_open_through_all_rotations(tmp_path: Path) -> None:
+    log = Log(tmp_path / "0.log")
+    log.append(b"%s stdout F begin\n" % STAMP)
+    reader = read_log(log.path, live=log)
+    line = b"%s stdout F %s\n" % (STAMP, b"x" * 6_000_000)
+    await anext(reader)
+    for _ in range(4):
+        log.append(line)
+        got = 0
+        while got < 6_000_000:
+            got += len(await anext(reader))
+    deleted = [path for fd in Path("/proc/self/fd").iterdir() if str(tmp_path) in (path := _meant(fd)) and "deleted" in path]
+    log.finish()
+    await reader.aclose()
+    assert deleted == []
+
+
+def _meant(fd: Path) -> str:
+    try:
+        return str(fd.readlink())
+    except OSError:
+        return ""
