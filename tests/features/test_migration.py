@@ -116,10 +116,10 @@ async def test_clients_move_from_plan_to_switch_and_notice_nothing(sample: Scene
             old_requests, answers = sample.old.requests, clients.answers
             code, said, error = await sample.remora_process(
                 "migrate", "switch", *reach, "--comparison", str(result), "--controller", sample.health,
-                "--watch=1.5", "--interval=0.3",
+                "--watch=1.5", "--interval=0.3", "-o", "json",
             )  # fmt: skip
             assert code == 0, error
-            assert "Remora serves" in said
+            assert json.loads(said)["state"] == "moved"
             service = await sample.read(ENTRY)
             assert service["spec"]["selector"] == NEW_LABELS
             at_switch = sample.old.requests
@@ -163,7 +163,11 @@ async def test_a_switch_goes_back_by_itself_when_sessions_break(sample: Scene) -
 
 
 async def test_a_switch_whose_controller_falls_silent_goes_back(sample: Scene) -> None:
-    end = await run_switch(wish(sample, watch=60.0), [], print)
+    said: list[str] = []
+    end = await run_switch(wish(sample), [], said.append)
+    assert (end.code, end.state) == (3, State.BEFORE)
+    assert any(text.startswith("NOT MET: metrics: no controller answers") for text in said)
+    end = await run_switch(wish(sample, watch=60.0, accepted=frozenset(("metrics",))), [], print)
     assert (end.code, end.state) == (4, State.BEFORE)
 
 

@@ -207,6 +207,7 @@ def switch(
     controller: Annotated[str, typer.Option("--controller", help="URL of Remora's health port; else by the API server.")] = "",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
+    output: Printed = Output.TEXT,
 ) -> None:
     """Move clients to Remora, watch, and go back if errors rise or sessions break.
 
@@ -216,7 +217,7 @@ def switch(
 
     from remora.cli.names import parse_name
     from remora.cli.render import say
-    from remora.cli.switching import Wish, parse_selector, run_switch
+    from remora.cli.switching import Wish, end_document, parse_selector, run_switch
     from remora.migrate.switch import Direction, Limits
 
     wish = Wish(
@@ -237,7 +238,7 @@ def switch(
     )
     checks = [] if back else _checks(comparison, kubeconfig=kubeconfig, context=context, old_class=old_class)
     end = asyncio.run(run_switch(wish, checks, say))
-    print(f"{end.said}\n{end.state.value}")
+    print(end_document(end) if output is Output.JSON else f"{end.said}\n{end.state.value}")
     if end.code:
         raise typer.Exit(end.code)
 

@@ -98,6 +98,7 @@ class Switching:
         wish = self._wish
         steps, state = await self._look(wish.direction)
         self._tell(state.value)
+        await self._read()
         if wish.direction is Direction.FORTH:
             unmet = self._tell_checks([*checks, *await self._own_checks()])
             if unmet and not wish.dry_run:
@@ -109,7 +110,6 @@ class Switching:
             if wish.direction is Direction.FORTH:
                 self._tell(f"would watch for {wish.watch:g} s, and go back if errors rise or sessions break")
             return End(0, "nothing was moved", state)
-        await self._read()
         return await self._move(steps)
 
     async def _move(self, steps: Sequence[Step]) -> End:
@@ -189,14 +189,16 @@ class Switching:
 
     async def _own_checks(self) -> list[Check]:
         wish = self._wish
+        note = "no controller answers, so nobody would see errors rise" if self._silent else "Remora's controllers answer"
+        metrics = Check("metrics", not self._silent, note)
         if wish.by_class:
-            return [await self._class_check()]
+            return [metrics, await self._class_check()]
         service = await self._service()
         pods = await self._items(f"/api/v1/namespaces/{wish.service.namespace}/pods")
         old = former_selector(service) or (service.get("spec") or {}).get("selector") or {}
         of_old = [pod for pod in pods if matches(pod["metadata"].get("labels") or {}, old)]
         of_new = [pod for pod in pods if matches(pod["metadata"].get("labels") or {}, wish.selector)]
-        return [capacity_check(of_old, of_new), ports_check(service, of_new)]
+        return [metrics, capacity_check(of_old, of_new), ports_check(service, of_new)]
 
     async def _class_check(self) -> Check:
         name = self._wish.new_class
