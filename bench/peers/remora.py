@@ -17,7 +17,7 @@ from remora.apply.binary import find_binary
 
 class Remora(Proxy):
     name = "Remora"
-    settings = "`remora controller --threads 1`, defaults otherwise"
+    settings = "`remora controller --threads 1`, which writes no statuses and no Events; defaults otherwise"
     reads_api = True
 
     @classmethod
@@ -65,7 +65,8 @@ class Remora(Proxy):
             *(sys.executable, "-m", "remora", "controller", f"--kubeconfig={place.kubeconfig}", f"--state-dir={self._state}"),
             *("--bind-address=127.0.0.1", f"--http-port={place.http}", f"--https-port={place.https}", "--threads=1"),
             *(f"--healthz-port={self._health}", "--healthz-host=127.0.0.1", f"--configmap={NAMESPACE}/{CONTROLLER}"),
-            *("--publish-status-address=127.0.0.1", f"--session-key-secret={NAMESPACE}/session-key"),
+            # Statuses of thousands of Ingresses would be news for Traefik, which reads the same objects.
+            *("--update-status=false", "--disable-sync-events", f"--session-key-secret={NAMESPACE}/session-key"),
             f"--default-ssl-certificate={NAMESPACE}/certificate",
             POD_NAMESPACE=NAMESPACE,
             POD_NAME=f"remora-{place.number}",
