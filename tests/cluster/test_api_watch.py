@@ -176,3 +176,16 @@ async def test_watch_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> N
         assert lines.response.status == 200
     with pytest.raises(aiohttp.ClientError):
         await lines.response.content.read()
+
+
+async def test_streams_that_the_end_of_the_server_cuts_are_no_faults_in_its_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with running_api_server(tmp_path) as api:
+            watch = await session.get(f"{api.server}/api/v1/pods?watch=1", ssl=api.context)
+            assert watch.status == 200
+        with pytest.raises(aiohttp.ClientError):
+            await watch.content.read()
+        watch.close()
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []

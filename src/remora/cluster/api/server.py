@@ -23,6 +23,8 @@ from remora.cluster.api.stalled import Stalled
 from remora.cluster.api.takeover import BareConnection, WebSocketProtocol, identity_of, take_over
 from remora.cluster.api.tokens import Tokens
 
+_LAST_MOMENT = 1.0
+"""Seconds in which streams see that their connection has gone, and end by themselves, before they are cancelled."""
 _KEEP_ALIVE = 180
 """Seconds that an idle connection is kept; longer than the 90 of Go's clients, so that they are the ones to close it."""
 
@@ -150,7 +152,9 @@ async def _end(state: ServerState) -> None:
     """Ends what is still going on. Watches never end by themselves, and their readers begin again anyway."""
     for connection in list(state.connections):
         connection.transport.abort()
-    tasks = list(state.tasks)
+    if not (tasks := list(state.tasks)):
+        return
+    await asyncio.wait(tasks, timeout=_LAST_MOMENT)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
