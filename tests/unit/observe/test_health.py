@@ -1,11 +1,13 @@
+import asyncio
 import logging
+import time
 from collections.abc import Mapping
 
 import aiohttp
 import pytest
 
 from remora.core.errors import ConfigurationError, HAProxyUnreachable
-from remora.observe.health import Health, listening
+from remora.observe.health import Health, listening, run_lag_meter
 from remora.observe.logs import JsonFormatter
 from tests.support.proxy import free_ports
 
@@ -69,3 +71,16 @@ def test_a_json_log_line_is_one_object() -> None:
     line = JsonFormatter().format(record)
     assert '"message": "two\\nlines"' in line
     assert '"level": "warning"' in line
+
+
+async def test_a_loop_that_was_held_up_is_told_after_idle_time_too() -> None:
+    told: list[float] = []
+    meter = asyncio.create_task(run_lag_meter(told.append, idle_interval=0.05, window=0.1))
+    while not told:
+        await asyncio.sleep(0.01)
+    time.sleep(0.3)
+    before = len(told)
+    while len(told) == before:
+        await asyncio.sleep(0.01)
+    meter.cancel()
+    assert max(told) >= 0.2
