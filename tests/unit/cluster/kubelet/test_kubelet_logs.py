@@ -107,7 +107,7 @@ async def test_a_follower_keeps_one_file_open_through_all_rotations(tmp_path: Pa
             got += len(await anext(reader))
     deleted = [path for fd in Path("/proc/self/fd").iterdir() if str(tmp_path) in (path := _meant(fd)) and "deleted" in path]
     log.finish()
-    await reader.aclose()
+    assert [part async for part in reader] == []
     assert deleted == []
 
 
