@@ -14,11 +14,12 @@ import msgspec
 from remora.cluster.api.node import Console
 from remora.cluster.kubelet.actions import Target, ask
 from remora.cluster.kubelet.attachment import StandardStreams
-from remora.cluster.kubelet.backoff import image_pause, is_to_restart, render_duration, restart_pause
+from remora.cluster.kubelet.backoff import is_to_restart, render_duration, restart_pause
 from remora.cluster.kubelet.environment import ConfigError, command
 from remora.cluster.kubelet.execution import execute
 from remora.cluster.kubelet.health import Outcomes, watch_health
 from remora.cluster.kubelet.images import Image, ImageCatalog
+from remora.cluster.kubelet.imagewait import ImageWait
 from remora.cluster.kubelet.logs import Capture
 from remora.cluster.kubelet.memory import kill_tree, wait_until_over
 from remora.cluster.kubelet.placing import placed_folder
@@ -31,10 +32,7 @@ from remora.cluster.kubelet.terminals import controlled, with_terminal
 from remora.cluster.kubelet.termination import find_signal, read_message
 from remora.cluster.objects import now, parse_time
 
-_LOOK_FOR_IMAGE = 0.25
-"""Seconds between two looks at the catalogue's time stamp while a container waits for its image."""
 _CONFIG_RETRY = 1.0
-_NEVER_PULL_RETRY = 60.0
 _LEAST_GRACE = 2.0
 """Seconds that a process has after a preStop hook that used up the grace period (as in the kubelet)."""
 
@@ -78,6 +76,12 @@ class Container:
         self._directory = pod.directory / "containers" / state.name
         self.capture = Capture(self._directory)
         self._streams = StandardStreams(self._directory, spec, self.capture)
+        self._images = ImageWait(
+            pod.images,
+            tell=lambda reason, message, type: pod.tell(state.name, reason, message, type=type),
+            waiting=lambda waiting: self._set(state=waiting),
+            is_to_end=self.is_to_end,
+        )
         self._target: Target | None = None
         self._pause: float | None = None
         self._is_told_to_stop = False
@@ -196,7 +200,7 @@ class Container:
 
     async def _start(self) -> Process | None:
         """A new process, or None: then the state says why, or the pod is stopping."""
-        image = await self._image()
+        image = await self._images.find(self.spec.get("image") or "", self.spec.get("imagePullPolicy") or "")
         env = await self._environment(image) if image else None
         if image is None or env is None:
             return None
@@ -233,45 +237,6 @@ class Container:
                 env = with_terminal(env)
                 argv = controlled(argv, env=env, workdir=workdir)
             return start(argv, env=env, workdir=workdir, stdin=stdin, stdout=stdout, stderr=stderr)
-
-    async def _image(self) -> Image | None:
-        """The image, waited for as long as it takes; None if the pod stops meanwhile."""
-        name = self.spec.get("image") or ""
-        pause = 0.0
-        while not self.is_to_end.is_set():
-            image = self._pod.images.find(name)
-            if image is not None:
-                present = f'Container image "{name}" already present on machine and can be accessed by the pod'
-                self._pod.tell(self.state.name, "Pulled", present)
-                return image
-            unknown = self._pod.images.explain_unknown(name)
-            if self.spec.get("imagePullPolicy") == "Never":
-                await self._go_without(f'Container image "{name}" is not present with pull policy of Never: {unknown}')
-                continue
-            pause = image_pause(pause)
-            self._pod.tell(self.state.name, "Failed", f'Failed to pull image "{name}": {unknown}', type="Warning")
-            self._pod.tell(self.state.name, "Failed", "Error: ErrImagePull", type="Warning")
-            self._set(state=Waiting("ErrImagePull", unknown))
-            await self._wait_for_image(1.0)
-            if self._pod.images.find(name) is None:
-                self._pod.tell(self.state.name, "BackOff", f'Back-off pulling image "{name}"')
-                self._pod.tell(self.state.name, "Failed", "Error: ImagePullBackOff", type="Warning")
-                self._set(state=Waiting("ImagePullBackOff", f'Back-off pulling image "{name}": {unknown}'))
-                await self._wait_for_image(pause)
-        return None
-
-    async def _go_without(self, why: str) -> None:
-        self._pod.tell(self.state.name, "ErrImageNeverPull", why, type="Warning")
-        self._set(state=Waiting("ErrImageNeverPull", why))
-        await self._wait_for_image(_NEVER_PULL_RETRY)
-
-    async def _wait_for_image(self, seconds: float) -> None:
-        """Returns early when the catalogue changes."""
-        stamp = self._pod.images.stamp
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._pod.images.stamp == stamp and not self.is_to_end.is_set():
-                    await self._sleep(_LOOK_FOR_IMAGE)
 
     async def _environment(self, image: Image) -> dict[str, str] | None:
         while not self.is_to_end.is_set():
