@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from remora.cluster.kubelet.container import Container
 from remora.cluster.kubelet.images import Image
 from remora.cluster.kubelet.probes import probe_tcp
-from remora.cluster.kubelet.processes import find_identity
+from remora.cluster.kubelet.processes import Process, find_identity
 from remora.cluster.objects import condition, is_ready, with_metadata
 from tests.cluster.small_cluster import SERVER, pod, small_cluster, until
 
@@ -271,3 +272,34 @@ async def test_hook_that_fails_is_told_and_the_pod_ends_all_the_same(tmp_path: P
         await until(lambda: not cluster.pods())
         told = [event["message"] for event in cluster.events_of("web") if event["reason"] == "FailedPreStopHook"]
         assert told == ["PreStopHook failed"]
+
+
+async def test_images_that_cannot_be_read_are_waited_for(tmp_path: Path) -> None:
+    async with small_cluster(tmp_path) as cluster:
+        good = (tmp_path / "images.json").read_bytes()
+        (tmp_path / "images.json").write_text("[{")
+        await cluster.registry.create("pods", pod("web"))
+        await until(lambda: "images.json cannot be read" in cluster.container("web")["state"]["waiting"]["message"])
+        (tmp_path / "images.json").write_bytes(good)
+        await until(lambda: is_ready(cluster.pod("web")))
+
+
+async def test_a_pod_whose_supervision_fails_is_begun_again_and_can_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [RuntimeError("a fault of ours")]
+    watch = Container._watch_health
+
+    async def failing(container: Container, process: Process) -> None:
+        if faults:
+            raise faults.pop()
+        await watch(container, process)
+
+    monkeypatch.setattr(Container, "_watch_health", failing)
+    monkeypatch.setattr("remora.cluster.kubelet.kubelet._BEGIN_AGAIN", 0.1)
+    async with small_cluster(tmp_path) as cluster:
+        await cluster.registry.create("pods", pod("web"))
+        await until(lambda: is_ready(cluster.pod("web")))
+        assert not faults
+        await cluster.registry.delete("pods", "default", "web")
+        await until(lambda: not cluster.pods())

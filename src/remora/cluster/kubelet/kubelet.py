@@ -35,6 +35,8 @@ from remora.cluster.objects import Object, is_terminating, key_of, uid_of
 
 _log = logging.getLogger(__name__)
 
+_BEGIN_AGAIN = 5.0
+"""Seconds after which a pod is begun again whose supervision failed."""
 _DOWN_GRACE = 10.0
 """Seconds that processes have when the whole cluster goes down; longer grace periods are cut."""
 
@@ -231,8 +233,8 @@ class Kubelet:
 
     def _is_to_begin(self, pod: Object) -> bool:
         """Asks the registry, since the event may be older than the pod's end."""
-        current = self._registry.find("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
-        if current is None or uid_of(current) != uid_of(pod) or self._is_leaving:
+        current = self._current(pod)
+        if current is None or self._is_leaving:
             return False
         return current["spec"].get("nodeName") == NODE_NAME and not _has_ended(current)
 
@@ -244,22 +246,41 @@ class Kubelet:
         except Exception:
             # A full disk, no descriptors left: the other pods go on.
             _log.exception("pod %s cannot be begun", key_of(pod))
+            group.create_task(self._begin_again(pod, group))
             return
         self._pods[uid_of(pod)] = running
-        self._tasks[uid_of(pod)] = group.create_task(self._run_pod(running))
+        self._tasks[uid_of(pod)] = group.create_task(self._run_pod(running, group))
 
-    async def _run_pod(self, pod: Pod) -> None:
+    async def _run_pod(self, pod: Pod, group: asyncio.TaskGroup) -> None:
+        failed = False
         try:
             await pod.run()
         except Exception:
             # One pod's trouble must not end the others; its processes are ended so that nothing runs unattended.
-            _log.exception("pod %s is no longer supervised", key_of(pod.object))
+            _log.exception("pod %s is begun again", key_of(pod.object))
+            failed = True
             await end_leftovers([pod.uid], grace=1.0)
-            return
+            pod.let_go()
         del self._tasks[pod.uid], self._pods[pod.uid]
-        if not self._is_leaving:
-            self._shared_forget(pod.uid)
-            await asyncio.to_thread(remove_directory, pod.directory)
+        if self._is_leaving:
+            return
+        if failed and self._current(pod.object) is not None:
+            group.create_task(self._begin_again(pod.object, group))
+            return
+        self._shared_forget(pod.uid)
+        await asyncio.to_thread(remove_directory, pod.directory)
+
+    async def _begin_again(self, pod: Object, group: asyncio.TaskGroup) -> None:
+        """Else nobody would ever do what a deletion asks for."""
+        await asyncio.sleep(_BEGIN_AGAIN)
+        current = self._current(pod)
+        if current is not None and uid_of(pod) not in self._pods and self._is_to_begin(pod):
+            self._begin(current, group)
+
+    def _current(self, pod: Object) -> Object | None:
+        """The object as it is stored now, unless it is gone or another pod has its name."""
+        current = self._registry.find("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
+        return current if current is not None and uid_of(current) == uid_of(pod) else None
 
     def _shared_forget(self, uid: str) -> None:
         if self._shared is not None:
