@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from remora.testing.local import LocalCluster, eventually, local_cluster
+from tests.cluster.clients.asked import only_if_asked
 from tests.cluster.test_walkthrough import identities
+from tests.support import helm
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.timeout(120)]
 
@@ -96,19 +98,70 @@ def refusals(cluster: LocalCluster, namespace: str = NAMESPACE) -> list[str]:
     return [line for log in logs for line in log.splitlines() if "forbidden" in line.lower()]
 
 
-@low_ports
-def test_every_overlay_is_applied_and_serves(cluster: LocalCluster) -> None:
+def apply_overlay(cluster: LocalCluster, overlay: str) -> None:
+    cluster.kubectl("apply", "-k", str(DEPLOY / "overlays" / overlay))
+
+
+def check_and_remove(cluster: LocalCluster, kind: str, *, replicas: int) -> None:
+    check_that_it_serves(cluster, f"{kind}/remora-controller")
+    assert len(controller_pods(cluster)) == replicas
+    assert refusals(cluster) == []
+    # The next one has the same name; what the pods would wait for is not what is looked at here.
+    cluster.kubectl("delete", "deployment,daemonset,replicaset", "-n", NAMESPACE, "--all", "--cascade=orphan")
+    cluster.kubectl("delete", "pods", "-n", NAMESPACE, "-l", COMPONENT, "--grace-period=0", "--force")
+
+
+@pytest.fixture(scope="module")
+def application(cluster: LocalCluster) -> None:
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("apply", "-f", "-", given=APPLICATION.replace("NAMESPACE", NAMESPACE))
-    for overlay, kind, replicas in (("cloud", "deployment", 1), ("bare-metal", "deployment", 2), ("daemonset", "daemonset", 1)):
-        cluster.kubectl("apply", "-k", str(DEPLOY / "overlays" / overlay))
-        check_that_it_serves(cluster, f"{kind}/remora-controller")
-        assert len(controller_pods(cluster)) == replicas
-        assert refusals(cluster) == []
-        # A DaemonSet has the same name; what the pods would wait for is not what is looked at here.
-        cluster.kubectl("delete", "deployment,daemonset,replicaset", "-n", NAMESPACE, "--all", "--cascade=orphan")
-        cluster.kubectl("delete", "pods", "-n", NAMESPACE, "-l", COMPONENT, "--grace-period=0", "--force")
-    assert cluster.kubectl.json("get", "hpa", "-n", NAMESPACE, "remora-controller")["spec"]["minReplicas"] == 2
+
+
+@low_ports
+@pytest.mark.usefixtures("application")
+def test_a_daemonset_serves(cluster: LocalCluster) -> None:
+    apply_overlay(cluster, "daemonset")
+    check_and_remove(cluster, "daemonset", replicas=1)
+
+
+@only_if_asked()
+@low_ports
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize(("overlay", "replicas"), [("cloud", 1), ("bare-metal", 2)])
+def test_a_deployment_serves(cluster: LocalCluster, overlay: str, replicas: int) -> None:
+    apply_overlay(cluster, overlay)
+    check_and_remove(cluster, "deployment", replicas=replicas)
+
+
+@low_ports
+@pytest.mark.usefixtures("application")
+def test_what_helm_makes_of_the_chart_serves(cluster: LocalCluster) -> None:
+    objects = helm.objects_of("scaling")
+    for obj in objects:
+        if obj["kind"] == "Deployment":
+            obj["spec"]["replicas"] = 1
+    cluster.kubectl("delete", "ingressclass", "nginx", "--ignore-not-found")
+    cluster.kubectl("apply", "-f", "-", given=yaml.safe_dump_all(objects))
+    check_and_remove(cluster, "deployment", replicas=1)
+
+
+@pytest.mark.parametrize("folder", [f"overlays/{name}" for name in ("bare-metal", "cloud", "daemonset", "namespaced")])
+@pytest.mark.usefixtures("application")
+def test_the_api_server_takes_every_object(cluster: LocalCluster, folder: str, tmp_path: Path) -> None:
+    """With the webhook, which nobody would answer."""
+    parts = {
+        "resources": [os.path.relpath(DEPLOY / folder, tmp_path.resolve())],
+        "components": [os.path.relpath(DEPLOY / "components" / "webhook", tmp_path.resolve())],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(parts))
+    said = cluster.kubectl("apply", "-k", str(tmp_path), "--dry-run=server", "--validate=strict")
+    assert "validatingwebhookconfiguration" in said
+    (workload,) = (
+        obj
+        for obj in yaml.safe_load_all(cluster.kubectl("kustomize", str(tmp_path)))
+        if obj["kind"] in ("Deployment", "DaemonSet")
+    )
+    assert "--validating-webhook=:8443" in workload["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 @low_ports
