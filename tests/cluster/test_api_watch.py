@@ -189,3 +189,13 @@ async def test_streams_that_the_end_of_the_server_cuts_are_no_faults_in_its_log(
             await watch.content.read()
         watch.close()
     assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []
+
+
+async def test_a_refused_websocket_is_no_fault_in_the_log(api: Running, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await api.session.ws_connect("/api/v1/namespaces/default/pods/none/exec?command=ls", protocols=["v5.channel.k8s.io"])
+    assert refused.value.status == 404
+    # The next answer comes after what the server had to say about the one before.
+    async with api.session.get("/readyz") as response:
+        assert response.status == 200
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -25,6 +26,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = {**(self.scope["extensions"] or {})}
             extensions[PEER] = {"identity": identity_of(self.transport.get_extra_info("ssl_object"))}
             self.scope["extensions"] = extensions
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # A refusal completes the handshake too; uvicorn would log it as a fault of ours.
+            self.handshake_complete = True
 
 
 class BareConnection(asyncio.Protocol):
