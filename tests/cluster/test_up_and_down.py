@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,9 +81,11 @@ def answers_default_backend(entry: str) -> bool:
 
 
 def test_a_second_up_of_the_same_profile_says_who_runs_it(terminal: Terminal) -> None:
-    up(terminal, "--no-wait")
-    for arguments in (("up", *TEST), ("up", "--detach", *TEST)):
-        again = terminal.remora(*arguments)
+    with ThreadPoolExecutor(2) as both:
+        attempts = list(both.map(lambda _: terminal.remora("up", "--detach", "--no-wait", *TEST), range(2)))
+    assert sorted(attempt.returncode for attempt in attempts) == [0, 2]
+    refused = next(attempt for attempt in attempts if attempt.returncode == 2)
+    for again in (refused, terminal.remora("up", *TEST), terminal.remora("up", "--detach", *TEST)):
         assert again.returncode == 2
         assert f"runs already (pid {runner(terminal)})" in again.stderr
         assert "`remora down --profile test`" in again.stderr

@@ -52,7 +52,9 @@ def _spawn(profile: Profile, ports: Ports, authorization_mode: str, *, forwards_
     command += [f"--authorization-mode={authorization_mode}"]
     command += [] if forwards_dns else ["--no-dns-forward"]
     profile.kubeconfig.unlink(missing_ok=True)
-    with profile.log.open("wb") as log:
+    profile.log.write_bytes(b"")
+    # To its end, since another `remora up` may begin at the same moment and write there too.
+    with profile.log.open("ab") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
@@ -64,7 +66,7 @@ def _wait(profile: Profile, process: "subprocess.Popen[bytes]", *, wait_controll
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise UsageError(_last_words(profile)) if process.returncode == 2 else RemoraError(_last_words(profile))
-        if profile.kubeconfig.exists():
+        if find_runner(profile) == process.pid and profile.kubeconfig.exists():
             answered, why = _look(profile, wait_controller=wait_controller)
             if not why:
                 return ""
@@ -103,6 +105,6 @@ def _notes(profile: Profile) -> list[str]:
 
 def _last_words(profile: Profile) -> str:
     lines = profile.log.read_text(errors="replace").splitlines()[-15:]
-    if lines and lines[-1].startswith(_ERROR):
-        return lines[-1].removeprefix(_ERROR)
+    if errors := [line for line in lines if line.startswith(_ERROR)]:
+        return errors[-1].removeprefix(_ERROR)
     return "it did not start:\n" + "\n".join(lines)
