@@ -9,7 +9,7 @@ PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lint types imports unit features cluster clients golden docs bench chaos clean
+.PHONY: help demo up test check format lint types imports unit features cluster clients chart golden docs bench chaos clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,7 +57,11 @@ cluster: $(STAMP)  ## Run the tests of the local cluster, with kubectl where the
 
 clients: $(STAMP)  ## Run all tests with clients of others; installs them first (Node.js and npm for one of them)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[foreign]'
-	REMORA_CLIENTS=1 $(BIN)/pytest -q -n 2 tests/cluster/clients
+	REMORA_CLIENTS=1 $(BIN)/pytest -q -n 2 tests/cluster/clients tests/cluster/test_deploy.py tests/unit/deploy
+
+chart: $(STAMP)  ## Ask Helm anew what it makes of the chart; review the difference as code
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[foreign]'
+	$(BIN)/python -m tests.support.helm
 
 golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the difference as code
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/golden
