@@ -63,10 +63,12 @@ def remora_namespace(remora_cluster: "LocalCluster") -> Iterator[str]:
     remora_cluster.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
-def _local_cluster(config: pytest.Config, **parts: bool) -> "AbstractContextManager[LocalCluster]":
+def _local_cluster(
+    config: pytest.Config, *, node: bool = True, services: bool = False, ingress: bool = False
+) -> "AbstractContextManager[LocalCluster]":
     from remora.testing.local import local_cluster
 
-    return local_cluster(images=_images(config), **parts)
+    return local_cluster(images=_images(config), node=node, services=services, ingress=ingress)
 
 
 def _parts(config: pytest.Config) -> dict[str, bool]:
