@@ -212,9 +212,7 @@ async def create_token(call: Call) -> Response:
     lifetime = int(spec.get("expirationSeconds") or _HOUR)
     bound = spec.get("boundObjectRef") or {}
     pod_name = bound.get("name", "") if bound.get("kind") == "Pod" else ""
-    token = call.api.tokens.issue(
-        call.namespace, call.name, pod_name, lifetime=lifetime, audiences=spec.get("audiences") or ()
-    )
+    token = call.api.tokens.issue(call.namespace, call.name, pod_name, lifetime=lifetime, audiences=spec.get("audiences") or ())
     expires = (datetime.now(UTC) + timedelta(seconds=lifetime)).strftime("%Y-%m-%dT%H:%M:%SZ")
     answer = {
         "kind": "TokenRequest",
