@@ -20,10 +20,12 @@ from remora.cluster.kubelet.kubelet import Kubelet
 from remora.cluster.objects import Object
 from remora.cluster.services.allocation import ServiceAllocator
 from remora.cluster.store import Store
+from tests.support.proxy import WORKER
 
 T = TypeVar("T")
 DEADLINE = 30.0
-NETWORK = Network(100 + os.getpid() % 51)
+NETWORK = Network(100 + (os.getppid() + 13 * WORKER) % 51)
+"""Another one for each worker of a run, and hardly ever that of another run: pods of one network share their addresses."""
 
 SERVER = """
 import http.server, os, signal, sys

@@ -18,13 +18,14 @@ from remora.core.settings import ProxySettings
 
 _FIRST_PORT, _PORTS_OF_A_WORKER = 10_000, 4_000
 """Below the kernel's own choice (ip(7), `ip_local_port_range`), so that no connection takes a port between look and use."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of the workers of this run of the tests this is, from 0."""
 
 
 def _ports_of_this_worker() -> Iterator[int]:
     """From its own range, and from a place of its own there, since two runs of the tests may go on at once."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for number in itertools.count(os.getpid() * 61):
-        yield _FIRST_PORT + worker * _PORTS_OF_A_WORKER + number % _PORTS_OF_A_WORKER
+        yield _FIRST_PORT + WORKER * _PORTS_OF_A_WORKER + number % _PORTS_OF_A_WORKER
 
 
 _next_ports = _ports_of_this_worker()
