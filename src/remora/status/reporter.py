@@ -118,7 +118,9 @@ class Reporter:
                 await self._look_at_nodes(self._fetch_nodes)
             async with self._writing:
                 is_done = await self._write_all(self._patches() if self._leads() else (), may_write=self._goes_on)
-            wait = self._interval if is_done else min(RETRY, self._interval)
+            # No replica was ready yet, this one included.
+            is_in_vain = self._fetch_nodes is not None and self._leads() and not self._settings.addresses
+            wait = self._interval if is_done and not is_in_vain else min(RETRY, self._interval)
 
     def _goes_on(self) -> bool:
         """Whether to write on: what was told meanwhile is not to wait until a hundred thousand statuses are written."""

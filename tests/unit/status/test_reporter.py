@@ -1,20 +1,23 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
+import pytest
 
 from remora.core.names import NamespacedName
 from remora.core.problem import Problem
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection
 from remora.kube.objects import Ingress, Service
+from remora.status import reporter
 from remora.status.addresses import PublishSettings
 from remora.status.reporter import Report, Reporter
 from remora.watch.snapshot import Snapshot
 from tests.support.api import FakeApi, running_api
 
 SERVICE = NamespacedName("shop", "entry")
+FOLLOWS_SERVICE = PublishSettings(service=SERVICE)
 
 
 class Bench:
@@ -38,11 +41,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def reporting() -> AsyncIterator[Bench]:
+async def reporting(
+    settings: PublishSettings = FOLLOWS_SERVICE, fetch_nodes: Callable[[], Awaitable[tuple[str, ...]]] | None = None
+) -> AsyncIterator[Bench]:
     async with running_api() as api, ApiClient.open(Connection(api.url, _anonymous)) as client:
         bench = Bench(api)
-        settings = PublishSettings(service=SERVICE)
-        bench.reporter = Reporter(client, settings, read_snapshot=lambda: bench.snapshot, instance="pod-1")
+        bench.reporter = Reporter(
+            client, settings, read_snapshot=lambda: bench.snapshot, instance="pod-1", fetch_nodes=fetch_nodes
+        )
         task = asyncio.create_task(bench.reporter.run())
         try:
             yield bench
@@ -101,6 +107,18 @@ async def test_what_is_being_written_is_written_before_the_goodbye() -> None:
         bench.reporter.tell(Report(published=refs))
         await asyncio.sleep(0.05)
         assert not addresses(bench.api)
+
+
+async def test_nodes_are_asked_for_again_soon_when_no_replica_is_ready_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporter, "RETRY", 0.01)
+    answers = iter(((), ("192.0.2.1",)))
+
+    async def fetch_nodes() -> tuple[str, ...]:
+        return next(answers, ("192.0.2.1",))
+
+    async with reporting(PublishSettings(), fetch_nodes) as bench:
+        bench.reporter.tell(Report(published=(bench.add_ingress("web").ref,)))
+        await until(lambda: addresses(bench.api) == [{"ip": "192.0.2.1"}])
 
 
 async def test_an_event_that_another_replica_recorded_is_no_trouble() -> None:
