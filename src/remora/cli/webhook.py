@@ -1,5 +1,6 @@
 """`remora webhook`: the admission webhook on its own, with the controller's flags."""
 
+import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -51,6 +52,7 @@ def webhook_of(given: "Given") -> "WebhookSettings | None":
     Raises:
         UsageError: it has no certificate.
     """
+    from remora.controller.state import mounted
     from remora.controller.webhook import WebhookSettings
 
     if given["validating-webhook"] is None:
@@ -59,7 +61,8 @@ def webhook_of(given: "Given") -> "WebhookSettings | None":
     if not certificate or not key:
         raise UsageError("--validating-webhook needs --validating-webhook-certificate and --validating-webhook-key")
     host, port = given["validating-webhook"]
-    return WebhookSettings((host,) if host else given["bind-address"], port, certificate, key)
+    files = (str(mounted(file, os.environ)) for file in (certificate, key))
+    return WebhookSettings((host,) if host else given["bind-address"], port, *files)
 
 
 def judge_of(given: "Given") -> "Judge":

@@ -22,19 +22,25 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./+=~-]*")
 """`$`, commas and blanks mean something in HAProxy's addresses and lists of certificates."""
 
 
+def mounted(path: str, environ: Mapping[str, str]) -> Path:
+    """Where a path is: in a pod of the local cluster a volume is a folder, and `REMORA_VOLUMES` (JSON, from mount paths) says which."""
+    volumes: dict[str, str] = json.loads(environ.get("REMORA_VOLUMES") or "{}")
+    for mount in sorted(volumes, key=len, reverse=True):
+        if Path(path).is_relative_to(mount):
+            return Path(volumes[mount]) / Path(path).relative_to(mount)
+    return Path(path)
+
+
 def state_directory(given: str, environ: Mapping[str, str]) -> Path:
     """The directory, made if it is not there.
-
-    In a pod of the local cluster a volume is a folder elsewhere, and `REMORA_VOLUMES` (JSON, mount path to folder) says where.
 
     Raises:
         UsageError: it cannot be written to.
     """
-    volumes: dict[str, str] = json.loads(environ.get("REMORA_VOLUMES") or "{}")
     wanted = given or environ.get("REMORA_STATE_DIR", "")
     if wanted:
-        return _made(Path(volumes.get(wanted, wanted)).absolute())
-    usual = Path(volumes.get(USUAL, USUAL))
+        return _made(mounted(wanted, environ).absolute())
+    usual = mounted(USUAL, environ)
     if _is_writable(usual):
         return _made(usual)
     home = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from remora.controller.state import LONGEST, locked, short_directory, state_directory
+from remora.controller.state import LONGEST, locked, mounted, short_directory, state_directory
 from remora.core.errors import UsageError
 
 
@@ -11,6 +11,14 @@ def test_a_volume_of_the_local_cluster_is_found(tmp_path: Path) -> None:
     environ = {"REMORA_VOLUMES": json.dumps({"/var/lib/remora": str(tmp_path / "volume")})}
     assert state_directory("/var/lib/remora", environ) == tmp_path / "volume"
     assert state_directory("", {**environ, "REMORA_STATE_DIR": str(tmp_path / "own")}) == tmp_path / "own"
+
+
+def test_a_file_in_a_volume_of_the_local_cluster_is_found(tmp_path: Path) -> None:
+    environ = {"REMORA_VOLUMES": json.dumps({"/certificates": "/pods/1/outer", "/certificates/inner": "/pods/1/inner"})}
+    assert mounted("/certificates/tls.crt", environ) == Path("/pods/1/outer/tls.crt")
+    assert mounted("/certificates/inner/tls.crt", environ) == Path("/pods/1/inner/tls.crt")
+    assert mounted("/certificates-of-others/tls.crt", environ) == Path("/certificates-of-others/tls.crt")
+    assert mounted("tls.crt", {}) == Path("tls.crt")
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
