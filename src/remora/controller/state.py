@@ -23,7 +23,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./+=~-]*")
 
 
 def mounted(path: str, environ: Mapping[str, str]) -> Path:
-    """Where a path is: in a pod of the local cluster a volume is a folder, and `REMORA_VOLUMES` (JSON, from mount paths) says which."""
+    """Where a path really is.
+
+    In a pod of the local cluster a volume is a folder elsewhere, and `REMORA_VOLUMES` (JSON, mount path to folder) says where.
+    """
     volumes: dict[str, str] = json.loads(environ.get("REMORA_VOLUMES") or "{}")
     for mount in sorted(volumes, key=len, reverse=True):
         if Path(path).is_relative_to(mount):
