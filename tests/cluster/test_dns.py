@@ -68,7 +68,8 @@ async def settled(asked: dns.asyncresolver.Resolver, name: str) -> list[str]:
         while True:
             try:
                 return await answers(asked, name)
-            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            # Refused is what the name is without the search domains: nobody is asked about those here.
+            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.resolver.NoNameservers):
                 await asyncio.sleep(0.05)
 
 

@@ -72,6 +72,12 @@ class Rig:
         spec = {"clusterIP": CLUSTER_IP, "ports": [{"port": port or self.port}]}
         self.registry.put("services", {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec, "status": {}})
 
+    def conditions(self, name: str) -> list[Any]:
+        return list(self.registry.objects["services"][name]["status"].get("conditions", ()))
+
+    async def says(self, name: str, status: str) -> bool:
+        return [one["status"] for one in self.conditions(name)] == [status]
+
     def endpoints(self, *ports: int, address: str = "127.250.3.9", name: str = "web") -> None:
         """One slice for each port, so that every endpoint can share an address."""
         for number in range(4):
@@ -208,12 +214,13 @@ async def test_a_port_that_is_taken_costs_only_itself_and_is_had_once_free(rig: 
         rig.service()
         rig.endpoints(servers[0])
         await until(lambda: reaches(rig.port, {servers[0]}))
-        condition = rig.registry.objects["services"]["blocked"]["status"]["conditions"][0]
-        assert (condition["type"], condition["status"], condition["reason"]) == (CONDITION, "False", "AddressInUse")
+        await until(lambda: rig.says("blocked", "False"))
+        (condition,) = rig.conditions("blocked")
+        assert (condition["type"], condition["reason"]) == (CONDITION, "AddressInUse")
         assert f"{CLUSTER_IP}:{taken} is in use by" in condition["message"]
         assert rig.events.reasons == ["AddressInUse"]
     await until(lambda: reaches(taken, {servers[1]}))
-    assert rig.registry.objects["services"]["blocked"]["status"]["conditions"][0]["status"] == "True"
+    await until(lambda: rig.says("blocked", "True"))
 
 
 async def test_a_killed_proxy_comes_back(rig: Rig, servers: tuple[int, int]) -> None:
