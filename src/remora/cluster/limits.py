@@ -5,6 +5,7 @@ the clock decides, by a signal that both the interpreter and its regular express
 API server runs, can be interrupted: elsewhere there is no limit.
 """
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -54,6 +55,9 @@ def cpu_limit(seconds: float) -> Iterator[None]:
         return
     if signal.getsignal(signal.SIGVTALRM) is not _interrupt:
         signal.signal(signal.SIGVTALRM, _interrupt)
+    # What is raised while garbage is collected is lost.
+    collects = gc.isenabled()
+    gc.disable()
     _is_armed, _made = True, 0
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
     try:
@@ -61,3 +65,5 @@ def cpu_limit(seconds: float) -> Iterator[None]:
     finally:
         _is_armed = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        if collects:
+            gc.enable()
