@@ -327,6 +327,7 @@ class Executor:
         kept = {self._layout.certificate(name) for name in ("default", *wanted.certificates)}
         remove_others(Path(self._layout.certificates), kept)
         remove_others(Path(self._layout.upstream_files), {self._layout.upstream_file(name) for name in wanted.files})
+        remove_others(Path(self._layout.tls_files), {file.path for file in wanted.process_files})
 
     def _busy_ports(self, wanted: Configuration) -> tuple[int, ...]:
         """New ports that somebody else listens on: HAProxy would not load with one, and nothing could change any more."""

@@ -18,6 +18,7 @@ UNSURE = (
     "large_client_header_buffers",
     "max_worker_connections",
     "ssl_ciphers",
+    "ssl_dh_param",
     "ssl_ecdh_curve",
     "ssl_protocols",
     "worker_processes",

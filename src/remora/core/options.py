@@ -129,6 +129,10 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     ssl_session_cache_size: int | None = None
     ssl_session_timeout: int = 600
     ssl_session_tickets: bool = False
+    ssl_session_ticket_key: str = ""
+    """Base64, of 48 or 80 bytes; "" lets the proxy make its own."""
+    ssl_dh_param: str = ""
+    """What the key refers to: parameters in PEM; "" for those that the proxy has."""
     ssl_reject_handshake: bool = False
     disable_access_log: bool = True
     disable_http_access_log: bool = False
@@ -153,6 +157,12 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     hsts_include_subdomains: bool = True
     hsts_max_age: int = 31_536_000
     hsts_preload: bool = False
+
+    def __repr__(self) -> str:
+        fields = {field: getattr(self, field) for field in self.__struct_fields__}
+        if self.ssl_session_ticket_key:
+            fields["ssl_session_ticket_key"] = "<redacted>"
+        return f"ProxyOptions({', '.join(f'{field}={value!r}' for field, value in fields.items())})"
 
     @property
     def trusts_address(self) -> bool:

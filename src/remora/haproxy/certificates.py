@@ -68,5 +68,7 @@ def crt_list_line(entry: Certificate, layout: Layout) -> str:
         words += ["crl-file", layout.upstream_file(tls.revoked)]
     if tls.ciphers:
         words += ["ciphers", tls.ciphers]
+    if tls.stapled:
+        words += ["ocsp-update", "on"]
     options = [f"[{' '.join(words)}]"] if tls != USUAL_TLS else []
     return " ".join((layout.certificate(entry.name), *options, *entry.hosts))

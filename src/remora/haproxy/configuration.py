@@ -23,6 +23,7 @@ from remora.haproxy.grammar import Directive, Section
 from remora.haproxy.hosts import NOTHING, HostPart, configure_host, fixed_part, targets
 from remora.haproxy.layout import Layout
 from remora.haproxy.pool import Algorithm, BackendClass, dedicated_slot
+from remora.haproxy.process_rules import ProcessFile, process_files
 from remora.haproxy.program import program_digest, render_program
 from remora.haproxy.target import Target
 from remora.model import PLAIN_UPSTREAM, Backend, BackendName, Certificate, EndpointState, Model, UpstreamFile
@@ -88,6 +89,7 @@ class Configuration(msgspec.Struct, frozen=True):
     peers: PeersPart = PeersPart()
     files: Mapping[str, UpstreamFile] = {}
     """What servers need to be spoken to, by name."""
+    process_files: tuple[ProcessFile, ...] = ()
     streams: Mapping[str, str] = {}
     """Ports and hosts whose connections are passed on as they are, and the backend that they go to."""
     ports: tuple[Port, ...] = ()
@@ -148,6 +150,7 @@ class Configurator:
             options=model.options,
             peers=self._peers,
             files=self._files,
+            process_files=process_files(self._settings),
             streams=self._streams,
             ports=tuple(Port(one.port, one.accepts_proxy) for one in model.tcp_services),
             settings=self._settings if model.tcp_services else None,

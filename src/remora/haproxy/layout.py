@@ -74,6 +74,21 @@ class Layout(msgspec.Struct, frozen=True):
     def crt_list(self) -> str:
         return f"{self.directory}/certificates.list"
 
+    @property
+    def tls_files(self) -> str:
+        """The directory of what TLS needs beside certificates."""
+        return f"{self.directory}/tls"
+
+    @property
+    def ticket_keys(self) -> str:
+        """The keys of session tickets."""
+        return f"{self.tls_files}/tickets.keys"
+
+    @property
+    def dh_param(self) -> str:
+        """The parameters for Diffie-Hellman."""
+        return f"{self.tls_files}/dhparam.pem"
+
     def script(self, script: Script) -> str:
         """The file of a script in Lua."""
         return f"{self.directory}/{script.value}.lua"

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
 from remora.haproxy.grammar import Directive, address_and_port, directive, rule
@@ -21,7 +23,7 @@ def global_rules(settings: ProxySettings) -> Iterator[Directive]:
     """Of the section `global`, beside what the program itself needs."""
     options = settings.options
     yield rule(f"hard-stop-after {settings.old_worker_timeout}s")
-    yield from _tls_rules(options)
+    yield from _tls_rules(options, Layout(settings.state_directory))
     yield rule(f"tune.h2.fe.max-concurrent-streams {options.http2_max_concurrent_streams}")
     headers = max(options.large_client_header_buffers or 0, min(options.proxy_buffer_size, _MOST_HEADERS))
     if headers + _FOR_REWRITING > _BUFFER:
@@ -37,7 +39,7 @@ def global_rules(settings: ProxySettings) -> Iterator[Directive]:
         yield rule("no strict-limits")
 
 
-def _tls_rules(options: ProxyOptions) -> Iterator[Directive]:
+def _tls_rules(options: ProxyOptions, layout: Layout) -> Iterator[Directive]:
     versions = sorted(options.ssl_protocols)
     names = {"TLSv1": "TLSv1.0"}
     lowest, highest = (names.get(version, version) for version in (versions[0], versions[-1]))
@@ -51,11 +53,44 @@ def _tls_rules(options: ProxyOptions) -> Iterator[Directive]:
     if options.ssl_ecdh_curve != "auto":
         yield directive("ssl-default-bind-curves", options.ssl_ecdh_curve)
     yield rule("tune.ssl.default-dh-param 2048")
+    if options.ssl_dh_param:
+        yield rule("ssl-dh-param-file", layout.dh_param)
     yield rule(f"tune.ssl.lifetime {options.ssl_session_timeout}")
     if not options.ssl_session_cache:
         yield rule("tune.ssl.cachesize 0")
     elif options.ssl_session_cache_size is not None:
         yield rule(f"tune.ssl.cachesize {max(1, min(options.ssl_session_cache_size, _MOST_SESSION_BYTES) // _SESSION_BYTES)}")
+
+
+def has_ticket_key(options: ProxyOptions) -> bool:
+    """Whether tickets are made with a key that was given."""
+    return options.ssl_session_tickets and bool(options.ssl_session_ticket_key)
+
+
+_TICKET_KEYS = 3
+"""HAProxy makes tickets with the last but one, and takes those of all."""
+
+
+class ProcessFile(msgspec.Struct, frozen=True):
+    """A file that the rules here name. Its content may be a key and prints as nothing."""
+
+    path: str
+    content: str
+
+    def __repr__(self) -> str:
+        return f"ProcessFile({self.path})"
+
+
+def process_files(settings: ProxySettings) -> tuple[ProcessFile, ...]:
+    """All such files. With others, a program is another one."""
+    options, layout = settings.options, Layout(settings.state_directory)
+    files = []
+    if has_ticket_key(options):
+        # One key has to do for all: what a replica made up itself, the others would not know.
+        files.append(ProcessFile(layout.ticket_keys, f"{options.ssl_session_ticket_key}\n" * _TICKET_KEYS))
+    if options.ssl_dh_param:
+        files.append(ProcessFile(layout.dh_param, options.ssl_dh_param))
+    return tuple(files)
 
 
 def timeout_rules(settings: ProxySettings) -> Iterator[Directive]:
@@ -78,6 +113,8 @@ def binds(settings: ProxySettings, *, crt_list: str) -> Iterator[Directive]:
         # Of clients with a certificate: whether a flawed one may come in is decided by request.
         words += ["crt-ignore-err", "all", "ca-ignore-err", "all"]
         words += ["allow-0rtt"] * options.ssl_early_data + ["strict-sni"] * options.ssl_reject_handshake
+        if has_ticket_key(options):
+            words += ["tls-ticket-keys", Layout(settings.state_directory).ticket_keys]
     if crt_list and settings.ssl_passthrough:
         # The frontend that passes some connections through tells who the client is.
         yield directive("bind", f"unix@{Layout(settings.state_directory).https_socket}", "mode", "600", "accept-proxy", *words)

@@ -57,7 +57,8 @@ def program_digest(settings: ProxySettings, header_names: tuple[str, ...] = ()) 
 def _rendered(settings: ProxySettings, header_names: tuple[str, ...]) -> tuple[str, str]:
     body = render_sections(_sections(settings, header_names))
     process = render_sections([_global_section(settings, digest="")])
-    digest = _digest(process + body + "".join(map(script_text, Script)))
+    files = "".join(file.content for file in process_rules.process_files(settings))
+    digest = _digest(process + body + "".join(map(script_text, Script)) + files)
     return f"{render_sections([_global_section(settings, digest=digest)])}\n{body}", digest
 
 

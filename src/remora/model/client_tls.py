@@ -46,11 +46,12 @@ class ClientTls(msgspec.Struct, frozen=True, gc=False):
 
 class HostTls(msgspec.Struct, frozen=True, gc=False):
     """How TLS is spoken with clients of a host, beside its certificate. The first two are as in ClientTls; no `ciphers` stand
-    for the usual ones."""
+    for the usual ones. `stapled` says that clients are told what the certificate's issuer says of it."""
 
     authority: str = ""
     revoked: str = ""
     ciphers: str = ""
+    stapled: bool = False
 
 
 USUAL_TLS = HostTls()

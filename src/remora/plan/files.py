@@ -35,7 +35,8 @@ def render_files(wanted: Configuration, running: Running, layout: Layout) -> dic
     }
     identity = {layout.peers_identity: wanted.peers.identity} if wanted.peers.identity else {}
     upstream_files = {layout.upstream_file(name): file.pem for name, file in wanted.files.items()}
-    return texts | maps | certificates | identity | upstream_files
+    process_files = {file.path: file.content.encode() for file in wanted.process_files}
+    return texts | maps | certificates | identity | upstream_files | process_files
 
 
 def render_check(wanted: Configuration, name: str, layout: Layout) -> bytes:

@@ -22,6 +22,7 @@ from remora.translate.certificates import RefusalUnit
 from remora.translate.ingress import Prepared
 from remora.translate.patterns import find_pattern_fault
 from remora.translate.references import find_referenced
+from remora.translate.stapling import is_stapled
 from remora.translate.view import Unit, View
 
 _CHECKS = {
@@ -109,6 +110,7 @@ def find_tls(view: View, host: Hostname, owners: list[Prepared], certificate: Na
         clients, problems = _REFUSED, (_refused(demands, host, refusal),)
     asks = clients if clients and clients.trust else None
     tls = HostTls(asks.authority, asks.revoked, ciphers) if asks else HostTls(ciphers=ciphers)
+    tls = msgspec.structs.replace(tls, stapled=is_stapled(view, own))
     if tls == USUAL_TLS or own is None or host == ANY_HOST:
         return FoundTls(clients, USUAL_TLS, certificate, problems)
     return FoundTls(clients, tls, own, problems)

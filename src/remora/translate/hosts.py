@@ -72,7 +72,10 @@ def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutc
         routes = _guarded(routes, found, owners)
         return HostOutcome(VirtualHost(host, routes), found.certificate, (*problems, *found.problems), found.tls)
     www = find_www_host(view, host, asked)
-    return HostOutcome(*www, problems) if www else HostOutcome(problems=problems)
+    if www is None:
+        return HostOutcome(problems=problems)
+    found = find_tls(view, host, [], www[1])
+    return HostOutcome(www[0], found.certificate, problems, found.tls)
 
 
 def _certificate(view: View, host: Hostname, *, owners: list[Prepared]) -> NamespacedName | None:

@@ -5,20 +5,21 @@ from collections.abc import Iterator
 import msgspec
 
 from remora.annotations.body import Body
-from remora.annotations.configmap import GROUPS, GlobalHeaders
+from remora.annotations.configmap import GROUPS, GlobalHeaders, TlsSettings
 from remora.annotations.declare import rows_of
 from remora.annotations.registry import Defaults
 from remora.annotations.timeouts import Timeouts
 from remora.core.names import ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
+from remora.translate.dh_param import find_dh_param
 from remora.translate.global_headers import OF_ALL, OF_REQUESTS, find_headers
 from remora.translate.ingress import DefaultsUnit
 from remora.translate.log_format import unknown_variable, unknown_variables, without_faulty_urls
 from remora.translate.patterns import find_pattern_fault
 from remora.translate.view import Unit, View
 
-_SAID = frozenset(ProxyOptions.__struct_fields__) - {"proxy_set_headers", "add_headers"}
+_SAID = frozenset(ProxyOptions.__struct_fields__) - {"proxy_set_headers", "add_headers", "ssl_dh_param"}
 """The options that are what a key says; the others are what a key refers to."""
 
 
@@ -44,11 +45,12 @@ class OptionsUnit(Unit[Options], frozen=True):
         named = defaults.of(GlobalHeaders)
         sent, sent_problems = find_headers(view, named.set_headers, key="proxy-set-headers", owner=owner, variables=OF_REQUESTS)
         added, added_problems = find_headers(view, named.add_headers, key="add-headers", owner=owner, variables=OF_ALL)
-        options = msgspec.structs.replace(options, proxy_set_headers=sent, add_headers=added)
+        parameters, weak = find_dh_param(view, defaults.of(TlsSettings).dh_param, owner=owner)
+        options = msgspec.structs.replace(options, proxy_set_headers=sent, add_headers=added, ssl_dh_param=parameters)
         logged = tuple(unknown_variable(owner, name) for name in unknown)
         options, faults = without_faulty_urls(options, owner)
         options, odd_agents = _without_faulty_agents(options, owner)
-        return Options(options, (*sent_problems, *added_problems, *logged, *faults, *odd_agents))
+        return Options(options, (*sent_problems, *added_problems, *weak, *logged, *faults, *odd_agents))
 
 
 def _without_faulty_agents(options: ProxyOptions, owner: ObjectRef) -> tuple[ProxyOptions, tuple[Problem, ...]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from remora.annotations.configmap import GROUPS, Process
+from remora.annotations.configmap import GROUPS, Process, TlsSettings
 from remora.annotations.declare import Row, Scope, Support, rows_of
 from remora.annotations.registry import Defaults, find_nearest_setting, find_setting, parse_defaults, setting_rows
 from remora.annotations.values import ValueRefused
@@ -114,3 +114,11 @@ def test_a_guard_that_is_not_honoured_closes(key: str) -> None:
 def test_what_asks_for_the_usual_is_passed_over() -> None:
     data = {"enable-underscores-in-headers": "false", "ignore-invalid-headers": "true", "limit-req-status-code": "503"}
     assert parse_defaults(data, object=CONFIGMAP).problems == ()
+
+
+def test_a_ticket_key_may_have_several_lines_as_openssl_writes_it_and_is_in_no_message() -> None:
+    text = "q83v" * 26 + "q80="
+    lines = {"ssl-session-ticket-key": f"{text[:64]}\n{text[64:]}\n"}
+    assert parse_defaults(lines, object=CONFIGMAP).of(TlsSettings).ticket_key == text
+    (problem,) = parse_defaults({"ssl-session-ticket-key": text[:-4]}, object=CONFIGMAP).problems
+    assert "q83v" not in f"{problem!r} {problem}"

@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from remora.annotations.configmap import TlsSettings
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings, proxy_settings
+from remora.haproxy.process_rules import process_files
 from remora.haproxy.program import program_digest, render_program
 
 FLAGS = ProxySettings(state_directory="/state")
@@ -80,6 +82,41 @@ def test_an_option_takes_a_directive_away(field: str, value: object, line: str) 
 def test_every_option_that_changes_the_process_changes_the_digest() -> None:
     for options in (ProxyOptions(worker_shutdown_timeout=1), ProxyOptions(ssl_ciphers="HIGH")):
         assert program_digest(proxy_settings(FLAGS, options)) != program_digest(FLAGS)
+
+
+KEY, OTHER = "q83v" * 16, "q83w" * 16
+
+
+def test_one_ticket_key_is_all_that_haproxy_asks_for_and_is_in_no_program() -> None:
+    options = ProxyOptions(ssl_session_tickets=True, ssl_session_ticket_key=KEY)
+    settings = proxy_settings(FLAGS, options)
+    (file,) = process_files(settings)
+    assert (file.path, file.content) == ("/state/tls/tickets.keys", f"{KEY}\n" * 3)
+    binds = [line for line in render_program(settings).splitlines() if "crt-list" in line]
+    assert binds
+    assert all("tls-ticket-keys /state/tls/tickets.keys" in line for line in binds)
+    for shown in (render_program(settings), repr(options), repr(file), repr(TlsSettings(ticket_key=KEY))):
+        assert KEY not in shown
+    assert options == ProxyOptions(ssl_session_tickets=True, ssl_session_ticket_key=KEY)
+
+
+def test_a_ticket_key_without_tickets_is_written_nowhere() -> None:
+    settings = proxy_settings(FLAGS, ProxyOptions(ssl_session_ticket_key=KEY))
+    assert process_files(settings) == ()
+    assert program_digest(settings) == program_digest(FLAGS)
+
+
+def test_a_program_with_other_files_is_another_one() -> None:
+    keys = [ProxyOptions(ssl_session_tickets=True, ssl_session_ticket_key=key) for key in (KEY, OTHER)]
+    others = [ProxyOptions(ssl_dh_param=text) for text in ("one", "two")]
+    digests = {program_digest(proxy_settings(FLAGS, options)) for options in (ProxyOptions(), *keys, *others)}
+    assert len(digests) == 5
+
+
+def test_parameters_are_a_file() -> None:
+    (file,) = process_files(proxy_settings(FLAGS, ProxyOptions(ssl_dh_param="text")))
+    assert (file.path, file.content) == ("/state/tls/dhparam.pem", "text")
+    assert "ssl-dh-param-file /state/tls/dhparam.pem" in added(ssl_dh_param="text")
 
 
 def test_a_long_list_of_networks_takes_several_lines() -> None:

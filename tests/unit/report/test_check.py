@@ -115,7 +115,7 @@ def test_every_key_of_the_controllers_configmap_has_a_verdict() -> None:
         "keep-alive": "honoured",
         "ssl-protocols": "honoured with a difference",
         "reuse-port": "without effect",
-        "enable-ocsp": "without effect",
+        "enable-ocsp": "honoured with a difference",
         "use-forward-headers": "unknown",
         "hsts": "refused",
         "syslog-port": "honoured",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from remora.annotations.configmap.values import alphabet, nginx_time, size, whole, words_of
+from remora.annotations.configmap.values import alphabet, nginx_time, size, ticket_key, whole, words_of
 from remora.annotations.declare import Support, global_setting, idle_setting
 from remora.annotations.values import boolean
 from remora.core.options import CIPHERS
@@ -43,10 +43,17 @@ class TlsSettings:
         refuses=("a b", "P-256;"),
         haproxy=("ssl-default-bind-curves",),
     )
-    dh_param: str = idle_setting(
+    dh_param: str = global_setting(
         "ssl-dh-param",
-        "The Secret with parameters for Diffie-Hellman.",
-        "Ciphers with it (DHE) use 2048 bits that are built in; all clients of today take elliptic curves.",
+        alphabet(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}", "namespace/name of a Secret"),
+        default="",
+        support=Support.PARTIAL,
+        differs="They have 2048 to 4096 bits. Without the key, or with ones that cannot be used, 2048 bits are used that are "
+        "built in.",
+        doc="The Secret whose `dhparam.pem` holds the parameters for Diffie-Hellman.",
+        accepts=("default/dhparam",),
+        refuses=("dhparam", "a/b/c", "a/b }"),
+        haproxy=("ssl-dh-param-file",),
     )
     early_data: bool = global_setting(
         "ssl-early-data",
@@ -90,15 +97,23 @@ class TlsSettings:
         "ssl-session-tickets",
         boolean,
         default=False,
-        doc="`true` lets clients keep their sessions themselves; the key is HAProxy's own, a new one after each start.",
+        doc="`true` lets clients keep their sessions themselves; without `ssl-session-ticket-key` each replica makes a key of "
+        "its own, anew with a reload.",
         accepts=("true",),
         refuses=("on",),
         haproxy=("no-tls-tickets",),
     )
-    ticket_key: str = idle_setting(
+    ticket_key: str = global_setting(
         "ssl-session-ticket-key",
-        "The key of session tickets.",
-        "Each replica makes its own, anew with a reload. A client with a ticket of another makes a whole handshake.",
+        ticket_key,
+        default="",
+        support=Support.PARTIAL,
+        differs="Another key costs a reload, and one that cannot be read is the same as none.",
+        doc="The key of session tickets, 48 or 80 bytes in base64 (`openssl rand -base64 80`); each replica takes the tickets "
+        "of the others.",
+        accepts=("q83v" * 16, "q83v" * 26 + "q80=\n"),
+        refuses=("q83v", "q83v" * 17, "q83v" * 15 + "q83}", "q83v" * 15 + "q8\n3"),
+        haproxy=("bind … tls-ticket-keys",),
     )
     buffer_size: str = idle_setting("ssl-buffer-size", "The size of records.", "HAProxy chooses it by what there is to send.")
     reject_handshake: bool = global_setting(
@@ -112,10 +127,17 @@ class TlsSettings:
         refuses=("on",),
         haproxy=("bind … strict-sni",),
     )
-    ocsp: str = idle_setting(
+    ocsp: bool = global_setting(
         "enable-ocsp",
-        "Staples what the certificate's issuer says of it.",
-        "Nothing is stapled; clients that want to know ask the issuer. Do not use certificates that demand it (must-staple).",
+        boolean,
+        default=False,
+        support=Support.PARTIAL,
+        differs="HAProxy asks ahead, when it loads a certificate and before an answer ends, and keeps none over a reload. "
+        "Nothing is stapled unless the chain in `tls.crt` holds the issuer and the responder is asked by http.",
+        doc="`true` staples what the certificate's issuer says of it.",
+        accepts=("true",),
+        refuses=("on",),
+        haproxy=("crt-list ocsp-update",),
     )
     hsts: bool = global_setting(
         "hsts",
@@ -153,3 +175,6 @@ class TlsSettings:
         accepts=("true", "false"),
         refuses=("on",),
     )
+
+    def __repr__(self) -> str:
+        return "TlsSettings(ticket_key=<redacted>)"

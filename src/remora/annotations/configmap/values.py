@@ -3,6 +3,7 @@
 What comes out is put together from what was understood; no text passes as it is, save for words of a fixed alphabet.
 """
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -132,6 +133,17 @@ def alphabet(pattern: str, what: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def ticket_key(text: str) -> str:
+    """A key of session tickets in base64, of either length that nginx and HAProxy know. A message must not hold it."""
+    try:
+        key = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) not in (48, 80):
+        raise ValueRefused("the value, which is not shown, is not 48 or 80 bytes in base64")
+    return base64.b64encode(key).decode()
 
 
 def matches(text: str) -> tuple[str, ...]:
