@@ -1,4 +1,4 @@
-"""Checks of configuration, rights, storage, budgets and other kinds of few fields."""
+"""Checks of configuration, storage, budgets and other kinds of few fields."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,7 +8,6 @@ from remora.cluster.api.errors import Cause, duplicate, forbidden_field, invalid
 from remora.cluster.api.names import wrong_with_label, wrong_with_subdomain
 from remora.cluster.api.validation.fields import Check, CheckUpdate, Object, check_selector, listed
 
-_RBAC = "rbac.authorization.k8s.io"
 _GREATEST_PRIORITY = 1_000_000_000
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _POLICY_TYPES = ("Egress", "Ingress")
@@ -16,7 +15,6 @@ _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _BINDING_MODES = ("Immediate", "WaitForFirstConsumer")
 _RECLAIM_POLICIES = ("Delete", "Retain")
 _PREEMPTIONS = ("Never", "PreemptLowerPriority")
-_SUBJECT_KINDS = ("Group", "ServiceAccount", "User")
 
 
 def _check_lease(lease: Object) -> Iterator[Cause]:
@@ -26,62 +24,6 @@ def _check_lease(lease: Object) -> Iterator[Cause]:
         if isinstance(value, int) and (value < 0 or (value == 0 and name == "leaseDurationSeconds")):
             bound = "greater than 0" if name == "leaseDurationSeconds" else "greater than or equal to 0"
             yield invalid_value(f"spec.{name}", value, f"must be {bound}")
-
-
-def _check_role(role: Object) -> Iterator[Cause]:
-    namespaced = role["kind"] == "Role"
-    for index, rule in listed(role, "rules"):
-        yield from _check_rule(rule, f"rules[{index}]", namespaced=namespaced)
-
-
-def _check_rule(rule: Object, where: str, *, namespaced: bool) -> Iterator[Cause]:
-    if not rule.get("verbs"):
-        yield required(f"{where}.verbs", "verbs must contain at least one value")
-    if rule.get("nonResourceURLs"):
-        if namespaced:
-            detail = "namespaced rules cannot apply to non-resource URLs"
-            yield invalid_value(f"{where}.nonResourceURLs", rule["nonResourceURLs"], detail)
-        if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
-            detail = "rules cannot apply to both regular resources and non-resource URLs"
-            yield invalid_value(f"{where}.nonResourceURLs", rule["nonResourceURLs"], detail)
-        return
-    if not rule.get("apiGroups"):
-        yield required(f"{where}.apiGroups", "resource rules must supply at least one api group")
-    if not rule.get("resources"):
-        yield required(f"{where}.resources", "resource rules must supply at least one resource")
-
-
-def _check_role_binding(binding: Object) -> Iterator[Cause]:
-    role = binding.get("roleRef") or {}
-    kinds = ("ClusterRole",) if binding["kind"] == "ClusterRoleBinding" else ("Role", "ClusterRole")
-    if role.get("apiGroup") != _RBAC:
-        yield unsupported("roleRef.apiGroup", role.get("apiGroup", ""), (_RBAC,))
-    if role.get("kind") not in kinds:
-        yield unsupported("roleRef.kind", role.get("kind", ""), kinds)
-    if not role.get("name"):
-        yield required("roleRef.name")
-    for index, subject in listed(binding, "subjects"):
-        yield from _check_subject(subject, f"subjects[{index}]", is_named=binding["kind"] == "RoleBinding")
-
-
-def _check_subject(subject: Object, where: str, *, is_named: bool) -> Iterator[Cause]:
-    kind = subject.get("kind", "")
-    if not subject.get("name"):
-        yield required(f"{where}.name")
-    if kind not in _SUBJECT_KINDS:
-        yield unsupported(f"{where}.kind", kind, ("ServiceAccount", "User", "Group"))
-    elif kind == "ServiceAccount":
-        if subject.get("apiGroup"):
-            yield unsupported(f"{where}.apiGroup", subject["apiGroup"], ("",))
-        if not is_named and not subject.get("namespace"):
-            yield required(f"{where}.namespace")
-    elif subject.get("apiGroup") != _RBAC:
-        yield unsupported(f"{where}.apiGroup", subject.get("apiGroup"), (_RBAC,))
-
-
-def _check_role_binding_update(binding: Object, before: Object) -> Iterator[Cause]:
-    if binding.get("roleRef") != before.get("roleRef"):
-        yield invalid_value("roleRef", binding.get("roleRef"), "cannot change roleRef")
 
 
 def _check_access_modes(spec: Object) -> Iterator[Cause]:
@@ -256,8 +198,6 @@ def _check_attachment(attachment: Object) -> Iterator[Cause]:
 _CLAIM = "persistentvolumeclaims"
 
 KEPT: dict[str, Check] = {
-    f"clusterrolebindings.{_RBAC}": _check_role_binding,
-    f"clusterroles.{_RBAC}": _check_role,
     "certificatesigningrequests.certificates.k8s.io": _check_signing_request,
     "csidrivers.storage.k8s.io": _check_driver,
     "endpointslices.discovery.k8s.io": _check_slice,
@@ -268,8 +208,6 @@ KEPT: dict[str, Check] = {
     _CLAIM: _check_claim,
     "persistentvolumes": _check_volume,
     "priorityclasses.scheduling.k8s.io": _check_priority,
-    f"rolebindings.{_RBAC}": _check_role_binding,
-    f"roles.{_RBAC}": _check_role,
     "runtimeclasses.node.k8s.io": _check_runtime_class,
     "servicecidrs.networking.k8s.io": _check_service_cidr,
     "storageclasses.storage.k8s.io": _check_storage_class,
@@ -277,11 +215,9 @@ KEPT: dict[str, Check] = {
 }
 
 KEPT_UPDATES: dict[str, CheckUpdate] = {
-    f"clusterrolebindings.{_RBAC}": _check_role_binding_update,
     "endpointslices.discovery.k8s.io": _fixed("addressType"),
     _CLAIM: _check_claim_update,
     "priorityclasses.scheduling.k8s.io": _fixed("value", "preemptionPolicy", detail="field is immutable"),
-    f"rolebindings.{_RBAC}": _check_role_binding_update,
     "runtimeclasses.node.k8s.io": _fixed("handler"),
     "storageclasses.storage.k8s.io": _check_storage_class_update,
     "volumeattributesclasses.storage.k8s.io": _fixed("driverName", "parameters"),

@@ -12,7 +12,7 @@ _SUBJECTS = ("ServiceAccount", "User", "Group")
 def check_role(role: Object) -> Iterator[Cause]:
     """Roles of both kinds; a ClusterRole has no namespace."""
     for index, rule in listed(role, "rules"):
-        yield from _check_rule(rule, f"rules[{index}]", namespaced=bool(role["metadata"].get("namespace")))
+        yield from _check_rule(rule, f"rules[{index}]", namespaced=role["kind"] == "Role")
 
 
 def _check_rule(rule: Object, where: str, *, namespaced: bool) -> Iterator[Cause]:
@@ -38,13 +38,14 @@ def check_binding(binding: Object) -> Iterator[Cause]:
     reference = binding.get("roleRef") or {}
     if reference.get("apiGroup") != _GROUP:
         yield unsupported("roleRef.apiGroup", reference.get("apiGroup", ""), (_GROUP,))
-    kinds = ("Role", "ClusterRole") if binding["metadata"].get("namespace") else ("ClusterRole",)
+    namespaced = binding["kind"] == "RoleBinding"
+    kinds = ("Role", "ClusterRole") if namespaced else ("ClusterRole",)
     if reference.get("kind") not in kinds:
         yield unsupported("roleRef.kind", reference.get("kind", ""), kinds)
     if not reference.get("name"):
         yield required("roleRef.name")
     for index, subject in listed(binding, "subjects"):
-        yield from _check_subject(subject, f"subjects[{index}]", namespaced=bool(binding["metadata"].get("namespace")))
+        yield from _check_subject(subject, f"subjects[{index}]", namespaced=namespaced)
 
 
 def _check_subject(subject: Object, where: str, *, namespaced: bool) -> Iterator[Cause]:
