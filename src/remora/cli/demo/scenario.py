@@ -142,14 +142,14 @@ def _lose_a_pod(story: Story, trio: list[Visitor]) -> None:
     def moved() -> bool:
         nonlocal stayed
         stayed = stayed and all(story.ask(visitor).pod == before[visitor.name] for visitor in others)
-        return story.ask(unlucky).pod not in ("", before[unlucky.name])
+        # Until its endpoint is gone, a pod that does not answer keeps its session: another one answers, with no new cookie.
+        return story.ask(unlucky).pod not in ("", before[unlucky.name]) and unlucky.cookies != cookie
 
-    wait_for(moved, f"other pod for {unlucky.name}", within=PATIENCE)
-    fresh = unlucky.cookies != cookie
+    wait_for(moved, f"other pod and cookie for {unlucky.name}", within=PATIENCE)
     story.state(
         f"the pod of {unlucky.name} is deleted: {unlucky.name} moves, with a new cookie",
         f"to {story.name(unlucky.pod)}",
-        holds=fresh,
+        holds=unlucky.cookies != cookie,
     )
     story.settle(3)
     stayed = stayed and all(story.ask(visitor).pod == before[visitor.name] for visitor in others)
