@@ -37,6 +37,22 @@ frontend pods
 """
 """Answers at once, and `/seen` with what it was sent."""
 
+BY_HAND_DEFAULTS = """\
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout http-request 60s
+  timeout http-keep-alive 75s
+  timeout server 60s
+  timeout tunnel 3600s
+  option idle-close-on-response
+  retries 2
+  option redispatch 1
+  retry-on conn-failure empty-response response-timeout
+"""
+"""What a configuration by hand has in common with Remora's program, whatever the job."""
+
 
 @dataclass(frozen=True)
 class Peer:

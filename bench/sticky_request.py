@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.measuring import (
+    BY_HAND_DEFAULTS,
     Figures,
     Peer,
     Request,
@@ -43,22 +44,14 @@ from tests.support.proxy import free_ports, running_executor
 HOST = "web.example"
 PIPELINED = 16
 
-BY_HAND = """\
+BY_HAND = (
+    """\
 global
   nbthread 1
   stats socket {directory}/sock mode 600
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout http-request 60s
-  timeout http-keep-alive 75s
-  timeout server 60s
-  timeout tunnel 3600s
-  option idle-close-on-response
-  retries 2
-  option redispatch 1
-  retry-on conn-failure empty-response response-timeout
+"""
+    + BY_HAND_DEFAULTS
+    + """\
 backend counters
   stick-table type string len 20 size 1k store gpc(2)
 frontend web
@@ -83,6 +76,7 @@ backend web
   cookie held insert indirect preserve nocache
   {servers}
 """
+)
 """Routes by host and path, sets the same headers, counts by route, and keeps a client by HAProxy's own cookie."""
 
 

@@ -10,29 +10,21 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from bench.measuring import version_of
+from bench.measuring import BY_HAND_DEFAULTS, version_of
 from bench.peers.site import ADDED_HEADER, COOKIE, ORIGIN, PREFIX, Proxy, Route, Site, family, replace
 from remora.apply.binary import find_binary
 
-_HEAD = """\
+_HEAD = (
+    """\
 global
   nbthread 1
   maxconn 8192
   stats socket {directory}/runtime.sock mode 600
   ssl-default-bind-options ssl-min-ver TLSv1.2
   tune.ssl.default-dh-param 2048
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout http-request 60s
-  timeout http-keep-alive 75s
-  timeout server 60s
-  timeout tunnel 3600s
-  option idle-close-on-response
-  retries 2
-  option redispatch 1
-  retry-on conn-failure empty-response response-timeout
+"""
+    + BY_HAND_DEFAULTS
+    + """\
 backend counters
   stick-table type string len 40 size 20k store gpc(2)
 frontend web
@@ -58,6 +50,7 @@ frontend web
   http-after-response del-header Server
   use_backend %[var(txn.backend)]
 """
+)
 
 _SHAPED = f"""\
   http-request set-var(txn.origin) req.hdr(origin)
