@@ -212,17 +212,15 @@ async def disk_full_and_killed(scene: Scene, seconds: float) -> tuple[str, ...]:
 
 
 async def certificate_rubbish(scene: Scene, seconds: float) -> tuple[str, ...]:
-    await scene.put_certificate(b"rubbish")
-    host = await scene.add_route()
-    scene.over()
-    await scene.becomes_right(host)
-    await scene.put_certificate(self_signed("web.test"))
-    scene.over()
-    return (host,)
+    return await _with_certificate(scene, b"rubbish")
 
 
 async def certificate_of_another_key(scene: Scene, seconds: float) -> tuple[str, ...]:
-    await scene.put_certificate(self_signed("web.test"), self_signed("web.test"))
+    return await _with_certificate(scene, self_signed("web.test"), self_signed("web.test"))
+
+
+async def _with_certificate(scene: Scene, *unusable: bytes) -> tuple[str, ...]:
+    await scene.put_certificate(*unusable)
     host = await scene.add_route()
     scene.over()
     await scene.becomes_right(host)
