@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from remora.cluster.api.node import Figures, Usage
+from remora.cluster.kubelet.memory import read_sizes
 
 _LEAST = 1.0
 """Seconds between two looks, at least; /proc counts processor time in hundredths."""
@@ -115,7 +116,7 @@ def look() -> Look:
     for process in processes:
         if (key := owned.get(process.pid)) is not None:
             before = containers.get(key, Figures(0.0, 0))
-            memory = _read_proportional(process.pid) or process.resident
+            memory = read_sizes(f"/proc/{process.pid}/smaps_rollup", ("Pss",)) or process.resident
             containers[key] = Figures(before.cpu + process.cpu, before.memory + memory)
     return Look(time.monotonic(), containers, Figures(_read_machine_cpu(), _read_machine_memory()))
 
@@ -130,15 +131,6 @@ def _read_processes() -> Iterable[Found]:
         except OSError:
             continue  # gone meanwhile, or another user's
         yield Found(int(entry.name), parent, owner, cpu, resident)
-
-
-def _read_proportional(pid: int) -> int:
-    """Bytes; 0 if the kernel does not say."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
 def _read_machine_cpu() -> float:
