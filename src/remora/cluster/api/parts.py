@@ -7,9 +7,6 @@ from remora.cluster.api.errors import Cause, forbidden_field
 
 Object = dict[str, Any]
 
-PARTS = ("approval", "binding", "ephemeralcontainers", "finalize", "resize", "status")
-"""Subresources that take an object of the resource's own kind."""
-
 COUNTED = frozenset({"ephemeralcontainers", "resize"})
 """Those that change what `metadata.generation` counts."""
 
