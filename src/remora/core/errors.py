@@ -55,10 +55,11 @@ class ApiServerUnreachable(ApiServerError):
 
 
 class ApiServerRefused(ApiServerError):
-    """The API server answered with an error status."""
+    """The API server answered with an error status; `causes` are the fields at fault, each with what is wrong."""
 
-    def __init__(self, *, status: int, reason: str, message: str) -> None:
+    def __init__(self, *, status: int, reason: str, message: str, causes: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(f"{status} {reason}: {message}")
+        self.causes = causes
         self.status = status
         self.reason = reason
         self.message = message

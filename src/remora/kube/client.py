@@ -24,8 +24,16 @@ PAGE = 500
 _CHUNK = 1 << 16
 
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 K = TypeVar("K", bound=KubernetesObject)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the API server said to a request that it did: 201 tells that something is new."""
+
+    status: int
+    body: bytes
 
 
 class ApiClient:
@@ -115,6 +123,26 @@ class ApiClient:
         """A merge patch of the object at a path."""
         return await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
 
+    async def delete(self, path: str) -> bytes:
+        """Deletes the object at a path."""
+        return await self._send("DELETE", path)
+
+    async def apply(self, path: str, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+        """Server-side apply of an object; the query names the field manager, and says whether it is tried only."""
+        return await self._answer("PATCH", path, query=query, body=body, content_type=APPLY_PATCH)
+
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """The lines of an answer that may never end: a watch, or a log that is followed."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT)
+        try:
+            async with await self._request("GET", path, query=query, timeout=timeout) as response:
+                if response.status != 200:
+                    raise _refused(response.status, await response.read())
+                async for line in _lines(response.content):
+                    yield line
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(self._connection.server, error) from error
+
     async def _send(
         self,
         method: str,
@@ -125,6 +153,19 @@ class ApiClient:
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
+        answer = await self._answer(method, path, query=query, body=body, content_type=content_type, headers=headers)
+        return answer.body
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         data = None if body is None else msgspec.json.encode(body)
         sent = dict(headers or {}) | ({} if data is None else {"Content-Type": content_type})
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
@@ -135,7 +176,7 @@ class ApiClient:
             raise _unreachable(self._connection.server, error) from error
         if response.status >= 300:
             raise _refused(response.status, answer)
-        return answer
+        return Answer(response.status, answer)
 
     async def _request(
         self,
@@ -193,7 +234,8 @@ def _decode(body: bytes, kind: type[K]) -> K:
 
 def _refused(status: int, body: bytes) -> ApiServerRefused:
     told = parse_status(body, status)
-    return ApiServerRefused(status=status, reason=told.reason or "Error", message=told.message)
+    causes = tuple((cause.field, cause.message) for cause in told.details.causes) if told.details else ()
+    return ApiServerRefused(status=status, reason=told.reason or "Error", message=told.message, causes=causes)
 
 
 def _unreachable(server: str, error: Exception) -> ApiServerUnreachable:

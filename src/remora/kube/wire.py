@@ -49,12 +49,24 @@ class _AnyObject(Wire, frozen=True):
         return found if isinstance(found, str) else ""
 
 
+class StatusCause(Wire, frozen=True):
+    """One of several faults: the field that has it, and what is wrong."""
+
+    field: str = ""
+    message: str = ""
+
+
+class StatusDetails(Wire, frozen=True):
+    causes: tuple[StatusCause, ...] = ()
+
+
 class Status(Wire, frozen=True):
     """The API's answer to what it does not do (meta/v1 Status)."""
 
     reason: str = ""
     message: str = ""
     code: int = 0
+    details: StatusDetails | None = None
 
 
 class Unreadable(msgspec.Struct, frozen=True):
