@@ -23,10 +23,13 @@ def request_rules(cors_map: str, origins_map: str) -> Iterator[Directive]:
     yield rule(f"http-request set-var(txn.cors_origin) str({_ANY})", when=f"{{ var(txn.cors) -m beg {_ANY} }}")
     is_listed = f"{{ var(txn.cors) -m beg {_LISTED} }}"
     yield rule("http-request set-var(txn.origin)", "req.fhdr(origin),lower", when=is_listed)
-    yield rule("http-request set-var(txn.origin_pattern)", f"var(txn.origin),{_ANY_LABEL}", when=is_listed)
-    for name in ("origin", "origin_pattern"):
-        is_allowed = f"{is_listed} {{ var(txn.route),concat(/,txn.{name}),map_str({origins_map}) -m found }}"
-        yield rule("http-request set-var(txn.cors_origin)", "req.fhdr(origin)", when=is_allowed)
+    origin = f"{{ var(txn.route),concat(/,txn.origin),map_str({origins_map}) -m found }}"
+    yield rule("http-request set-var(txn.cors_origin)", "req.fhdr(origin)", when=f"{is_listed} {origin}")
+    # Most origins are listed as they are, and a pattern costs a regular expression.
+    is_unknown = f"{is_listed} !{_ALLOWED}"
+    yield rule("http-request set-var(txn.origin_pattern)", f"var(txn.origin),{_ANY_LABEL}", when=is_unknown)
+    pattern = f"{{ var(txn.route),concat(/,txn.origin_pattern),map_str({origins_map}) -m found }}"
+    yield rule("http-request set-var(txn.cors_origin)", "req.fhdr(origin)", when=f"{is_unknown} {pattern}")
     is_preflight = f"{{ method OPTIONS }} {_ALLOWED}"
     yield rule("http-request set-var(txn.preflight) bool(true)", when=is_preflight)
     yield rule("http-request return status 204", when=is_preflight)
