@@ -53,6 +53,8 @@ class Support(Enum):
     """Honoured with a difference; `differs` says which."""
     WITHOUT_EFFECT = "without effect"
     """Accepted, and there is nothing to do; `differs` says why."""
+    UNREAD = "unread"
+    """ingress-nginx does not read it, any more or ever; `differs` says what to write instead. Whoever writes it is told."""
     REFUSED = "refused"
     """It guards access and cannot be honoured, so it closes its routes wherever it is used; `differs` says why."""
 
@@ -124,6 +126,11 @@ def refused(
     """A field for an annotation of ingress-nginx that guards access and cannot be honoured; `differs` says why."""
     columns = dict(locals())  # the parameters are the columns
     return cast(str, _field(Row(**columns, parse=text, default="", guards=True, support=Support.REFUSED)))
+
+
+def unread(name: str, doc: str, differs: str) -> str:
+    """A field for a name that people write and ingress-nginx does not read; `differs` says what was meant."""
+    return cast(str, _field(Row(name=name, parse=str, default="", doc=doc, support=Support.UNREAD, differs=differs)))
 
 
 def global_setting(

@@ -38,6 +38,7 @@ from remora.annotations.sessions import Sessions
 from remora.annotations.snippets import Snippets, SnippetSettings
 from remora.annotations.timeouts import Timeouts
 from remora.annotations.tls import Tls
+from remora.annotations.unread import Unread
 from remora.annotations.values import ValueRefused
 from remora.core.names import ObjectRef
 from remora.core.problem import Problem, Severity
@@ -47,22 +48,11 @@ G = TypeVar("G")
 GROUPS: tuple[type, ...] = (
     Acceptance, Affinity, AddressLists, Aliases, AuthBasic, AuthExternal, BackendProtocol, BackendTls, Balancing, Body, Canary,
     ClientTls, Cors, ErrorPages, Firewall, Headers, Mirror, Observing, RateLimit, Redirect, Responses, Rewrite, Sessions,
-    Snippets, SnippetSettings, Timeouts, Tls, *CONFIGMAP_GROUPS,
+    Snippets, SnippetSettings, Timeouts, Tls, Unread, *CONFIGMAP_GROUPS,
 )  # fmt: skip
 
-MISTAKEN = {
-    "client-max-body-size": "proxy-body-size",
-    "grpc-backend": "backend-protocol",
-    "rate-limit": "limit-rps",
-    "rate-limit-burst-multiplier": "limit-burst-multiplier",
-    "rate-limit-connections": "limit-connections",
-    "rate-limit-rps": "limit-rps",
-    "rate-limit-window": "limit-rpm",
-    "secure-backends": "backend-protocol",
-    "session-cookie-httponly": "session-cookie-secure",
-}
-"""Names that people write and no release of this decade reads, and what they mean by them; misspellings find themselves."""
-
+UNREAD = "AnnotationUnread"
+"""The code of a Problem with a name that ingress-nginx does not read; `report` knows it by this."""
 
 VALUE_REFUSED = "the value is refused"
 """How the message of a Problem begins that a parser's refusal makes; `report.admission` knows it by this."""
@@ -136,9 +126,8 @@ def _find_place(prefix: str, name: str) -> Place | None:
 @lru_cache(maxsize=4096)
 def find_nearest_name(name: str) -> str | None:
     """The name that somebody who wrote an unknown one may have meant."""
-    if name in MISTAKEN:
-        return MISTAKEN[name]
-    matches = get_close_matches(name, sorted(_places_by_name()), n=1, cutoff=0.75)
+    known = sorted(name for name, place in _places_by_name().items() if place.row.support is not Support.UNREAD)
+    matches = get_close_matches(name, known, n=1, cutoff=0.75)
     if not matches:
         return None
     return f"{OWN_PREFIX}/{matches[0]}" if _places_by_name()[matches[0]].row.own else matches[0]
@@ -299,6 +288,9 @@ def _judge(written: Written, *, object: ObjectRef, accepted: Acceptance) -> _Ver
             return _ASKS_NOTHING
         message = f"{_called(row)} may keep somebody out and cannot be honoured: {row.differs}"
         return _closing(object, written.field, code="AnnotationNotHonoured", message=message.rstrip("."))
+    if row.support is Support.UNREAD:
+        message = f"{row.doc} {row.differs}".rstrip(".")
+        return _Verdict(problem=Problem(object, written.field, UNREAD, message, "it has no effect"))
     if row.risk > accepted.highest_risk:
         highest = accepted.highest_risk.name.lower()
         message = f"{_called(row)} has risk {row.risk.name.lower()}, and {highest} is the highest accepted"

@@ -56,7 +56,7 @@ _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._/-]*)?")
 _UID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _OFF = ("false", "0", "f")
 _USUAL_PREFIX = "nginx.ingress.kubernetes.io"
-_WARNED = (Verdict.REFUSED, Verdict.UNKNOWN, Verdict.DIFFERENT)
+_WARNED = (Verdict.REFUSED, Verdict.UNKNOWN, Verdict.WITHOUT_EFFECT, Verdict.DIFFERENT)
 
 
 class AdmissionSettings(msgspec.Struct, frozen=True):
@@ -142,7 +142,8 @@ def judge(ingress: Ingress, snapshot: Snapshot, settings: AdmissionSettings) -> 
     # Who has the paths is looked for last: of a cluster there is more than of one object.
     if not refusals:
         refusals = list(_clashes(ingress, view, snapshot))
-    kept = sorted((one for one in findings if one.verdict in _WARNED), key=lambda one: _WARNED.index(one.verdict))
+    told = [one for one in findings if one.verdict in _WARNED and (one.is_dropped or one.verdict is not Verdict.WITHOUT_EFFECT)]
+    kept = sorted(told, key=lambda one: _WARNED.index(one.verdict))
     warnings = tuple(dict.fromkeys(_warning(one) for one in kept))
     return Ruling(tuple(dict.fromkeys(refusals)), _at_most(warnings))
 

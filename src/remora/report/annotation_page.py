@@ -8,8 +8,8 @@ from remora.annotations.registry import rows
 _HEADER = """\
 # Annotations
 
-Every annotation that ingress-nginx declares, under `nginx.ingress.kubernetes.io/` or the historic `ingress.kubernetes.io/`,
-and what Remora does with it. (Made from the rows in `src/remora/annotations`; `make docs` makes it anew.)
+Every annotation that ingress-nginx declares or once did, and names that people write in vain, under
+`nginx.ingress.kubernetes.io/` or the historic `ingress.kubernetes.io/`, and what Remora does with it. (Made from the rows in `src/remora/annotations`; `make docs` makes it anew.)
 
 - **Scope** is what a setting is attached to, and so where two Ingresses can disagree.
 - **Refused** is what a value that cannot be read does: the *default* counts, or every route of the Ingress *closes* with 503.
@@ -21,6 +21,7 @@ _TITLES = {
     Support.FULL: "Honoured",
     Support.PARTIAL: "Honoured with a difference",
     Support.WITHOUT_EFFECT: "Without effect",
+    Support.UNREAD: "Not read by ingress-nginx, any more or ever",
     Support.REFUSED: "Closes its routes",
 }
 
@@ -36,6 +37,12 @@ def render_annotation_page() -> str:
 
 
 def _table(found: Iterable[Row], support: Support) -> Iterable[str]:
+    if support is Support.UNREAD:
+        yield "| annotation | what became of it | instead |"
+        yield "| --- | --- | --- |"
+        for row in found:
+            yield f"| {_name(row)} | {_cell(row.doc)} | {_cell(row.differs)} |"
+        return
     if support is Support.REFUSED:
         yield "| annotation | meaning | why |"
         yield "| --- | --- | --- |"

@@ -10,6 +10,7 @@ import msgspec
 
 from remora.annotations.declare import Support
 from remora.annotations.registry import (
+    UNREAD,
     Defaults,
     Parsed,
     counting_keys,
@@ -203,6 +204,9 @@ def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: 
         verdict = Verdict.REFUSED if finding.closes else BY_SUPPORT[row.support]
         reading = read_snippet(finding.value, context, constant_variables(finding.object.name))
         return _with(finding, verdict, directive_words(reading) or _reason(problems))
+    if row.support is Support.UNREAD:
+        finding = msgspec.structs.replace(finding, code=UNREAD)
+        return _with(finding, BY_SUPPORT[row.support], f"{row.doc} {row.differs}")
     if problems:
         return _with(finding, Verdict.REFUSED, _reason(problems))
     if row.support is Support.REFUSED:

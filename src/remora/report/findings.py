@@ -5,6 +5,7 @@ from enum import Enum
 import msgspec
 
 from remora.annotations.declare import Support
+from remora.annotations.registry import UNREAD
 from remora.core.names import ObjectRef
 from remora.report.manifests import Fault, Place
 
@@ -23,7 +24,7 @@ class Finding(msgspec.Struct, frozen=True):
     """What becomes of one annotation, or of another field in which something is wrong.
 
     `field` is the annotation's key or the field's path; `closes` says that routes answer 503 because of it;
-    `code` is that of the Problem, where the field is no annotation.
+    `code` is that of the Problem, where the field is no annotation, or one that nobody reads.
     """
 
     place: Place
@@ -34,6 +35,11 @@ class Finding(msgspec.Struct, frozen=True):
     reason: str = ""
     closes: bool = False
     code: str = ""
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether somebody wrote it in vain: its name means nothing."""
+        return self.verdict is Verdict.UNKNOWN or self.code == UNREAD
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -58,12 +64,14 @@ class Report(msgspec.Struct, frozen=True):
 
     def is_refused(self, *, strict: bool) -> bool:
         """Whether something would not be served as written; strictly, whether anything is dropped."""
-        verdicts = {Verdict.REFUSED} | ({Verdict.UNKNOWN} if strict else set())
-        return bool(self.faults) or any(one.closes or one.verdict in verdicts for one in self.findings)
+        return bool(self.faults) or any(
+            one.closes or one.verdict is Verdict.REFUSED or (strict and one.is_dropped) for one in self.findings
+        )
 
 
 BY_SUPPORT = {
     Support.FULL: Verdict.HONOURED,
     Support.PARTIAL: Verdict.DIFFERENT,
     Support.WITHOUT_EFFECT: Verdict.WITHOUT_EFFECT,
+    Support.UNREAD: Verdict.WITHOUT_EFFECT,
 }

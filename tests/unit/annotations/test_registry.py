@@ -92,6 +92,14 @@ def test_the_historic_cookie_hash_is_taken_without_a_word() -> None:
     assert parsed(nginx(session_cookie_hash="sha1")).problems == ()
 
 
+def test_a_name_that_nobody_reads_is_told_and_changes_nothing() -> None:
+    result = parsed(nginx(rate_limit="100", lua_resty_waf="active", hsts="true", affinity="cookie"))
+    assert not result.is_closed
+    assert result.of(Affinity).kind == "cookie"
+    assert [(one.code, one.severity) for one in result.problems] == [("AnnotationUnread", Severity.WARNING)] * 3
+    assert result.problems[-1].message == "It was never read. `limit-rps` or `limit-rpm` limits requests"
+
+
 def test_the_configmap_replaces_defaults() -> None:
     defaults = parse_defaults({"SSL-Redirect": "false", "http-redirect-code": "301"}, object=CONFIGMAP)
     assert defaults.problems == ()

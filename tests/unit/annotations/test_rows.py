@@ -1,9 +1,11 @@
 """What holds for every row of the table, and that no name of ingress-nginx is unheard of."""
 
+import re
+
 import pytest
 
 from remora.annotations.declare import Row, Scope, Support, rows_of
-from remora.annotations.registry import GROUPS, find_nearest_name, find_row, rows
+from remora.annotations.registry import GROUPS, find_nearest_name, find_row, find_setting, rows
 from remora.annotations.values import ValueRefused
 
 INGRESS_NGINX = """
@@ -32,6 +34,20 @@ stream-snippet temporal-redirect temporal-redirect-code upstream-hash-by upstrea
 upstream-vhost use-port-in-redirects use-regex x-forwarded-prefix
 """
 HISTORIC = {"session-cookie-hash"}
+WRITTEN_IN_VAIN = """
+add-base-url additional-response-headers brotli-level brotli-types client-body-timeout client-header-timeout
+client-max-body-size connection-limit custom-request-headers enable-brotli enable-owasp-modsecurity-crs enable-real-ip
+enable-websocket eventsource forwarded-for-header global-rate-limit grpc-backend health-check-interval health-check-path
+health-check-timeout healthcheck-interval healthcheck-path healthcheck-port healthcheck-threshold healthcheck-timeout hsts
+hsts-include-subdomains hsts-max-age hsts-preload ingress.class keepalive-timeout limit-rph load-balancer-backend-protocol
+lua-resty-waf lua-resty-waf-allow-unknown-content-types lua-resty-waf-debug lua-resty-waf-process-multipart-body
+lua-resty-waf-score-threshold preserve-host proxy-buffers proxy-cache-key proxy-cache-methods proxy-cache-valid
+proxy-cache-valid-404 rate-limit rate-limit-burst rate-limit-burst-multiplier rate-limit-burst-size rate-limit-connections
+rate-limit-rps rate-limit-status-code rate-limit-window real-ip-header secure-backends session-cookie-httponly ssl-protocols
+tcp-services-configmap upstream-fail-timeout upstream-keepalive-connections upstream-keepalive-requests
+upstream-keepalive-timeout upstream-max-fails use-forwarded-headers use-http2 websocket-services
+"""
+"""All names that were found on public Ingresses and that ingress-nginx does not read."""
 GUARDS = ("auth-", "allowlist-", "denylist-", "limit-rps", "limit-rpm", "limit-connections", "limit-allowlist")
 
 ALL = [row for group in GROUPS for row in rows_of(group).values()]
@@ -39,7 +55,21 @@ ALL = [row for group in GROUPS for row in rows_of(group).values()]
 
 def test_all_names_of_ingress_nginx_have_a_row() -> None:
     assert len(INGRESS_NGINX.split()) == 136
-    assert {row.name for row in rows() if not row.own} == set(INGRESS_NGINX.split()) | HISTORIC
+    read = {row.name for row in rows() if not row.own and row.support is not Support.UNREAD}
+    assert read == set(INGRESS_NGINX.split()) | HISTORIC
+
+
+def test_names_that_people_write_in_vain_have_a_row() -> None:
+    unread = {row.name for row in rows() if row.support is Support.UNREAD}
+    assert set(WRITTEN_IN_VAIN.split()) - unread == set()
+
+
+def test_what_is_said_instead_of_a_name_is_known() -> None:
+    for row in (one for one in rows() if one.support is Support.UNREAD):
+        for quoted in re.findall(r"`([a-z./-]+)", row.differs):
+            known = find_row(f"nginx.ingress.kubernetes.io/{quoted}") or find_row(quoted) or find_setting(quoted)
+            assert quoted in ("kubernetes.io/ingress.class", "ingress") or known, f"{row.name}: {quoted}"
+        assert "It is a key of" not in row.differs or find_setting(row.name), row.name
 
 
 def test_rows_come_in_the_order_of_their_names() -> None:
@@ -59,7 +89,7 @@ def test_a_row_says_what_it_is_for(row: Row) -> None:
     assert row.doc.endswith(".")
     assert bool(row.differs) == (row.support is not Support.FULL)
     assert row.scope is not Scope.GLOBAL
-    assert row.support is Support.REFUSED or row.accepts
+    assert row.support in (Support.REFUSED, Support.UNREAD) or row.accepts
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
@@ -89,8 +119,8 @@ def test_an_alias_finds_the_row_of_its_name(alias: str) -> None:
     ("written", "meant"),
     [
         ("session-cookie-nmae", "session-cookie-name"),
-        ("rate-limit", "limit-rps"),
-        ("client-max-body-size", "proxy-body-size"),
+        ("limit-rsp", "limit-rps"),
+        ("rate-limits", None),
         ("qqq", None),
     ],
 )

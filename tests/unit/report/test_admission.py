@@ -124,6 +124,13 @@ def test_differences_and_values_without_effect_are_warnings() -> None:
     assert all(len(warning) <= 256 for warning in ruling.warnings)
 
 
+def test_a_name_that_nobody_reads_is_a_warning_with_what_was_meant() -> None:
+    ruling = ruled(obj(annotations={"rate-limit": "100", "session-cookie-hash": "md5"}))
+    assert not ruling.refusals
+    (warning,) = ruling.warnings
+    assert "limit-rps" in warning
+
+
 def test_there_are_never_more_warnings_than_a_person_reads() -> None:
     ruling = ruled(obj(annotations={f"unknown-{number}": "x" * 9000 for number in range(500)}))
     assert len(ruling.warnings) == 16
