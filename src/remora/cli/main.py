@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from remora.cli import check, clusters, controller, drain_wait, explain, image, migrate, routes, service, sessions, up, webhook
+from remora.cli import (
+    check,
+    clusters,
+    controller,
+    dashboard,
+    drain_wait,
+    explain,
+    image,
+    migrate,
+    routes,
+    service,
+    sessions,
+    up,
+    webhook,
+)
 from remora.core.errors import RemoraError, UsageError
 
 app = typer.Typer(
@@ -36,6 +50,7 @@ app.command()(explain.explain)
 app.add_typer(migrate.app, name="migrate")
 app.command()(routes.routes)
 app.command()(sessions.sessions)
+app.command()(dashboard.dashboard)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(webhook.webhook)

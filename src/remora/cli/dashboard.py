@@ -1,0 +1,23 @@
+"""`remora dashboard`: pages that show a cluster and its traffic, in a browser on this machine."""
+
+from typing import Annotated
+
+import typer
+
+
+def dashboard(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to listen on 127.0.0.1; 0 chooses.")] = 0,
+    browse: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, if there is one.")] = True,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show everything and change nothing.")] = False,
+    controller: Annotated[str, typer.Option("--controller", help="URL of one controller's health port to ask.")] = "",
+    kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="As for kubectl.")] = "",
+    context: Annotated[str, typer.Option("--context", help="Which context of the kubeconfig.")] = "",
+) -> None:
+    """Show hosts, pods, sessions and workloads in a browser, until Ctrl-C.
+
+    Whoever opens it sees and does what the kubeconfig allows. It listens on this machine only, and the address that is printed
+    lets one browser in.
+    """
+    from remora.cli.dashboard_run import Wish, run_dashboard
+
+    run_dashboard(Wish(port, browse, read_only, controller, kubeconfig, context))

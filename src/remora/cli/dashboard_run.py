@@ -1,0 +1,75 @@
+"""Composes the dashboard for one person: who is asked, who looks, and the address that lets them in."""
+
+import asyncio
+import signal
+import webbrowser
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from remora.cli.render import say
+from remora.dashboard.app import application
+from remora.dashboard.serve import bound, serve
+from remora.dashboard.site import Part, Site
+from remora.dashboard.viewer import OneTimeUrl, Viewer
+from remora.kube.client import ApiClient
+from remora.kube.credentials import connect
+
+LOCALHOST = "127.0.0.1"
+
+
+class _Ended(Exception):
+    """Somebody has had enough."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What the command was asked for."""
+
+    port: int = 0
+    browse: bool = True
+    read_only: bool = False
+    controller: str = ""
+    kubeconfig: str = ""
+    context: str = ""
+
+
+def run_dashboard(wish: Wish) -> None:
+    """Serves until Ctrl-C."""
+    asyncio.run(_run(wish))
+
+
+async def _run(wish: Wish) -> None:
+    async with AsyncExitStack() as stack:
+        client, title, namespace = None, wish.controller, "default"
+        if not wish.controller or wish.kubeconfig or wish.context:
+            connection = await connect(wish.kubeconfig, wish.context)
+            client = await stack.enter_async_context(ApiClient.open(connection))
+            title, namespace = connection.server, connection.namespace or namespace
+        viewer = Viewer("you", client, namespace, may_write=client is not None and not wish.read_only)
+        access = OneTimeUrl(viewer)
+        where = bound(LOCALHOST, wish.port)
+        port = where.getsockname()[1]
+        site = Site(title=title)
+        parts: list[Part] = []
+        hosts = frozenset({LOCALHOST, "localhost"})
+        app = application(site, access, parts, hosts=hosts, cookie=f"remora-{port}")
+        url = f"http://{LOCALHOST}:{port}/enter?token={access.key}"
+        print(url, flush=True)
+        say("lets one browser in; Ctrl-C ends it")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_end_at_signal())
+                group.create_task(serve(app, where))
+                if wish.browse:
+                    group.create_task(asyncio.to_thread(webbrowser.open, url))
+        except* _Ended:
+            pass
+
+
+async def _end_at_signal() -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    await ended.wait()
+    raise _Ended
