@@ -14,7 +14,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.layout import Layout
 from remora.model import AffinityMode, CookieFormat, ForwardTo, Model, Placement, SessionPolicy
-from remora.observe.session_counts import count_by_server, counted_windows
+from remora.observe.session_counts import CountedWindows, count_by_server
 from remora.plan.commands import BEGIN_COUNT, finish_count
 from remora.plan.outcome import OutcomeKind
 from tests.features.test_affinity import MODES, visit
@@ -41,7 +41,7 @@ def pods_of(answers: list[tuple[int, dict[str, str], str]]) -> Counter[str]:
 
 async def count(executor: Executor, model: Model) -> None:
     """What the controller does every second."""
-    await executor.count_sessions(lambda sessions: count_by_server(counted_windows(model), sessions))
+    await executor.count_sessions(lambda sessions: count_by_server(CountedWindows().follow(model), sessions))
 
 
 @pytest.mark.parametrize("mode", MODES)

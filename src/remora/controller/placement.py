@@ -12,7 +12,7 @@ from typing import Protocol
 
 from remora.core.errors import HAProxyError
 from remora.model import Model
-from remora.observe.session_counts import Windows, count_by_server, counted_windows
+from remora.observe.session_counts import CountedWindows, Windows, count_by_server
 from remora.plan.outcome import LiveSession
 
 PAUSE = 1.0
@@ -34,28 +34,32 @@ class PlacementCounts:
     def __init__(self, proxy: Counted, *, pause: float = PAUSE) -> None:
         self._proxy = proxy
         self._pause = pause
-        self._model: Model | None = None
+        self._model = Model()
+        self._counted = CountedWindows()
         self._windows: Windows = {}
-        self._is_needed = asyncio.Event()
+        self._told = asyncio.Event()
 
     def tell(self, model: Model) -> None:
-        """The Model that HAProxy runs."""
-        if self._model is None or model.virtual_hosts is not self._model.virtual_hosts:
-            self._windows = counted_windows(model)
+        """The Model that HAProxy runs. It is read when a count is due: no change is to wait for that."""
         self._model = model
-        if self._windows:
-            self._is_needed.set()
-        else:
-            self._is_needed.clear()
+        self._told.set()
 
     async def run(self) -> None:
         """Goes on for ever."""
         while True:
-            await self._is_needed.wait()
+            if not self._windows:
+                await self._told.wait()
             begun = time.monotonic()
-            try:
-                await self._proxy.count_sessions(lambda sessions: count_by_server(self._windows, sessions))
-            except HAProxyError as error:
-                # A reload between the parts of a count, or no HAProxy at all; the next count is soon.
-                _log.debug("sessions were not counted: %s", error)
+            if self._told.is_set():
+                self._told.clear()
+                self._windows = await asyncio.to_thread(self._counted.follow, self._model)
+            if self._windows:
+                await self._count()
             await asyncio.sleep(max(self._pause, (time.monotonic() - begun) / LARGEST_SHARE))
+
+    async def _count(self) -> None:
+        try:
+            await self._proxy.count_sessions(lambda sessions: count_by_server(self._windows, sessions))
+        except HAProxyError as error:
+            # A reload between the parts of a count, or no HAProxy at all; the next count is soon.
+            _log.debug("sessions were not counted: %s", error)

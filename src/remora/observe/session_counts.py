@@ -1,8 +1,12 @@
-"""How many sessions each server has, for the placement of new ones: what the program is told every second or two. Pure."""
+"""How many sessions each server has, for the placement of new ones: what the program is told every second or two. Pure, but
+for the note of what was read already.
+"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from remora.model import ForwardTo, Model, Placement, RouteId, SessionPolicy
+from remora.core.differing import differing
+from remora.core.names import Hostname
+from remora.model import Affinity, ForwardTo, Model, Placement, RouteId, SessionPolicy, VirtualHost
 from remora.observe.live_sessions import live_window
 from remora.plan.outcome import LiveSession
 
@@ -15,16 +19,41 @@ def needs_counts(policy: SessionPolicy) -> bool:
     return policy.limit is not None or policy.placement is Placement.LEAST_SESSIONS
 
 
-def counted_windows(model: Model) -> Windows:
-    """The windows of all tracked routes; none, if no route needs a count.
+class CountedWindows:
+    """The windows of all tracked routes, while any route needs a count.
 
-    A route's limit is about all sessions of its pods, so those of other routes count as well.
+    A route's limit is about all sessions of its pods, so those of other routes count as well. Only hosts that are other than in
+    the Model before are looked at.
     """
-    actions = [(route, route.action) for host in model.virtual_hosts for route in host.all_routes]
-    sticky = [(route.id, action.affinity) for route, action in actions if isinstance(action, ForwardTo) and action.affinity]
-    if not any(needs_counts(affinity.sessions) for _, affinity in sticky):
-        return {}
-    return {route: live_window(affinity) for route, affinity in sticky if affinity.sessions.tracking}
+
+    def __init__(self) -> None:
+        self._hosts: tuple[VirtualHost, ...] = ()
+        self._needing: set[Hostname] = set()
+        self._windows: dict[RouteId, float] = {}
+
+    def follow(self, model: Model) -> Windows:
+        """Those of a Model; none if nothing needs a count. They are not to be kept beyond the next call."""
+        gone, come = differing(self._hosts, model.virtual_hosts)
+        for host in gone:
+            self._needing.discard(host.host)
+            for route, _ in _tracked(host):
+                self._windows.pop(route, None)
+        for host in come:
+            if any(needs_counts(affinity.sessions) for _, affinity in _sticky(host)):
+                self._needing.add(host.host)
+            self._windows |= {route: live_window(affinity) for route, affinity in _tracked(host)}
+        self._hosts = model.virtual_hosts
+        return self._windows if self._needing else {}
+
+
+def _sticky(host: VirtualHost) -> Iterator[tuple[RouteId, Affinity]]:
+    for route in host.all_routes:
+        if isinstance(route.action, ForwardTo) and route.action.affinity:
+            yield route.id, route.action.affinity
+
+
+def _tracked(host: VirtualHost) -> Iterator[tuple[RouteId, Affinity]]:
+    return ((route, affinity) for route, affinity in _sticky(host) if affinity.sessions.tracking)
 
 
 def count_by_server(windows: Windows, sessions: Iterable[LiveSession]) -> dict[str, int]:

@@ -53,7 +53,7 @@ def decide_addresses(settings: PublishSettings, service: Service | None) -> Addr
 
 
 def decide_patches(snapshot: Snapshot, published: Iterable[ObjectRef], addresses: Addresses | None) -> tuple[StatusPatch, ...]:
-    """What to write so that every served Ingress tells these addresses; nothing for those that do already."""
+    """What to write so that each of these Ingresses tells the addresses; nothing for those that do already."""
     if addresses is None:
         return ()
     patches = []

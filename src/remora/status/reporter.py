@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from remora.core.differing import differing
 from remora.core.errors import ApiServerError, ApiServerRefused, ConfigurationError
 from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem
@@ -65,6 +66,9 @@ class Reporter:
         self._own = Notebook()
         self._report = Report()
         self._told_addresses: Addresses | None = None
+        self._seen_addresses: Addresses | None = None
+        self._unseen: dict[ObjectRef, None] | None = None
+        """The Ingresses whose statuses are to be looked at; None for all that are served."""
         self._told = asyncio.Event()
         self._noted = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -75,6 +79,11 @@ class Reporter:
         is_same = report.problems is self._report.problems and report.published is self._report.published
         if is_same and addresses == self._told_addresses:
             return
+        if self._unseen is not None and report.published is not self._report.published:
+            gone, come = differing(self._report.published, report.published)
+            for ref in gone:
+                self._unseen.pop(ref, None)
+            self._unseen.update(dict.fromkeys(come))
         self._report, self._told_addresses = report, addresses
         self._notebook.take(report.problems, report.published)
         self._told.set()
@@ -87,6 +96,7 @@ class Reporter:
 
     def wake(self) -> None:
         """Looks at everything at once, since this replica leads now."""
+        self._unseen = None
         self._told.set()
         self._noted.set()
 
@@ -111,13 +121,15 @@ class Reporter:
                 async with asyncio.timeout(wait):
                     await self._told.wait()
             except TimeoutError:
-                pass
+                self._unseen = None
             self._told.clear()
             self._pass_until = self._clock() + SHORTEST_PASS
             if self._fetch_nodes and self._leads():
                 await self._look_at_nodes(self._fetch_nodes)
             async with self._writing:
                 is_done = await self._write_all(self._patches() if self._leads() else (), may_write=self._goes_on)
+                if not is_done:
+                    self._unseen = None
             # No replica was ready yet, this one included.
             is_in_vain = self._fetch_nodes is not None and self._leads() and not self._settings.addresses
             wait = self._interval if is_done and not is_in_vain else min(RETRY, self._interval)
@@ -134,26 +146,30 @@ class Reporter:
             _log.warning("what addresses the nodes have is not to be seen: %s", error or type(error).__name__)
 
     def _patches(self) -> tuple[StatusPatch, ...]:
-        return decide_patches(self._read_snapshot(), self._report.published, self._addresses())
+        """For what is to be looked at, which counts as seen then."""
+        addresses = self._addresses()
+        is_all = self._unseen is None or addresses != self._seen_addresses
+        refs: Iterable[ObjectRef] = self._report.published if is_all else tuple(self._unseen or ())
+        self._unseen, self._seen_addresses = {}, addresses
+        return decide_patches(self._read_snapshot(), refs, addresses)
 
     def _addresses(self) -> Addresses | None:
         service = self._read_snapshot().find(Service, self._settings.service) if self._settings.service else None
         return decide_addresses(self._settings, service)
 
     async def _write_all(self, patches: Iterable[StatusPatch], *, may_write: Callable[[], bool]) -> bool:
+        """Whether all of them are written now."""
         waiting = iter(patches)
         results: list[bool] = []
 
         async def work() -> None:
-            for patch in waiting:
-                if not may_write():
-                    return
+            while may_write() and (patch := next(waiting, None)):
                 results.append(await self._write(patch))
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(AT_ONCE):
                 tasks.create_task(work())
-        return all(results)
+        return all(results) and next(waiting, None) is None
 
     async def _write(self, patch: StatusPatch) -> bool:
         try:

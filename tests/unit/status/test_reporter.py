@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from remora.core.names import NamespacedName
+from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection
 from remora.kube.objects import Ingress, Service
+from remora.status import addresses as addresses_module
 from remora.status import reporter
-from remora.status.addresses import PublishSettings
+from remora.status.addresses import Addresses, PublishSettings, StatusPatch
 from remora.status.reporter import Report, Reporter
 from remora.watch.snapshot import Snapshot
 from tests.support.api import FakeApi, running_api
@@ -79,6 +80,29 @@ async def test_statuses_follow_the_service() -> None:
         path, patch = bench.api.patches[-1]
         assert path.endswith("/status")
         assert patch == {"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.2"}]}}}
+
+
+async def test_only_statuses_of_what_is_new_are_looked_at_until_all_are_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporter, "RETRY", 0.01)
+    looked_at: list[set[str]] = []
+    decide = addresses_module.decide_patches
+
+    def noting(snapshot: Snapshot, published: tuple[ObjectRef, ...], known: Addresses | None) -> tuple[StatusPatch, ...]:
+        looked_at.append({ref.name.name for ref in published})
+        return decide(snapshot, published, known)
+
+    monkeypatch.setattr(reporter, "decide_patches", noting)
+    async with reporting() as bench:
+        a, b, c = (bench.add_ingress(name).ref for name in "abc")
+        bench.set_address("10.0.0.1")
+        bench.reporter.tell(Report(published=(a,)))
+        await until(lambda: looked_at[-1:] == [{"a"}] and len(bench.api.patches) == 1)
+        bench.reporter.tell(Report(published=(a, b)))
+        await until(lambda: looked_at[-1] == {"b"} and len(bench.api.patches) == 2)
+        bench.api.forbidden.add("ingresses")
+        bench.reporter.tell(Report(published=(a, b, c)))
+        # One that was not written: everything is looked at until it is.
+        await until(lambda: {"c"} in looked_at and looked_at[-1] == {"a", "b", "c"})
 
 
 def addresses(api: FakeApi) -> list[object]:
