@@ -9,7 +9,8 @@ _HEADER = """\
 # Annotations
 
 Every annotation that ingress-nginx declares or once did, and names that people write in vain, under
-`nginx.ingress.kubernetes.io/` or the historic `ingress.kubernetes.io/`, and what Remora does with it. (Made from the rows in `src/remora/annotations`; `make docs` makes it anew.)
+`nginx.ingress.kubernetes.io/` or the historic `ingress.kubernetes.io/`, and what Remora does with it. (Made from the rows in
+`src/remora/annotations`; `make docs` makes it anew.)
 
 - **Scope** is what a setting is attached to, and so where two Ingresses can disagree.
 - **Refused** is what a value that cannot be read does: the *default* counts, or every route of the Ingress *closes* with 503.

@@ -69,13 +69,13 @@ def test_ci_fails_for_what_is_refused_and_strictly_for_what_is_dropped() -> None
     honoured = checked(manifest(f"{{{PREFIX}affinity: cookie}}"))
     unknown = checked(manifest(f"{{{PREFIX}zzz: cookie}}"))
     refused = checked(manifest(f"{{{PREFIX}affinity: sticky}}"))
-    unread = checked(manifest(f"{{{PREFIX}rate-limit: 100}}"))
+    unread = checked(manifest(f"{{{PREFIX}rate-limit: '100'}}"))
     results = [(one.is_refused(strict=False), one.is_refused(strict=True)) for one in (honoured, unknown, unread, refused)]
     assert results == [(False, False), (False, True), (False, True), (True, True)]
 
 
 def test_of_a_name_that_nobody_reads_it_says_what_was_meant() -> None:
-    (finding,) = checked(manifest(f"{{{PREFIX}rate-limit: 100}}")).findings
+    (finding,) = checked(manifest(f"{{{PREFIX}rate-limit: '100'}}")).findings
     assert (finding.verdict, finding.closes) == (Verdict.WITHOUT_EFFECT, False)
     assert finding.reason == "It was never read. `limit-rps` or `limit-rpm` limits requests."
 
