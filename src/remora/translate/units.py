@@ -4,7 +4,7 @@ A unit whose new outcome equals the old one keeps the old object, and whoever re
 or needs any more, and that is no root, is dropped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -24,6 +24,44 @@ GONE: Final = Gone.GONE
 AnyUnit = Unit[Any]
 
 
+class Holders:
+    """Who reads or needs what. Most keys have one holder, which then stands for itself: a hundred thousand dicts of one entry
+    would be 20 MB."""
+
+    __slots__ = ("_holders",)
+
+    def __init__(self) -> None:
+        self._holders: dict[ReadKey, AnyUnit | dict[AnyUnit, None]] = {}
+
+    def __contains__(self, key: ReadKey) -> bool:
+        return key in self._holders
+
+    def of(self, key: ReadKey) -> Iterable[AnyUnit]:
+        """The holders of a key, in the order in which they came."""
+        found = self._holders.get(key)
+        if found is None:
+            return ()
+        return found if isinstance(found, dict) else (found,)
+
+    def add(self, key: ReadKey, unit: AnyUnit) -> None:
+        """Takes a holder more."""
+        known = self._holders.setdefault(key, unit)
+        if isinstance(known, dict):
+            known[unit] = None
+        elif known is not unit and known != unit:
+            self._holders[key] = {known: None, unit: None}
+
+    def discard(self, key: ReadKey, unit: AnyUnit) -> None:
+        """Takes a holder out, and with the last one the key."""
+        known = self._holders[key]
+        if isinstance(known, dict):
+            del known[unit]
+            if not known:
+                del self._holders[key]
+        else:
+            del self._holders[key]
+
+
 class Units:
     """The units of a translation with their outcomes. After `update` the outcomes fit the snapshot given."""
 
@@ -32,11 +70,10 @@ class Units:
         self._snapshot = Snapshot()
         self._roots: set[AnyUnit] = set()
         self._outcomes: dict[AnyUnit, Any] = {}
-        # Sets of keys, kept as dicts: the garbage collector walks over sets but not over dicts of values like ours.
-        self._reads: dict[AnyUnit, dict[ReadKey, None]] = {}
-        self._needs: dict[AnyUnit, dict[AnyUnit, None]] = {}
-        self._readers: dict[ReadKey, dict[AnyUnit, None]] = {}
-        self._needers: dict[AnyUnit, dict[AnyUnit, None]] = {}
+        self._reads: dict[AnyUnit, tuple[ReadKey, ...]] = {}
+        self._needs: dict[AnyUnit, tuple[AnyUnit, ...]] = {}
+        self._readers = Holders()
+        self._needers = Holders()
         self._due: list[set[AnyUnit]] = [set() for _ in range(layers)]
         self._released: set[AnyUnit] = set()
         self._changed: dict[AnyUnit, Any] = {}
@@ -64,10 +101,11 @@ class Units:
             while due:
                 self._run(due.pop())
         self._drop_released()
-        return self._changed
+        changed, self._changed = self._changed, {}
+        return changed
 
     def _make_readers_due(self, key: ReadKey) -> None:
-        for unit in self._readers.get(key, ()):
+        for unit in self._readers.of(key):
             self._due[unit.layer].add(unit)
 
     def _outcome_of(self, unit: AnyUnit) -> Any:
@@ -88,23 +126,28 @@ class Units:
 
     def _note(self, unit: AnyUnit, view: View) -> None:
         """Replaces what is known about what the unit reads and needs."""
-        old_reads = self._reads.get(unit, {})
-        for key in view.reads.keys() - old_reads.keys():
-            self._readers.setdefault(key, {})[unit] = None
-        for key in old_reads.keys() - view.reads.keys():
-            self._forget(self._readers, key, unit=unit)
-        old_needs = self._needs.get(unit, {})
-        for needed in view.needs.keys() - old_needs.keys():
-            self._needers.setdefault(needed, {})[unit] = None
-        for needed in old_needs.keys() - view.needs.keys():
-            self._forget(self._needers, needed, unit=unit)
-        self._reads[unit] = view.reads
-        self._needs[unit] = view.needs
+        self._note_keys(self._reads, self._readers, unit, view.reads)
+        self._note_keys(self._needs, self._needers, unit, view.needs)
 
-    def _forget(self, holders: dict[Any, dict[AnyUnit, None]], key: ReadKey, *, unit: AnyUnit) -> None:
-        del holders[key][unit]
-        if not holders[key]:
-            del holders[key]
+    def _note_keys(
+        self, noted: dict[AnyUnit, tuple[Any, ...]], holders: "Holders", unit: AnyUnit, keys: Mapping[Any, None]
+    ) -> None:
+        before = noted.get(unit, ())
+        if not before:
+            for key in keys:
+                holders.add(key, unit)
+        elif before != (after := tuple(keys)):
+            for key in keys.keys() - set(before):
+                holders.add(key, unit)
+            for key in set(before).difference(after):
+                self._forget(holders, key, unit=unit)
+        if keys:
+            noted[unit] = tuple(keys)
+        else:
+            noted.pop(unit, None)
+
+    def _forget(self, holders: "Holders", key: ReadKey, *, unit: AnyUnit) -> None:
+        holders.discard(key, unit)
         if isinstance(key, Unit):
             self._released.add(key)
 
@@ -113,8 +156,8 @@ class Units:
             unit = self._released.pop()
             if unit in self._outcomes and not (unit in self._roots or unit in self._readers or unit in self._needers):
                 del self._outcomes[unit]
-                for key in self._reads.pop(unit):
+                for key in self._reads.pop(unit, ()):
                     self._forget(self._readers, key, unit=unit)
-                for needed in self._needs.pop(unit):
+                for needed in self._needs.pop(unit, ()):
                     self._forget(self._needers, needed, unit=unit)
                 self._changed[unit] = GONE
