@@ -67,18 +67,31 @@ def _lines(found: Outcomes) -> Iterator[str]:
 
 
 def write(directory: Path, facts: Mapping[str, str], found: Outcomes) -> None:
-    """`stickiness.json`, `stickiness.txt` and the picture."""
+    """`stickiness.json`, `stickiness.txt` and the pictures."""
     directory.mkdir(parents=True, exist_ok=True)
     plain = {next(iter(one.values())).name: {name: _plain(outcome) for name, outcome in one.items()} for one in found}
     (directory / "stickiness.json").write_text(json.dumps({"facts": facts, "scenarios": plain}, indent=1) + "\n")
     lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
     (directory / "stickiness.txt").write_text(f"{lines}\n{render(found)}\n")
-    groups = {
-        next(iter(one.values())).what: {name: outcome.broken for name, outcome in one.items() if not outcome.unfit}
-        for one in found
-    }
     note = "a session is broken if it leaves a pod that is still there; no bar: the scenario does not fit that peer"
-    (directory / "stickiness.svg").write_text(bars("Sessions broken", "% of those that were live", groups, note=note))
+    for name, title, unit, value in _PICTURES:
+        groups = {
+            next(iter(one.values())).what: {name: value(outcome) for name, outcome in one.items() if not outcome.unfit}
+            for one in found
+        }
+        text = bars(title, unit, groups, note=note if name == "stickiness" else "", most=100)
+        (directory / f"{name}.svg").write_text(text)
+
+
+_PICTURES: tuple[tuple[str, str, str, Callable[[Outcome], float]], ...] = (
+    ("stickiness", "Sessions broken", "% of those that were live", lambda one: one.broken),
+    (
+        "stickiness-websockets",
+        "WebSockets cut while their pod was still there",
+        "% of those that were open; one that is opened again can be cut again",
+        lambda one: 100 * one.tally.cut / max(1, one.tally.websockets),
+    ),
+)
 
 
 def _plain(one: Outcome) -> dict[str, Any]:
