@@ -15,6 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import msgspec
@@ -68,7 +69,10 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 class ControlLoop:
-    """Turns what `inbox` brings into what HAProxy runs, and tells `tell` of it."""
+    """Turns what `inbox` brings into what HAProxy runs, and tells `tell` of it.
+
+    `undisturbed` is around what makes everything anew.
+    """
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class ControlLoop:
         tell: Callable[[Applied], None],
         tell_failure: Callable[[], None],
         ask_names: Callable[[frozenset[str]], None] = lambda _names: None,
+        undisturbed: Callable[[], AbstractContextManager[None]] = nullcontext,
         configmap: NamespacedName | None = None,
         rule: Debounce | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -92,6 +97,7 @@ class ControlLoop:
         self._tell = tell
         self._tell_failure = tell_failure
         self._ask_names = ask_names
+        self._undisturbed = undisturbed
         self._names_until: float | None = None
         self._has_applied = False
         self._configmap = configmap
@@ -115,7 +121,8 @@ class ControlLoop:
             try:
                 await self._take()
                 if self._is_due():
-                    await self._step()
+                    with self._undisturbed() if self._is_anew else nullcontext():
+                        await self._step()
             except Exception:
                 _log.exception("an error of Remora itself; everything is translated anew")
                 self._tell_failure()

@@ -13,6 +13,7 @@ import msgspec
 from remora.apply.executor import Executor
 from remora.controller.cache import Cache
 from remora.controller.drain import Drains
+from remora.controller.garbage import uncollected
 from remora.controller.loop import Applied, ControlLoop
 from remora.controller.place import with_place
 from remora.controller.placement import PlacementCounts
@@ -206,6 +207,7 @@ class Controller:
             tell_failure=self._metrics.tell_failure,
             configmap=settings.routing.configmap,
             ask_names=lambda names: resolver.want(names),
+            undisturbed=uncollected,
         )
         resolver = Resolver(Lookup(settings.resolver), sink=loop.inbox.put)
         reflectors = [Reflector(client, scope, sink=loop.inbox.put, jitter=random.random) for scope in scopes]

@@ -1,6 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import msgspec
@@ -45,6 +45,7 @@ class Bench:
         self.proxy = FakeProxy()
         self.applied: list[Applied] = []
         self.errors = 0
+        self.undisturbed: list[int] = []
         self.names: list[frozenset[str]] = []
         self.cache = Cache(SCOPES.values())
         settings = ProxySettings(state_directory="/nowhere")
@@ -56,10 +57,16 @@ class Bench:
             tell=self.applied.append,
             tell_failure=self._count,
             ask_names=self.names.append,
+            undisturbed=self._undisturbed,
         )
 
     def _count(self) -> None:
         self.errors += 1
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        yield
+        self.undisturbed.append(len(self.applied))
 
     async def list_all(self, *objects: KubernetesObject, but: type[KubernetesObject] | None = None) -> None:
         for kind in KINDS:
@@ -143,6 +150,15 @@ async def test_what_does_not_matter_to_routing_is_not_applied() -> None:
         await bench.change(_slice("10.0.0.2"))
         await bench.until(lambda: len(bench.applied) == 2)
         assert [one.address for one in bench.applied[1].model.backends[0].endpoints] == ["10.0.0.2"]
+
+
+async def test_what_makes_everything_anew_is_undisturbed_and_a_change_is_not() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _slice("10.0.0.1"), _ingress("a", "a.example"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        await bench.change(_slice("10.0.0.2"))
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert bench.undisturbed == [1]
 
 
 async def test_a_failed_application_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
