@@ -1,4 +1,4 @@
-"""Charts as SVG, without a library: lying bars by group, for light pages and dark ones. Pure; all of the suite draws with it."""
+"""Charts as SVG, without a library: lying bars by group, on light pages and dark ones. Pure; the whole suite draws with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -16,7 +16,7 @@ def _style() -> str:
     light = "".join(f".s{number}{{fill:{colour}}}" for number, colour in enumerate(LIGHT))
     dark = "".join(f".s{number}{{fill:{colour}}}" for number, colour in enumerate(DARK))
     return (
-        "<style>text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;font-size:12px;fill:#1f2328}"
+        "<style>text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;font-size:12px;fill:#1f2328}"
         ".title{font-size:16px;font-weight:600}.figure,.note{font-size:11px;fill:#59636e}.ours{font-weight:700;fill:#1f2328}"
         ".bad{font-size:11px;fill:#bd3a32}.ground{fill:#fff}.goal{stroke:#1f2328}.axis{stroke:#d1d9e0}"
         f"{light}@media(prefers-color-scheme:dark){{text{{fill:#e6edf3}}.figure,.note{{fill:#9198a1}}.ours{{fill:#e6edf3}}"
@@ -47,11 +47,11 @@ def bars(
             lines = [_text(_LEFT + 6, y + 11, "0 for all" if len(group) > 1 else "0", kind="figure")]
         else:
             lines = [line for number, name in enumerate(group) for line in _bar(y + number * _BAR, name, group, series, scale)]
-        height = _BAR if is_nothing else max(1, len(group)) * _BAR
-        parts += [_text(_LEFT - 12, y + height / 2 + 3, label, anchor="end"), _axis(y, height), *lines]
+        tall = _BAR if is_nothing else max(1, len(group)) * _BAR
+        parts += [_text(_LEFT - 12, y + tall / 2 + 3, label, anchor="end"), _axis(y, tall), *lines]
         if goals and label in goals:
-            parts.append(_line("goal", _LEFT + min(goals[label], longest) * scale, y - 2, height + 3, width=2))
-        y += height + _GAP
+            parts.append(_line("goal", _LEFT + min(goals[label], longest) * scale, y - 2, tall + 3, width=2))
+        y += tall + _GAP
     height = y + (22 if note else 0)
     parts += [_text(_EDGE, height - 10, note, kind="note")] if note else []
     return _picture(height, f"{title} ({unit})", parts)

@@ -5,6 +5,7 @@ The API server is the local cluster's, without its controllers or a node (`api_p
 
 import asyncio
 import json
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from bench import fleet
 from bench.api_load import Api, Connection, Kind
 from bench.cluster import api_process
 from bench.measuring import Peer, cpu, haproxy, listening, pods_text, say
+from bench.peers.site import Place, Site, free_ports
+from bench.peers.traefik import Traefik
 from remora.apply.binary import find_binary
 from remora.cluster.ports import free_port
 
@@ -64,8 +67,8 @@ class Control:
         """Waits until a host is answered."""
         await self.until(host, lambda status: status == 200)
 
-    async def until(self, host: str, is_right: Callable[[int], bool]) -> int:
-        """Asks until the answer is right; how many others came before."""
+    async def until(self, host: str, is_right: Callable[[int], bool], *, before: int = 0) -> int:
+        """Asks until the answer is right; how many were neither that nor what it was `before`."""
         wrong = 0
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -73,13 +76,31 @@ class Control:
                 with suppress(OSError, asyncio.IncompleteReadError, ValueError):
                     read, write = await asyncio.open_connection(HOST, self.ports.http)
                     try:
-                        while not is_right(await ask(read, write, host)):
-                            wrong += 1
+                        while not is_right(status := await ask(read, write, host)):
+                            wrong += status != before
                             await asyncio.sleep(0.0005)
                         return wrong
                     finally:
                         write.close()
                 await asyncio.sleep(0.01)
+
+    async def until_certificate(self, host: str, wanted: bytes) -> int:
+        """Shakes hands until the host's certificate is this one, in DER; how many handshakes failed meanwhile."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        failed = 0
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                assert self._process.poll() is None, "the controller has ended"
+                try:
+                    _, write = await asyncio.open_connection(HOST, self.ports.https, ssl=context, server_hostname=host)
+                except OSError:
+                    failed += 1
+                    continue
+                found = write.get_extra_info("ssl_object").getpeercert(binary_form=True)
+                write.transport.abort()
+                if found == wanted:
+                    return failed
 
 
 async def ask(read: asyncio.StreamReader, write: asyncio.StreamWriter, host: str) -> int:
@@ -109,6 +130,21 @@ def controller(directory: Path) -> Iterator[Control]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             process.kill()
+
+
+@contextmanager
+def traefik(directory: Path) -> Iterator[Control]:
+    """Traefik, which follows the same API server with its ingress-nginx provider, and is both proxy and controller."""
+    own = directory / "traefik"
+    own.mkdir()
+    http, https = free_ports(2)
+    peer = Traefik(Place(own, http, https, directory / "none.pem", directory / "kubeconfig"))
+    began = time.perf_counter()
+    peer.start(Site((), ()))
+    try:
+        yield Control(peer.children.running["traefik"], Ports(http, https, 0), own, began)
+    finally:
+        peer.stop()
 
 
 async def fill(api: Api, count: int, kinds: tuple[Kind, ...]) -> None:

@@ -2,6 +2,7 @@
 Service behind it, and its EndpointSlice.
 """
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,28 @@ def ingress(number: int, *, host: str = "", service: str = "") -> Object:
             },
         },
         "spec": {"ingressClassName": "nginx", "rules": [{"host": host or host_of(number), "http": {"paths": paths}}]},
+    }
+
+
+def secure_ingress(host: str, *, secret: str, service: str) -> Object:
+    """An Ingress with a certificate of its own."""
+    obj = ingress(0, host=host, service=service)
+    obj["metadata"] = {**obj["metadata"], "name": secret}
+    obj["spec"] = {**obj["spec"], "tls": [{"hosts": [host], "secretName": secret}]}
+    return obj
+
+
+def certificate_secret(name: str, pem: bytes) -> Object:
+    """A Secret of a certificate and its key, which stand in one text."""
+    mark = b"-----BEGIN PRIVATE KEY-----"
+    certificate, _, key = pem.partition(mark)
+    data = {"tls.crt": certificate, "tls.key": mark + key}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": name, "namespace": "default"},
+        "data": {field: base64.b64encode(text).decode() for field, text in data.items()},
     }
 
 

@@ -1,16 +1,17 @@
 """How long a change takes from the API server to traffic, with 100, 3,000 and 10,000 routes, idle and while other Ingresses
-change ten times a second.
+change ten times a second; and beside Traefik, which reads the same objects.
 
-    python bench/propagation.py [--counts 100 3000 10000] [--changes 50]
+    python bench/propagation.py [--counts 100 3000 10000] [--changes 50] [--traefik 5] [--output DIRECTORY]
 
 Each change is timed from the moment at which it is sent to the API server, and from that at which a watch of our own, on the
-same kind, tells of it; both until a request through HAProxy is answered as it should be from then on. Requests go on without a
-pause, so what is found late is what was late. Wall time depends on what else the machine does.
+same kind, tells of it; both until a request through the proxy is answered as it should be from then on. Requests go on
+without a pause, so what is found late is what was late. Wall time depends on what else the machine does.
 """
 
 import argparse
 import asyncio
 import json
+import ssl
 import sys
 import tempfile
 import time
@@ -24,15 +25,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import fleet
 from bench.api_load import Api, Connection, percentile
-from bench.control import HOST, Control, answering_pod, controller, filled_api, post, put
-from bench.measuring import machine, say
+from bench.control import HOST, Control, answering_pod, controller, filled_api, post, put, traefik
+from bench.measuring import machine, say, version_of
+from bench.peers.traefik import Traefik
+from bench.propagation_report import CERTIFICATE, GONE, READY, ROUTE, Found, render, write
 from bench.scale import INGRESSES, SLICES, settled
+from tests.support.certificates import self_signed
 
 CHURN = 0.1
 """Seconds between two changes of strangers."""
-SHARES = (0.5, 0.99)
-
-Figures = dict[str, float]
+SECURE_HOST, SECRET = "secure.example.com", "secure"
+SECRETS = "/api/v1/namespaces/default/secrets"
 
 
 class Watcher:
@@ -53,33 +56,35 @@ class Watcher:
 class Trial:
     """Changes one thing after another, and times each."""
 
-    def __init__(self, control: Control, watcher: Watcher) -> None:
-        self._control = control
+    def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self.from_sending: list[float] = []
-        self.from_event: list[float] = []
-        self.wrong = 0
+        self._from_sending: list[float] = []
+        self._from_event: list[float] = []
+        self._wrong = 0
 
-    async def time(self, name: str, change: Callable[[], Awaitable[None]], host: str, *, status: int) -> None:
-        """One change of the object of that name, after which the host is to be answered with the status."""
+    async def time(self, name: str, change: Callable[[], Awaitable[None]], done: Awaitable[int]) -> None:
+        """One change of the object of that name, and what is over when it is in force, with how many answers were wrong."""
         self._watcher.told.pop(name, None)
-        waiting = asyncio.create_task(self._control.until(host, lambda found: found == status))
-        await asyncio.sleep(0.02)
-        began = time.perf_counter()
-        await change()
-        self.wrong += await waiting
-        done = time.perf_counter()
+        waiting = asyncio.ensure_future(done)
+        try:
+            await asyncio.sleep(0.02)
+            began = time.perf_counter()
+            await change()
+            self._wrong += await waiting
+        finally:
+            waiting.cancel()
+        ended = time.perf_counter()
         while name not in self._watcher.told:
             await asyncio.sleep(0.001)
-        self.from_sending.append(done - began)
-        self.from_event.append(done - self._watcher.told[name])
+        self._from_sending.append(ended - began)
+        self._from_event.append(ended - self._watcher.told[name])
 
-    def note(self, figures: Figures, what: str) -> None:
-        for since, found in (("sending", self.from_sending), ("the watch event", self.from_event)):
-            for share in SHARES:
-                value = percentile(found, share) * 1e3
-                figures[f"{what}, p{share * 100:.0f} from {since}"] = value
-                say(f"{value:10.1f} ms   {what}, p{share * 100:.0f} from {since}")
+    def found(self, peer: str, count: int, what: str, *, churn: bool) -> Found:
+        """Percentiles of what was seen, in milliseconds."""
+        sending, event = (
+            tuple(percentile(some, share) * 1e3 for share in (0.5, 0.99)) for some in (self._from_sending, self._from_event)
+        )
+        return Found(peer, count, churn, what, len(self._from_event), sending, event, self._wrong)
 
 
 @asynccontextmanager
@@ -102,74 +107,138 @@ async def churning(api: Api, count: int) -> AsyncIterator[None]:
         connection.close()
 
 
-async def measure(directory: Path, counts: list[int], changes: int) -> Figures:
-    figures: Figures = {}
+@asynccontextmanager
+async def watching(api: Api, connection: Connection, path: str) -> AsyncIterator[Watcher]:
+    """A watch of our own."""
+    body = json.loads(await connection.ask("GET", f"{path}?limit=1"))
+    watcher = Watcher()
+    task = asyncio.create_task(watcher.run(api, path, body["metadata"]["resourceVersion"]))
+    try:
+        yield watcher
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Stand:
+    """Who is asked, and with what."""
+
+    def __init__(self, name: str, control: Control, api: Api, connection: Connection, *, count: int, pod: int) -> None:
+        self.name, self.count = name, count
+        self._control, self._api, self._connection, self._pod = control, api, connection, pod
+
+    async def routes(self, changes: int, *, churn: bool) -> list[Found]:
+        """An Ingress more, again and again."""
+        connection = self._connection
+        async with watching(self._api, connection, INGRESSES) as watcher:
+            trial = Trial(watcher)
+            for number in range(1_000_000, 1_000_000 + changes):
+                obj = fleet.ingress(number, service="app-0")
+                name = obj["metadata"]["name"]
+                done = self._control.until(fleet.host_of(number), lambda status: status == 200, before=404)
+                await trial.time(name, lambda made=obj: post(connection, INGRESSES, made), done)  # type: ignore[misc]
+                await connection.ask("DELETE", f"{INGRESSES}/{name}")
+        return [trial.found(self.name, self.count, ROUTE, churn=churn)]
+
+    async def pods(self, changes: int, *, churn: bool) -> list[Found]:
+        """The one Service's pods go, and come again."""
+        name, host, connection = "app-0-abcde", fleet.host_of(0), self._connection
+        nobody = fleet.endpoint_slice(0, pods=0)
+        somebody = fleet.endpoint_slice(0, address=HOST, port=self._pod)
+        async with watching(self._api, connection, SLICES) as watcher:
+            ready, gone = Trial(watcher), Trial(watcher)
+            for _ in range(changes):
+                none = self._control.until(host, lambda status: status == 503, before=200)
+                await gone.time(name, lambda: put(connection, SLICES, nobody), none)
+                some = self._control.until(host, lambda status: status == 200, before=503)
+                await ready.time(name, lambda: put(connection, SLICES, somebody), some)
+        found = ((ready, READY), (gone, GONE))
+        return [trial.found(self.name, self.count, what, churn=churn) for trial, what in found]
+
+    async def certificates(self, changes: int, *, churn: bool) -> list[Found]:
+        """A Secret gets another certificate, as when one is renewed."""
+        connection = self._connection
+        async with watching(self._api, connection, SECRETS) as watcher:
+            trial = Trial(watcher)
+            for _ in range(changes):
+                pem = self_signed(SECURE_HOST)
+                secret = fleet.certificate_secret(SECRET, pem)
+                der = ssl.PEM_cert_to_DER_cert(pem.decode().partition("-----BEGIN PRIVATE KEY-----")[0])
+                done = self._control.until_certificate(SECURE_HOST, der)
+                await trial.time(SECRET, lambda made=secret: put(connection, SECRETS, made), done)  # type: ignore[misc]
+        return [trial.found(self.name, self.count, CERTIFICATE, churn=churn)]
+
+    async def all(self, changes: int, *, churn: bool) -> AsyncIterator[Found]:
+        """Each question in turn; one that is not answered in time ends with a word about it."""
+        for ask in (self.routes, self.pods, self.certificates):
+            try:
+                found = await ask(changes, churn=churn)
+            except TimeoutError:
+                say(f"{self.name}, {self.count} routes: gave no right answer in time ({ask.__name__})")
+                return
+            for one in found:
+                say(one.line)
+                yield one
+
+
+async def measure(directory: Path, counts: list[int], changes: int, beside: int) -> list[Found]:
+    found: list[Found] = []
     async with answering_pod(directory / "pod") as pod:
         for count in counts:
             async with filled_api(directory / str(count), count, pod=pod) as api:
+                connection = await api.connect()
+                secret = fleet.certificate_secret(SECRET, self_signed(SECURE_HOST))
+                await post(connection, SECRETS, secret)
+                await post(connection, INGRESSES, fleet.secure_ingress(SECURE_HOST, secret=SECRET, service="app-0"))
                 with controller(directory / str(count)) as control:
+                    stand = Stand("Remora", control, api, connection, count=count, pod=pod)
                     await control.serving(fleet.host_of(0))
-                    await _measure_at(control, api, count, changes, figures, pod=pod)
-    return figures
+                    await settled(api, count)
+                    found += [one async for one in stand.all(changes, churn=False)]
+                    async with churning(api, count):
+                        found += [one async for one in stand.all(changes, churn=True)]
+                    say(f"{await control.metric('remora_reloads_total'):10.0f}   reloads in all, the start among them")
+                if beside and not Traefik.missing():
+                    found += await _measure_traefik(
+                        directory / str(count), api, connection, count=count, changes=beside, pod=pod
+                    )
+                connection.close()
+    return found
 
 
-async def _measure_at(control: Control, api: Api, count: int, changes: int, figures: Figures, *, pod: int) -> None:
-    connection = await api.connect()
-    await settled(api, count)
-    await _measure_all(control, api, connection, f"{count} routes, idle", changes, figures, pod=pod)
-    async with churning(api, count):
-        await _measure_all(control, api, connection, f"{count} routes, churn", changes, figures, pod=pod)
-    figures[f"{count} routes, reloads in all, the start among them"] = await control.metric("remora_reloads_total")
-    connection.close()
+async def _measure_traefik(
+    directory: Path, api: Api, connection: Connection, *, count: int, changes: int, pod: int
+) -> list[Found]:
+    with traefik(directory) as control:
+        began = time.perf_counter()
+        try:
+            await control.serving(fleet.host_of(0))
+        except TimeoutError:
+            say(f"Traefik did not serve {count} routes in time")
+            return []
+        say(f"{time.perf_counter() - began:10.1f} s    Traefik, {count} routes, until the first answer")
+        stand = Stand("Traefik", control, api, connection, count=count, pod=pod)
+        return [one async for one in stand.all(changes, churn=False)]
 
 
-async def _measure_all(
-    control: Control, api: Api, connection: Connection, where: str, changes: int, figures: Figures, *, pod: int
-) -> None:
-    for what, path in (("an Ingress more", INGRESSES), ("a pod ready", SLICES)):
-        body = json.loads(await connection.ask("GET", f"{path}?limit=1"))
-        watcher = Watcher()
-        watching = asyncio.create_task(watcher.run(api, path, body["metadata"]["resourceVersion"]))
-        trial, other = Trial(control, watcher), Trial(control, watcher)
-        for number in range(changes):
-            if path == INGRESSES:
-                await _route(trial, connection, number)
-            else:
-                await _pod(trial, other, connection, pod)
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        trial.note(figures, f"{where}, {what}")
-        if other.from_event:
-            other.note(figures, f"{where}, the last pod gone")
-
-
-async def _route(trial: Trial, connection: Connection, number: int) -> None:
-    obj = fleet.ingress(1_000_000 + number, service="app-0")
-    name = obj["metadata"]["name"]
-    await trial.time(name, lambda: post(connection, INGRESSES, obj), fleet.host_of(1_000_000 + number), status=200)
-    await connection.ask("DELETE", f"{INGRESSES}/{name}")
-
-
-async def _pod(ready: Trial, gone: Trial, connection: Connection, pod: int) -> None:
-    """The one Service's pods go, and come again."""
-    name, host = "app-0-abcde", fleet.host_of(0)
-    nobody = fleet.endpoint_slice(0, pods=0)
-    somebody = fleet.endpoint_slice(0, address=HOST, port=pod)
-    await gone.time(name, lambda: put(connection, SLICES, nobody), host, status=503)
-    await ready.time(name, lambda: put(connection, SLICES, somebody), host, status=200)
-
-
-def main(counts: list[int], changes: int) -> None:
+def main(given: argparse.Namespace) -> None:
     facts = machine()
     say(", ".join(f"{name} {value}" for name, value in facts.items()))
+    if given.traefik and not Traefik.missing():
+        facts["Traefik"] = Traefik.version()
+    facts["Remora"] = version_of(sys.executable, "-m", "remora", "--version")
     with tempfile.TemporaryDirectory() as place:
-        figures = uvloop.run(measure(Path(place), counts, changes))
-    print(json.dumps({"milliseconds": figures, **facts, "load at the end": machine()["load"]}))
+        found = uvloop.run(measure(Path(place), given.counts, given.changes, given.traefik))
+    facts["load at the end"] = machine()["load"]
+    print(render(found))
+    if given.output:
+        write(Path(given.output), facts, found)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[100, 3_000, 10_000])
     parser.add_argument("--changes", type=int, default=50, help="of each kind")
-    given = parser.parse_args()
-    main(given.counts, given.changes)
+    parser.add_argument("--traefik", type=int, default=5, metavar="CHANGES", help="of each kind, beside it; 0 leaves it out")
+    parser.add_argument("--output", default="", help="a directory for propagation.json, its text and its picture")
+    main(parser.parse_args())
