@@ -25,6 +25,7 @@ from remora.apply.ports import can_listen
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
 from remora.apply.session_table import SHOW_SESSIONS, SessionTableReader
+from remora.apply.traffic import TrafficReader
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable, StateUnwritable
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, without, without_ports
@@ -33,7 +34,7 @@ from remora.haproxy.layout import Layout
 from remora.plan.commands import BEGIN_COUNT, finish_count
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
 from remora.plan.files import render_check, render_files
-from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, RequestCount
+from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, ProxyReading, RequestCount
 from remora.plan.running import Running
 
 SWEEP_INTERVAL = 1.0
@@ -64,6 +65,7 @@ class Executor:
             files=tuple(Path(name) for name in (self._layout.program, self._layout.peers, self._layout.backends)),
         )
         self._socket = RuntimeSocket(self._layout.runtime_socket)
+        self._traffic = TrafficReader(self._socket, self._process)
         self._listeners = HeldListeners(self._layout.listeners_socket)
         self._failed_starts = 0
         self._lock = asyncio.Lock()
@@ -120,6 +122,16 @@ class Executor:
         """What HAProxy says of itself, its numbers added up over its workers."""
         replies = await self._process.ask_workers("show info")
         return add_up(replies.values())
+
+    async def read_traffic(self) -> ProxyReading:
+        """What HAProxy says of itself and of its servers, as of a second ago or, where reading takes long, a little more.
+
+        What a worker of before a reload answers between the last call and its end is not in it.
+
+        Raises:
+            HAProxyUnreachable: nobody answers, so that nothing is known.
+        """
+        return await self._traffic.read(self._running.slots if self._running else {})
 
     @property
     def broken_sessions(self) -> tuple[BrokenCount, ...]:

@@ -66,6 +66,8 @@ class Applied(msgspec.Struct, frozen=True):
     published: tuple[ObjectRef, ...]
     outcome: Outcome
     change_seconds: float | None = None
+    changes: tuple[Change, ...] = ()
+    """The Changes that were translated for it; none where everything was."""
 
 
 class ControlLoop:
@@ -195,7 +197,8 @@ class ControlLoop:
         else:
             self._failures = 0
             self._published = translation.published
-        self._tell(self._applied(translation, model, outcome, self._waited(outcome, is_first=is_first)))
+        applied = self._applied(translation, model, outcome, self._waited(outcome, is_first=is_first))
+        self._tell(msgspec.structs.replace(applied, changes=changes or ()))
 
     def _next_portion(self) -> tuple[Snapshot, tuple[Change, ...] | None]:
         """What to translate now, and the Changes that led to it; None for all. The rest goes on waiting."""

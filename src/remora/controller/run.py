@@ -22,6 +22,7 @@ from remora.controller.sessions import Sessions
 from remora.controller.settings import ControllerSettings, scopes_of
 from remora.controller.slow_hashes import answering
 from remora.controller.state import locked, short_directory
+from remora.controller.traffic import Traffic
 from remora.controller.webhook import Judge, reviewing
 from remora.core.errors import ApiServerError, ConfigurationError, HAProxyUnreachable, RemoraError
 from remora.core.names import NamespacedName, ObjectRef
@@ -94,6 +95,7 @@ class Controller:
         )
         self._sessions = Sessions(self._executor)
         self._drains = Drains(self._sessions, self._executor)
+        self._traffic = Traffic(self._executor, self._sessions, self._requests.durations, replica=settings.instance)
         self._placement = PlacementCounts(self._executor)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -109,7 +111,11 @@ class Controller:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         health = self._settings.health
-        answers: dict[str, Respond] = {"/sessions": self._sessions.answer, "/drain-wait": self._drains.answer}
+        answers: dict[str, Respond] = {
+            "/sessions": self._sessions.answer,
+            "/drain-wait": self._drains.answer,
+            "/traffic": self._traffic.answer,
+        }
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(
                 listening(
@@ -178,6 +184,7 @@ class Controller:
         routing = await with_place(routing, settings.topology, client, jitter=random.random)
         scopes = scopes_of(settings)
         cache = Cache(scopes)
+        self._traffic.read_snapshot = lambda: cache.snapshot
         election = Election(
             client,
             settings.election,
@@ -242,6 +249,7 @@ class Controller:
         self._sessions.tell(applied.model)
         self._drains.tell(applied.model)
         self._placement.tell(applied.model)
+        self._traffic.tell(applied)
         self._problem_log.tell(applied.problems)
         if applied.outcome.kind is OutcomeKind.FAILED:
             self._health.not_ready_because = applied.outcome.error

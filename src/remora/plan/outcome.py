@@ -58,3 +58,26 @@ class LiveSession(msgspec.Struct, frozen=True, gc=False):
     id: str
     idle_seconds: float
     in_use: bool
+
+
+class ServerCount(msgspec.Struct, frozen=True, gc=False):
+    """A server of a backend (of its configured name): what it was given since the executor started, and how it does now."""
+
+    backend: str
+    server: str
+    requests: int
+    errors: int
+    connections: int
+    response_ms: int
+
+
+class ProxyReading(msgspec.Struct, frozen=True):
+    """What HAProxy says of itself and its servers. `former_workers` are those of before a reload."""
+
+    version: str
+    pid: int
+    uptime: float
+    workers: int
+    former_workers: int
+    connections: int
+    servers: tuple[ServerCount, ...]

@@ -42,6 +42,7 @@ class Endpoint(Wire, frozen=True):
     conditions: EndpointConditions = EndpointConditions()
     target_ref: TargetRef | None = None
     zone: str = ""
+    node_name: str = ""
     hints: EndpointHints | None = None
 
 
