@@ -21,6 +21,7 @@ from remora.cli import (
     routes,
     service,
     sessions,
+    tail,
     up,
     webhook,
 )
@@ -51,6 +52,7 @@ app.add_typer(migrate.app, name="migrate")
 app.command()(routes.routes)
 app.command()(sessions.sessions)
 app.command()(dashboard.dashboard)
+app.command()(tail.tail)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(webhook.webhook)

@@ -15,3 +15,5 @@ class Output(StrEnum):
 
 ProfileOption = Annotated[str, typer.Option("--profile", envvar="REMORA_PROFILE", help="Which local cluster.")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
+KubeconfigOption = Annotated[str, typer.Option("--kubeconfig", help="As for kubectl.")]
+ContextOption = Annotated[str, typer.Option("--context", help="Which context of the kubeconfig.")]

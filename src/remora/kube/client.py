@@ -143,6 +143,18 @@ class ApiClient:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self._connection.server, error) from error
 
+    async def chunks(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncIterator[bytes]:
+        """The bytes of an answer that may never end, as they come; after `silence` seconds without any it counts as broken."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
+        try:
+            async with await self._request("GET", path, query=query, timeout=timeout) as response:
+                if response.status != 200:
+                    raise _refused(response.status, await response.read())
+                while chunk := await response.content.read(_CHUNK):
+                    yield chunk
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(self._connection.server, error) from error
+
     async def _send(
         self,
         method: str,

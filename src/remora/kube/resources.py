@@ -8,6 +8,7 @@ from remora.core.names import NamespacedName
 from remora.kube.objects import ConfigMap, EndpointSlice, Ingress, IngressClass, KubernetesObject, Node, Pod, Secret, Service
 from remora.kube.objects.lease import Lease
 from remora.kube.objects.pod import is_marked
+from remora.kube.objects.running_pod import RunningPod
 
 Kind = type[KubernetesObject]
 
@@ -50,6 +51,7 @@ RESOURCES: dict[Kind, Resource] = {
     Node: Resource("/api/v1", "nodes", namespaced=False),
     Lease: Resource("/apis/coordination.k8s.io/v1", "leases"),
     Pod: Resource("/api/v1", "pods", metadata_only=True, keeps=is_marked),
+    RunningPod: Resource("/api/v1", "pods"),
 }
 
 EVENTS = Resource("/api/v1", "events")
@@ -58,12 +60,13 @@ NAMESPACES = Resource("/api/v1", "namespaces", namespaced=False)
 
 class Scope(msgspec.Struct, frozen=True):
     """The objects that one reflector follows: a kind, in one namespace ("" for all), perhaps only one name, perhaps only
-    those with a label of that value."""
+    those with a label of that value. A `selector` is in the words of kubectl, and `covers` does not know it."""
 
     kind: Kind
     namespace: str = ""
     name: str = ""
     label: tuple[str, str] | None = None
+    selector: str = ""
 
     @property
     def path(self) -> str:
@@ -73,7 +76,8 @@ class Scope(msgspec.Struct, frozen=True):
     def selectors(self) -> dict[str, str]:
         """As parameters of a list or watch."""
         selectors = {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
-        return selectors | ({"labelSelector": "{}={}".format(*self.label)} if self.label else {})
+        wanted = "{}={}".format(*self.label) if self.label else self.selector
+        return selectors | ({"labelSelector": wanted} if wanted else {})
 
     def covers(self, obj: KubernetesObject) -> bool:
         """Whether the reflector would see this object."""
