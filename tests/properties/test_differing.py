@@ -22,3 +22,13 @@ def test_also_where_only_a_part_is_other(before: list[object], start: int, lengt
     gone, come = differing(tuple(before), tuple(after))
     assert gone == [one for one in before if one not in after]
     assert come == [one for one in after if one not in before]
+
+
+@given(st.integers(0, 1100), st.integers(0, 3), st.integers(0, 3), st.integers(0, 6))
+def test_also_in_long_sequences(start: int, length: int, further: int, cut: int) -> None:
+    before = [object() for _ in range(1100)]
+    after = [*before[:start], *(object() for _ in range(further)), *before[start + length :]][: len(before) - cut]
+    gone, come = differing(tuple(before), tuple(after))
+    former, now = set(before), set(after)
+    assert gone == [one for one in before if one not in now]
+    assert come == [one for one in after if one not in former]

@@ -27,8 +27,9 @@ from remora.apply.runtime import RuntimeSocket
 from remora.apply.session_table import SHOW_SESSIONS, SessionTableReader
 from remora.apply.traffic import TrafficReader
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable, StateUnwritable
+from remora.core.persistent import keys_differing
 from remora.core.settings import ProxySettings
-from remora.haproxy.configuration import Configuration, without, without_ports
+from remora.haproxy.configuration import Configuration, ProxyBackend, without, without_ports
 from remora.haproxy.features.streams import port_key
 from remora.haproxy.layout import Layout
 from remora.plan.commands import BEGIN_COUNT, finish_count
@@ -72,6 +73,7 @@ class Executor:
         self._running: Running | None = None
         self._wanted: Configuration | None = None
         self._refused: set[str] = set()
+        self._judged: Mapping[str, ProxyBackend] = {}
         self._generation = 0
         self._counters = CounterSum()
         self._expire = settings.session_table_expire
@@ -351,9 +353,11 @@ class Executor:
         """Asks HAProxy about directives of backends' own that it has not seen yet: what it does not take costs that backend
         alone, not the reload."""
         running = self._running.slots if self._running else {}
-        for name in [name for name, backend in wanted.backends.items() if backend.dedicated or backend.unsure]:
+        changed = [(name, wanted.backends.get(name)) for name in keys_differing(self._judged, wanted.backends)]
+        for name in sorted(name for name, backend in changed if backend and (backend.dedicated or backend.unsure)):
             if name not in self._refused and name not in running and not await self._is_accepted(wanted, name):
                 self._refused.add(name)
+        self._judged = wanted.backends
 
     async def _is_accepted(self, wanted: Configuration, name: str) -> bool:
         check = Path(self._layout.directory) / "check.cfg"

@@ -13,6 +13,7 @@ import msgspec
 from remora.core.differing import differing
 from remora.core.names import ANY_HOST, Hostname
 from remora.core.options import ProxyOptions
+from remora.core.persistent import PersistentMap, persistent
 from remora.core.settings import ProxySettings, proxy_settings
 from remora.haproxy.certificates import LoadedCertificate, entries_of, loaded_certificate
 from remora.haproxy.features import upstream
@@ -112,13 +113,13 @@ class Configurator:
         self._digest = program_digest(settings)
         self._peers = configure_peers(settings, None)
         self._model = Model()
-        self._parts: Mapping[Hostname, HostPart] = {FIXED: fixed_part(NOTHING, None)}
+        self._parts: PersistentMap[Hostname, HostPart] = persistent({FIXED: fixed_part(NOTHING, None)})
         self._targets: dict[Hostname, frozenset[Target]] = {}
         self._users: dict[BackendName, Counter[Target]] = {}
         self._sources: dict[BackendName, Backend] = {}
-        self._backends: Mapping[str, ProxyBackend] = {}
-        self._certificates: Mapping[str, Certificate] = {}
-        self._loaded: Mapping[str, LoadedCertificate] = {}
+        self._backends: PersistentMap[str, ProxyBackend] = PersistentMap()
+        self._certificates: PersistentMap[str, Certificate] = PersistentMap()
+        self._loaded: PersistentMap[str, LoadedCertificate] = PersistentMap()
         self._files: Mapping[str, UpstreamFile] = {}
         self._streams: Mapping[str, str] = {}
 
@@ -162,19 +163,19 @@ class Configurator:
         others = (model.default_backend, model.tcp_services)
         if not (gone or come) and others == (self._model.default_backend, self._model.tcp_services):
             return set()
-        parts = dict(self._parts)
+        parts: dict[Hostname, HostPart | None] = {}
         touched: set[Target] = set()
         for host in {one.host for one in gone} - {one.host for one in come}:
-            del parts[host]
+            parts[host] = None
             touched.update(self._set_targets(host, frozenset()))
         for one in come:
             parts[one.host] = configure_host(one)
             touched.update(self._set_targets(one.host, targets(one)))
         default = Target(model.default_backend, BackendClass(Algorithm.SPREAD)) if model.default_backend else None
-        part = fixed_part(parts.get(ANY_HOST, NOTHING), default.name if default else None)
-        if part != parts[FIXED]:
-            parts[FIXED] = part
-        self._parts = parts
+        self._parts = self._parts.changed(parts)
+        part = fixed_part(self._parts.get(ANY_HOST, NOTHING), default.name if default else None)
+        if part != self._parts[FIXED]:
+            self._parts = self._parts.changed({FIXED: part})
         ports = {port_key(one.port): stream_target(one.backend) for one in model.tcp_services}
         touched.update(self._set_targets(FIXED, frozenset((*ports.values(), *([default] if default else [])))))
         former = {name_key(one.host) for one in gone} | {port_key(one.port) for one in self._model.tcp_services}
@@ -214,27 +215,28 @@ class Configurator:
     def _configure_backends(self, touched: set[Target]) -> None:
         if not touched:
             return
-        backends = dict(self._backends)
+        backends: dict[str, ProxyBackend | None] = {}
         for target in touched:
             if target in self._users.get(target.backend, ()):
                 made = self._proxy_backend(target, self._sources.get(target.backend))
-                known = backends.get(target.name)
+                known = self._backends.get(target.name)
                 backends[target.name] = known if known == made else made
             else:
-                backends.pop(target.name, None)
-        self._backends = backends
+                backends.setdefault(target.name, None)
+        self._backends = self._backends.changed(backends)
 
     def _configure_certificates(self, model: Model) -> None:
         gone, come = differing(self._model.certificates, model.certificates)
         if not (gone or come):
             return
-        certificates, loaded = dict(self._certificates), dict(self._loaded)
+        certificates: dict[str, Certificate | None] = {}
+        loaded: dict[str, LoadedCertificate | None] = {}
         for entry in (entry for whole in gone for entry in entries_of(whole)):
-            del certificates[entry.name], loaded[entry.name]
+            certificates[entry.name] = loaded[entry.name] = None
         for entry in (entry for whole in come for entry in entries_of(whole)):
             certificates[entry.name] = entry
             loaded[entry.name] = loaded_certificate(entry)
-        self._certificates, self._loaded = certificates, loaded
+        self._certificates, self._loaded = self._certificates.changed(certificates), self._loaded.changed(loaded)
 
     def _proxy_backend(self, target: Target, source: Backend | None) -> ProxyBackend:
         servers = _servers(source, with_former_keys=target.kind.algorithm is Algorithm.PERSISTENT) if source else ()
@@ -259,9 +261,8 @@ def configure(model: Model, settings: ProxySettings) -> Configuration:
 
 def without(configuration: Configuration, refused: Iterable[str]) -> Configuration:
     """The Configuration with the named backends emptied of their own directives and servers: their routes answer 503."""
-    emptied = dict(configuration.backends)
-    for name in refused:
-        emptied[name] = ProxyBackend(name, emptied[name].kind, ())
+    backends = persistent(configuration.backends)
+    emptied = backends.changed({name: ProxyBackend(name, backends[name].kind, ()) for name in refused})
     named = {name for backend in emptied.values() for name in backend.files}
     named |= {name for one in configuration.certificates.values() for name in (one.tls.authority, one.tls.revoked)}
     files = {name: file for name, file in configuration.files.items() if name in named}

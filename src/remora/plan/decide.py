@@ -5,12 +5,12 @@ away after no route does.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from operator import itemgetter
 
 import msgspec
 
 from remora.core.names import Hostname
 from remora.core.options import changed_keys
+from remora.core.persistent import keys_differing, persistent
 from remora.haproxy.certificates import LoadedCertificate, crt_list_line
 from remora.haproxy.command import Command
 from remora.haproxy.configuration import Configuration, ServerName
@@ -66,16 +66,15 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
 
 def _changed_backends(running: Running, wanted: Configuration) -> tuple[str, ...]:
     """Those that come or go, or have other servers."""
+    if running.backends:
+        return tuple(sorted(keys_differing(running.backends, wanted.backends)))
     known = running.servers
     changed = [name for name, backend in wanted.backends.items() if known.get(name) is not backend.servers]
-    return (*changed, *(name for name in running.slots if name not in wanted.backends))
+    return (*sorted(changed), *(name for name in running.slots if name not in wanted.backends))
 
 
 def _changed_hosts(running: Running, wanted: Configuration) -> tuple[Hostname, ...]:
-    if running.hosts is wanted.hosts:
-        return ()
-    changed = [host for host, part in wanted.hosts.items() if running.hosts.get(host) is not part]
-    return (*changed, *(host for host in running.hosts if host not in wanted.hosts))
+    return tuple(sorted(keys_differing(running.hosts, wanted.hosts)))
 
 
 def _program_reason(running: Running, wanted: Configuration) -> str:
@@ -105,12 +104,8 @@ def swept(running: Running, slot: Slot, name: ServerName) -> Running:
 
 def _running_after(before: Running, wanted: Configuration, slots: Mapping[str, Slot], changed: Collection[str]) -> Running:
     """What runs when everything wanted is done: servers that are not wanted any more are leaving."""
-    servers = dict(before.servers)
-    for name in changed:
-        if name in wanted.backends:
-            servers[name] = wanted.backends[name].servers
-        else:
-            servers.pop(name, None)
+    found = ((name, wanted.backends.get(name)) for name in changed)
+    servers = persistent(before.servers).changed({name: backend.servers if backend else None for name, backend in found})
     return Running(
         digest=wanted.digest,
         peers=wanted.peers.digest,
@@ -118,6 +113,7 @@ def _running_after(before: Running, wanted: Configuration, slots: Mapping[str, S
         dedicated=before.dedicated | {name for name in changed if name in slots and wanted.backends[name].dedicated},
         slots=slots,
         servers=servers,
+        backends=wanted.backends,
         leaving=leaving_after(before, changed, servers, slots),
         hosts=wanted.hosts,
         certificates=wanted.loaded,
@@ -129,10 +125,10 @@ def _running_after(before: Running, wanted: Configuration, slots: Mapping[str, S
 
 
 def _oversized_certificates(running: Running, wanted: Configuration) -> Iterator[str]:
-    if running.certificates is wanted.loaded:
-        return
-    for name, certificate in wanted.certificates.items():
-        if len(certificate.pem) > commands.PAYLOAD_BYTES and running.certificates.get(name) != wanted.loaded[name]:
+    for name in keys_differing(running.certificates, wanted.loaded):
+        certificate = wanted.certificates.get(name)
+        is_large = certificate is not None and len(certificate.pem) > commands.PAYLOAD_BYTES
+        if is_large and running.certificates.get(name) != wanted.loaded[name]:
             yield f"certificate {name} is too large for the runtime socket"
 
 
@@ -171,12 +167,8 @@ def _certificates_in(
     wanted: Configuration,
     layout: Layout,
 ) -> Iterator[Command]:
-    if before is after:
-        return
-    for name, certificate in sorted(after.items(), key=itemgetter(0)):
-        known = before.get(name)
-        if known is certificate:
-            continue
+    for name in sorted(name for name in keys_differing(before, after) if name in after):
+        known, certificate = before.get(name), after[name]
         path = layout.certificate(name)
         if not certificate.hosts:
             # The default certificate is always there and listed first; only its content changes.
@@ -193,10 +185,10 @@ def _certificates_to_go(
     before: Mapping[str, LoadedCertificate], after: Mapping[str, LoadedCertificate]
 ) -> tuple[list[str], list[str]]:
     """The entries that others have taken the place of, and those whose hosts are gone."""
-    going = [] if before is after else sorted(name for name in before.keys() - after.keys() if before[name].hosts)
-    if not going:
-        return [], []
-    served = {host for certificate in after.values() for host in certificate.hosts}
+    changed = keys_differing(before, after)
+    going = sorted(name for name in changed if name not in after and before[name].hosts)
+    # A host has one certificate, so another one that it is served with now is among those that changed.
+    served = {host for name in changed if name in after for host in after[name].hosts}
     replaced = [name for name in going if served.issuperset(before[name].hosts)]
     return replaced, [name for name in going if name not in replaced]
 

@@ -6,6 +6,7 @@ Only the hosts of the step are looked at, so with ten thousand of them a change 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 
+from remora.core.persistent import keys_differing
 from remora.haproxy.command import PREPARED_VERSION, Command
 from remora.haproxy.features.client_tls import UNSURE
 from remora.haproxy.hosts import NOTHING, HostPart
@@ -28,7 +29,7 @@ def all_entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
         case Map.SLOTS:
             yield from _slots(running, running.slots).items()
         case Map.CERTIFICATES:
-            yield from _certificates(running).items()
+            yield from _certificates(running, sorted(running.certificates)).items()
         case Map.STREAMS:
             yield from _streams(running).items()
         case Map.UPSTREAM_FILES:
@@ -137,8 +138,8 @@ def _bookkeeping(step: Step) -> Iterator[tuple[Map, Entries, Entries]]:
     running, after = step.before, step.after
     if running.slots is not after.slots:
         yield Map.SLOTS, _slots(running, step.backends), _slots(after, step.backends)
-    if running.certificates is not after.certificates:
-        yield Map.CERTIFICATES, _certificates(running), _certificates(after)
+    if certificates := sorted(keys_differing(running.certificates, after.certificates)):
+        yield Map.CERTIFICATES, _certificates(running, certificates), _certificates(after, certificates)
     if running.streams is not after.streams or running.slots is not after.slots:
         yield Map.STREAMS, _streams(running), _streams(after)
     if running.files != after.files:
@@ -149,8 +150,8 @@ def _slots(running: Running, backends: Iterable[str]) -> Entries:
     return {running.slots[name]: name for name in backends if name in running.slots}
 
 
-def _certificates(running: Running) -> Entries:
-    return {name: certificate.text for name, certificate in sorted(running.certificates.items(), key=itemgetter(0))}
+def _certificates(running: Running, names: Iterable[str]) -> Entries:
+    return {name: running.certificates[name].text for name in names if name in running.certificates}
 
 
 def _files(running: Running) -> Entries:

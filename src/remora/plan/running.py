@@ -7,7 +7,7 @@ import msgspec
 from remora.core.names import Hostname
 from remora.core.options import ProxyOptions
 from remora.haproxy.certificates import LoadedCertificate
-from remora.haproxy.configuration import Server
+from remora.haproxy.configuration import ProxyBackend, Server
 from remora.haproxy.features.streams import Port
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.pool import BackendClass, Slot
@@ -29,6 +29,8 @@ class Running(msgspec.Struct, frozen=True):
     dedicated: frozenset[str] = frozenset()
     slots: Mapping[str, Slot] = {}
     servers: Mapping[str, tuple[Server, ...]] = {}
+    backends: Mapping[str, ProxyBackend] = {}
+    """Those whose servers they are; none where they were found running."""
     leaving: Mapping[Slot, tuple[Server, ...]] = {}
     hosts: Mapping[Hostname, HostPart] = {}
     certificates: Mapping[str, LoadedCertificate] = {}

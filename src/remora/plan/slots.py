@@ -6,6 +6,7 @@ from operator import itemgetter
 
 import msgspec
 
+from remora.core.persistent import persistent
 from remora.haproxy.configuration import ProxyBackend
 from remora.haproxy.pool import CLASSES, BackendClass, Slot, dedicated_slot, is_low, pool_size
 from remora.plan.running import Running
@@ -28,9 +29,7 @@ def assign(running: Running, wanted: Mapping[str, ProxyBackend], changed: Iterab
     come = sorted(name for name in changed if name in wanted and name not in running.slots)
     if not (gone or come):
         return Assignment(running.slots)
-    slots = dict(running.slots)
-    for name in gone:
-        del slots[name]
+    slots: dict[str, Slot | None] = dict.fromkeys(gone)
     missing = []
     free: dict[BackendClass, list[Slot]] = {}
     for name in come:
@@ -46,7 +45,7 @@ def assign(running: Running, wanted: Mapping[str, ProxyBackend], changed: Iterab
             slots[name] = free[backend.kind].pop()
         else:
             missing.append(f"the pool {backend.kind.name} has no free backend")
-    return Assignment(slots, tuple(dict.fromkeys(missing)), tuple(_low_pools(running, free)))
+    return Assignment(persistent(running.slots).changed(slots), tuple(dict.fromkeys(missing)), tuple(_low_pools(running, free)))
 
 
 def assign_afresh(wanted: Mapping[str, ProxyBackend]) -> tuple[Mapping[str, Slot], Mapping[BackendClass, int]]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
+from remora.core.persistent import PersistentMap
 from remora.kube.objects import (
     ConfigMap,
     DnsAnswer,
@@ -22,7 +23,6 @@ from remora.kube.objects import (
     Secret,
     Service,
 )
-from remora.watch.persistent import PersistentMap
 
 KINDS: tuple[type[KubernetesObject], ...] = (Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap, Pod)
 """The kinds of the API that routing depends on; it reads DnsAnswers too. Of Pods only those with an annotation of ours:
