@@ -76,14 +76,8 @@ $(VENV)/.bench: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-bench: $(VENV)/.bench  ## Measure all, beside what else there is (docs/performance.md says what to install); QUICK=1 for a look
-	$(BIN)/python bench/data_plane.py --output $(PICTURES) $(if $(QUICK),--quick)
-	$(BIN)/python bench/stickiness.py --output $(PICTURES) $(if $(QUICK),--quick)
-	$(BIN)/python bench/sticky_request.py
-	$(BIN)/python bench/policies.py
-	$(BIN)/python bench/cluster.py
-	$(BIN)/python bench/scale.py $(if $(QUICK),--count 1000)
-	$(BIN)/python bench/propagation.py $(if $(QUICK),--counts 100 --changes 20)
+bench: $(VENV)/.bench  ## Measure all, beside what else there is, in a quarter of an hour (docs/performance.md says what to install); QUICK=1 for a look
+	$(BIN)/python bench/suite.py --output $(PICTURES) $(if $(QUICK),--quick)
 
 chaos: $(STAMP)  ## Let every fault befall a controller under load, and say what each has cost (about ten minutes)
 	$(BIN)/pytest -q -m chaos tests/chaos

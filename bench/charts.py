@@ -17,9 +17,9 @@ def _style() -> str:
     dark = "".join(f".s{number}{{fill:{colour}}}" for number, colour in enumerate(DARK))
     return (
         "<style>text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;font-size:12px;fill:#1f2328}"
-        ".title{font-size:16px;font-weight:600}.figure,.note{font-size:11px;fill:#59636e}.ours{font-weight:700;fill:#1f2328}"
+        ".title{font-size:16px;font-weight:600}.figure,.note{font-size:11px;fill:#59636e}.figure{paint-order:stroke;stroke:#fff;stroke-width:4px}.ours{font-weight:700;fill:#1f2328}"
         ".bad{font-size:11px;fill:#bd3a32}.ground{fill:#fff}.goal{stroke:#1f2328}.axis{stroke:#d1d9e0}"
-        f"{light}@media(prefers-color-scheme:dark){{text{{fill:#e6edf3}}.figure,.note{{fill:#9198a1}}.ours{{fill:#e6edf3}}"
+        f"{light}@media(prefers-color-scheme:dark){{text{{fill:#e6edf3}}.figure,.note{{fill:#9198a1}}.figure{{stroke:#0d1117}}.ours{{fill:#e6edf3}}"
         f".bad{{fill:#f0776c}}.ground{{fill:#0d1117}}.goal{{stroke:#e6edf3}}.axis{{stroke:#3d444d}}{dark}}}</style>"
     )
 
@@ -48,9 +48,10 @@ def bars(
         else:
             lines = [line for number, name in enumerate(group) for line in _bar(y + number * _BAR, name, group, series, scale)]
         tall = _BAR if is_nothing else max(1, len(group)) * _BAR
-        parts += [_text(_LEFT - 12, y + tall / 2 + 3, label, anchor="end"), _axis(y, tall), *lines]
-        if goals and label in goals:
-            parts.append(_line("goal", _LEFT + min(goals[label], longest) * scale, y - 2, tall + 3, width=2))
+        parts += [_text(_LEFT - 12, y + tall / 2 + 3, label, anchor="end"), _axis(y, tall)]
+        if goals and label in goals:  # over the bars, and under the figures
+            lines.append(_line("goal", _LEFT + min(goals[label], longest) * scale, y - 2, tall + 3, width=2))
+        parts += sorted(lines, key=lambda line: line.startswith("<text"))
         y += tall + _GAP
     height = y + (22 if note else 0)
     parts += [_text(_EDGE, height - 10, note, kind="note")] if note else []

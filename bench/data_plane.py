@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.clients import H2LOAD_MISSING, Load, client, h2load
-from bench.measuring import Peer, ask, cpu, haproxy, machine, process, say
+from bench.measuring import Peer, Request, ask, cpu, haproxy, machine, process, say
 from bench.peers import OURS, PEERS
 from bench.peers.objects import Objects, api_server
 from bench.peers.site import Place, Pod, Proxy, Site, end_in_order, free_ports, program
@@ -30,7 +30,6 @@ from bench.plane_questions import (
     QUESTIONS,
     Kind,
     Question,
-    Request,
     fetch_cookie,
     site,
     with_cookie,
@@ -155,9 +154,12 @@ async def measure(question: Question, plane: Plane, rounds: int) -> Finding:
     found: dict[str, list[Sample]] = {name: [] for name in plane.proxies}
     cookies, wrong = {}, {}
     for name, proxy in plane.proxies.items():
-        cookies[name] = await fetch_cookie(question, proxy.place.http)
-        if question.kind is not Kind.WEBSOCKET:
-            wrong[name] = "; ".join(await wrong_with(question, proxy.place.http, cookies[name]))
+        try:
+            cookies[name] = await fetch_cookie(question, proxy.place.http)
+            if question.kind is not Kind.WEBSOCKET:
+                wrong[name] = "; ".join(await wrong_with(question, proxy.place.http, cookies[name]))
+        except (OSError, IndexError, ValueError) as error:
+            cookies[name], wrong[name] = "", f"did not answer: {error!r}"
     for number in range(rounds + 1):
         for name, proxy in plane.proxies.items():
             one = await _round(question, plane, proxy, cookies[name], wrong.get(name, ""))
@@ -176,7 +178,7 @@ async def _round(question: Question, plane: Plane, proxy: Proxy, cookie: str, wr
     used = cpu(peer)
     try:
         done = await load(question, proxy, plane.directory, cookie)
-    except (TimeoutError, ValueError) as error:
+    except (OSError, ValueError) as error:
         return Sample(0.0, wrong=f"the client gave up: {error!r}")
     used = cpu(peer) - used
     problem = done.wrong
@@ -207,8 +209,12 @@ async def measured_with(peers: Sequence[type[Proxy]], questions: Sequence[Questi
             finding = await measure(question, plane, rounds)
             findings.append(finding)
             say(f"{question.what}: {time.monotonic() - began:.0f} s")
-        costs = {name: memory(proxy.processes()) for name, proxy in plane.proxies.items()}
-        deciding = {name: memory(proxy.controllers()) for name, proxy in plane.proxies.items() if proxy.controllers()}
+        costs: dict[str, float] = {}
+        deciding: dict[str, float] = {}
+        for name, proxy in plane.proxies.items():
+            with contextlib.suppress(OSError):  # it has ended, and said so above
+                costs[name] = memory(proxy.processes())
+                deciding |= {name: memory(proxy.controllers())} if proxy.controllers() else {}
         findings.append(Finding("memory", "memory after these requests", {}, costs, deciding, plane.left_out))
     return findings
 

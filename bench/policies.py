@@ -199,13 +199,17 @@ async def _cookie(question: Question, peer: Peer) -> str:
     return answer.headers.get("set-cookie", "route=6f9a3c11d20be7845c3d").partition(";")[0]
 
 
+class RefusedFigures(Exception):
+    """One of the two does not do what is asked, so that a figure would say something untrue."""
+
+
 async def figures_of(question: Question, peers: Mapping[str, Peer], given: argparse.Namespace) -> Figures:
     """Checks both, then measures."""
     texts = {}
     for name, peer in peers.items():
         cookie = await _cookie(question, peer)
         if wrong := await wrong_with(question, peer, cookie):
-            sys.exit(f"{question.name}: {name} does not do what was asked: {'; '.join(wrong)}")
+            raise RefusedFigures(f"{name} does not do what was asked: {'; '.join(wrong)}")
         texts[name] = _with_cookie(question.request, cookie).text(question.host)
     await _check_alike(question, peers)
     requests = max(8, int(given.requests * question.share) // 8 * 8)
@@ -217,7 +221,7 @@ async def figures_of(question: Question, peers: Mapping[str, Peer], given: argpa
         )
         # What a limit refuses, it lets in again once a minute.
         if wrong > (1 if question.status == 503 else 0):
-            sys.exit(f"{question.name}: {name} gave {wrong} of {requests} another answer than {question.status}")
+            raise RefusedFigures(f"{name} gave {wrong} of {requests} another answer than {question.status}")
         return requests
 
     return await measured(peers, run, rounds=given.rounds)
@@ -230,7 +234,7 @@ async def _check_alike(question: Question, peers: Mapping[str, Peer]) -> None:
     request = Request("/seen", headers=question.request.headers)
     told = {name: set(_told(await ask(peer.port, question.host, request))) - {"connection"} for name, peer in peers.items()}
     if told[OURS] != told[THEIRS]:
-        sys.exit(f"{question.name}: pods are told {sorted(told[OURS] ^ told[THEIRS])} by one of the two only")
+        raise RefusedFigures(f"pods are told {sorted(told[OURS] ^ told[THEIRS])} by one of the two only")
 
 
 async def main(given: argparse.Namespace) -> None:
@@ -248,7 +252,12 @@ async def main(given: argparse.Namespace) -> None:
         show(f"\n{'microseconds of CPU a request':46}{'medians':>14}{'lowest':>16}{'ratio of the':>18}")
         show(f"{'':46}{OURS:>7}{THEIRS:>7}{OURS:>9}{THEIRS:>7}{'lowest':>9}{'median, rounds from to':>25}")
         for question in questions:
-            figures = await figures_of(question, peers, given)
+            try:
+                figures = await figures_of(question, peers, given)
+            except (RefusedFigures, OSError, asyncio.IncompleteReadError) as error:
+                show(f"{question.what:46}refused: {error}")
+                found[question.name] = {"what": question.what, "refused": str(error)}
+                continue
             rounds = ratios(figures, OURS, THEIRS)
             ours, theirs, our_lowest, their_lowest = (
                 of(figures[name]) for of in (statistics.median, min) for name in (OURS, THEIRS)

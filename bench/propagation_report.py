@@ -53,6 +53,8 @@ def _lines(found: Sequence[Found]) -> Iterator[str]:
             values = (" / ".join(map(figure, getattr(one, field))) if one else "-" for one in cells)
             name = f"{peer}: {what}{_CHURN * churn}"
             yield f"{name:{_NAMES}}" + "".join(f"{value:>18}" for value in values)
+    few = [one for one in found if one.changes < max(other.changes for other in found if other.peer == one.peer)]
+    yield from (f"{one.changes} changes only: {one.peer}, {one.routes:,} routes, {one.what}{_CHURN * one.churn}" for one in few)
     yield f"\nanswers that were neither the old nor the new one: {sum(one.wrong for one in found)}"
     yield from (f"  {one.wrong} of them: {one.line.partition('ms')[2].strip()}" for one in found if one.wrong)
 
@@ -71,7 +73,7 @@ def write(directory: Path, facts: Mapping[str, str], found: Sequence[Found]) -> 
         if one.routes == most:
             label = f"{one.peer}: {one.what}{_CHURN * one.churn}"
             groups[label] = dict(zip(("p50", "p99"), one.from_event, strict=True))
-            goals |= {label: GOALS[one.what]} if one.what in GOALS else {}
+            goals |= {label: GOALS[one.what]} if one.what in GOALS and one.peer == "Remora" else {}
     title = f"From the watch event to traffic, {most:,} routes"
     note = f"{facts.get('processor', '')}, {facts.get('processors', '')} processors, load {facts.get('load', '')} before"
     (directory / "propagation.svg").write_text(bars(title, "milliseconds", groups, note=note, goals=goals))

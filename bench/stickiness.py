@@ -50,7 +50,7 @@ async def running_stage(peers: Sequence[type[Proxy]]) -> AsyncIterator[tuple[Sta
                 say(f"{peer.name} is left out: {missing}")
                 continue
             stage.proxies[peer.name] = await _started(stack, peer, _place(directory, number), stage)
-        await asyncio.gather(*(_served(proxy, stage) for proxy in stage.proxies.values()))
+        await _leave_out(stage)
         yield stage, stack, directory
 
 
@@ -66,6 +66,16 @@ async def _started(stack: AsyncExitStack, peer: type[Proxy], place: Place, stage
     stack.callback(proxy.stop)
     proxy.start(stage.site)
     return proxy
+
+
+async def _leave_out(stage: Stage) -> None:
+    """Goes on without those who do not serve in time."""
+    named = tuple(stage.proxies.items())
+    found = await asyncio.gather(*(_served(proxy, stage) for _, proxy in named), return_exceptions=True)
+    for (name, _), error in zip(named, found, strict=True):
+        if error:
+            say(f"{name} is left out: it did not serve {len(stage.site.pods)} pods within {PATIENCE:.0f} s: {error!r}")
+            stage.proxies.pop(name).stop()
 
 
 async def _served(proxy: Proxy, stage: Stage) -> None:
