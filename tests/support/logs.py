@@ -23,14 +23,14 @@ class LogApi(FakeApi):
         self.most_open = 0
         self._cuts = 0
 
-    def pod(self, name: str, *, restarts: int = 0, ended: int | None = None, **labels: str) -> Object:
+    def pod(self, name: str, *, restarts: int = 0, ended: int | None = None, uid: str = "") -> Object:
         """A pod with one container `app` whose present instance is the one after so many restarts."""
         over = {"terminated": {"exitCode": ended, "reason": "Error"}}
         state: dict[str, Any] = {"running": {}} if ended is None else over
         status = {"name": "app", "restartCount": restarts, "containerID": f"test://{name}-{restarts}", "state": state}
         if restarts:
             status["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
-        meta = {"name": name, "namespace": "default", "uid": name, "labels": labels}
+        meta = {"name": name, "namespace": "default", "uid": uid or name}
         pod = {"metadata": meta, "spec": {"containers": [{"name": "app"}]}}
         return self.put("pods", {**pod, "status": {"phase": "Running", "containerStatuses": [status]}})
 
@@ -57,12 +57,12 @@ class LogApi(FakeApi):
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
-            await self._write(request, response, name, instance)
+            await self._write(request, response, name, instance, found["metadata"]["uid"])
         finally:
             self.open -= 1
         return response
 
-    async def _write(self, request: web.Request, response: web.StreamResponse, name: str, instance: int) -> None:
+    async def _write(self, request: web.Request, response: web.StreamResponse, name: str, instance: int, uid: str) -> None:
         query, cuts, lines = request.query, self._cuts, self.logs[name, instance]
         since = query.get("sinceTime", "")[:SECOND]
         position = len(lines) - int(query["tailLines"]) if "tailLines" in query else 0
@@ -73,7 +73,7 @@ class LogApi(FakeApi):
                 position += 1
                 if line[:SECOND] >= since:
                     await response.write(line.encode() + b"\n")
-            if "follow" not in query or self._is_over(name, instance):
+            if "follow" not in query or self._is_over(name, instance, uid):
                 return
             if cuts != self._cuts:
                 assert request.transport is not None
@@ -82,9 +82,9 @@ class LogApi(FakeApi):
                 return
             await asyncio.sleep(0.01)
 
-    def _is_over(self, name: str, instance: int) -> bool:
+    def _is_over(self, name: str, instance: int, uid: str) -> bool:
         pod = self.objects["pods"].get(("default", name))
-        if pod is None:
+        if pod is None or pod["metadata"]["uid"] != uid:
             return True
         status = pod["status"]["containerStatuses"][0]
         return status["restartCount"] != instance or "terminated" in status["state"]

@@ -78,7 +78,7 @@ class _Tailing:
         self._wish = wish
         self._write = write
         self._say = say
-        self._cells: dict[tuple[NamespacedName, str], Cell] = {}
+        self._cells: dict[NamespacedName, Cell] = {}
         self._sources: set[Source] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self._slots = Slots(wish.limit, self._limited)
@@ -112,26 +112,28 @@ class _Tailing:
     async def _hear(self, news: Relisted | Told) -> None:
         if isinstance(news, Relisted):
             pods = [pod for pod in news.objects if isinstance(pod, RunningPod)]
-            there = {(pod.key, pod.metadata.uid) for pod in pods}
-            for known in [known for known in self._cells if known not in there]:
-                self._forget(known)
+            for key in self._cells.keys() - {pod.key for pod in pods}:
+                self._forget(key)
             for pod in pods:
                 self._learn(pod)
             self._is_begun = True
         elif isinstance(news.object, RunningPod):
             if news.type == "DELETED":
-                self._forget((news.object.key, news.object.metadata.uid))
+                self._forget(news.object.key)
             else:
                 self._learn(news.object)
 
     def _learn(self, pod: RunningPod) -> None:
-        known = (pod.key, pod.metadata.uid)
-        if cell := self._cells.get(known):
+        cell = self._cells.get(pod.key)
+        if cell is not None and cell.pod is not None and cell.pod.metadata.uid != pod.metadata.uid:
+            self._forget(pod.key)
+            cell = None
+        if cell is not None:
             cell.put(pod)
         for source in sources_of(pod, self._wish.choice):
             if source not in self._sources:
                 self._sources.add(source)
-                self._start(source, self._cells.setdefault(known, Cell(pod)))
+                self._start(source, self._cells.setdefault(pod.key, Cell(pod)))
 
     def _start(self, source: Source, cell: Cell) -> None:
         assert self._tasks is not None
@@ -148,11 +150,10 @@ class _Tailing:
         )
         self._tasks.create_task(follower.run())
 
-    def _forget(self, known: tuple[NamespacedName, str]) -> None:
-        if cell := self._cells.pop(known, None):
+    def _forget(self, key: NamespacedName) -> None:
+        if cell := self._cells.pop(key, None):
             cell.put(None)
-        name, uid = known
-        self._sources = {source for source in self._sources if (source.key, source.uid) != (name, uid)}
+        self._sources = {source for source in self._sources if source.key != key}
 
     def _show(self, source: Source, lines: list[Line]) -> None:
         look = self._wish.look
