@@ -9,7 +9,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9_.,:;/@%|=+*(){}\[\]!<>?^~&-]+")
+_PLAIN = r"[A-Za-z0-9_.,:;/@%|=+*(){}\[\]!<>?^~&-]+"
+_PLAIN_WORD = re.compile(_PLAIN)
+_PLAIN_LINE = re.compile(rf"{_PLAIN}(?: {_PLAIN})*")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -62,6 +64,10 @@ def quote(word: str) -> str:
 
 def render_directive(line: Directive) -> str:
     """The line without its line end."""
+    text = " ".join(line.words)
+    # Most lines need no quotes at all: words without a blank, none of them empty.
+    if _PLAIN_LINE.fullmatch(text) and text.count(" ") == len(line.words) - 1:
+        return text
     return " ".join(quote(word) for word in line.words)
 
 

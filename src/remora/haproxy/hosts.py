@@ -9,27 +9,14 @@ import msgspec
 from remora.core.names import ANY_HOST, Hostname
 from remora.haproxy.features import (
     access,
-    body_size,
-    canary,
     client_tls,
-    cors,
     error_pages,
     external_auth,
-    hashing,
-    learning,
-    limits,
-    mirror,
-    passwords,
-    placement,
     proxying,
     redirect,
-    response_headers,
     retries,
-    rewrite,
     session_cookie,
     streams,
-    tracing,
-    upstream_headers,
 )
 from remora.haproxy.features.counting import UNROUTED
 from remora.haproxy.fixed_backends import HEALTHZ_BACKEND, NOT_FOUND_BACKEND, UNAVAILABLE_BACKEND
@@ -45,6 +32,7 @@ from remora.haproxy.maps import (
 )
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.haproxy.target import Target
+from remora.haproxy.texts import host_texts
 from remora.model import (
     AffinityMode,
     Balancing,
@@ -62,7 +50,6 @@ from remora.model import (
     Unavailable,
     VirtualHost,
 )
-from remora.snippets.written import common_entries, snippet_entry
 
 _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{)")
 _LITERAL = re.compile(r"[A-Za-z0-9/_~-]*")
@@ -93,66 +80,21 @@ NOTHING = HostPart()
 
 def configure_host(host: VirtualHost) -> HostPart:
     """The entries for all routes of the host."""
-    routes = tuple(host.all_routes)
+    routes = host.all_routes
     records = {route.id: _record(route) for route in host.routes}
     plain = [route for route in host.routes if not isinstance(route.match, RegexPath)]
     patterns = [(route.match.pattern, records[route.id]) for route in host.routes if isinstance(route.match, RegexPath)]
-    folded = folded_keys(host.host, [pattern for pattern, _ in patterns])
+    folded = folded_keys(host.host, [pattern for pattern, _ in patterns]) if patterns else ()
     kind = HostKind.PLAIN if not patterns else _regex_kind(patterns) if folded is None else HostKind.FOLDED
-    canaries = [(route, route.canary) for route in host.routes if route.canary]
-    forwards = [(route, route.action) for route in routes if isinstance(route.action, ForwardTo)]
-    texts: dict[Map, dict[str, str]] = {
-        Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value},
-        Map.REDIRECTS: {route.id: entry for route in routes if (entry := _redirect_entry(route))},
-        Map.COOKIES: {route.id: session_cookie.whole_policy(action.affinity) for route, action in forwards if action.affinity},
-        Map.REWRITES: {route.id: rewrite.rewrite_entry(action.rewrite) for route, action in forwards if action.rewrite},
-        Map.UPSTREAM_HEADERS: {
-            route.id: entry for route, action in forwards if (entry := upstream_headers.upstream_entry(action))
-        },
-        Map.PROXYING: {route.id: entry for route, action in forwards if (entry := proxying.proxying_entry(action))},
-        Map.MIRRORS: {route.id: mirror.mirror_entry(action.mirror) for route, action in forwards if action.mirror},
-        Map.CORS: {route.id: cors.cors_entry(route.cors) for route in routes if route.cors},
-        Map.CORS_ORIGINS: {key: "1" for route in routes for key in cors.origin_keys(route.id, route.cors)},
-        Map.RESPONSE_HEADERS: dict(
-            entry for route in routes for entry in response_headers.header_entries(route.id, route.response_headers)
-        ),
-        Map.SNIPPETS: {route.id: written for route in routes if (written := snippet_entry(route.snippet))},
-        Map.SNIPPET_HEADERS: dict(entry for route in routes for entry in common_entries(route.id, route.snippet)),
-        Map.LEARNING: {route.id: learning.learning_entry(action.learning) for route, action in forwards if action.learning},
-        Map.LIMITS: {route.id: limits.limits_entry(route.limits) for route in routes if route.limits},
-        Map.LIMIT_EXEMPT: {key: "1" for route in routes if route.limits for key in limits.exempt_keys(route.id, route.limits)},
-        Map.TRACING: {route.id: entry for route in routes if (entry := tracing.tracing_entry(route.tracing))},
-        Map.BODY_LIMITS: {route.id: entry for route in routes if (entry := body_size.limit_entry(route))},
-        Map.ERROR_PAGES: dict(entry for route in routes for entry in error_pages.page_entries(route)),
-        Map.PLACEMENTS: {
-            route.id: placement.placement_entry(action.affinity.sessions)
-            for route, action in forwards
-            if action.affinity and placement.is_wanted(action.affinity.sessions)
-        },
-        Map.HASHES: {route.id: hashing.hash_entry(action.hash_by) for route, action in forwards if action.hash_by},
-        Map.CANARIES: {route.id: canary.canary_entry(route, wanted) for route, wanted in canaries},
-        Map.ACCESS: {route.id: access.access_entry(route.access) for route in routes if access.is_wanted(route)},
-        Map.PASSWORDS: dict(entry for route in routes for entry in passwords.user_entries(route.id, route.access.login)),
-        Map.ALLOWED_ADDRESSES: {
-            key: "1" for route in routes if route.access.allow for key in access.address_keys(route.id, route.access.allow)
-        },
-        Map.DENIED_ADDRESSES: {
-            key: "1" for route in routes if route.access.deny for key in access.address_keys(route.id, route.access.deny)
-        },
-        Map.CLIENT_TLS: {route.id: client_tls.client_entry(route.client_tls) for route in routes if route.client_tls},
-        Map.CLIENT_SUBJECTS: {key: "1" for route in routes for key in client_tls.subject_keys(route)},
-        Map.CLIENT_AUTHORITIES: dict(client_tls.authority_entries(host)),
-        Map.EXTERNAL_AUTH: {route.id: external_auth.auth_entry(auth) for route, auth in _asking(host)},
-        Map.CANARY_PATTERNS: {key: "1" for route, wanted in canaries for key in canary.pattern_keys(route, wanted)},
-    }
+    texts = {Map.HOSTS: {host.host or ANY_HOST_KEY: kind.value}, **host_texts(host, routes)}
     return HostPart(
         routes={_plain_key(host.host, route.match): records[route.id] for route in plain},
         folded_routes=dict(zip(folded, (record for _, record in patterns), strict=True)) if folded is not None else {},
         regex_routes=tuple((regex_key(host.host, text), record) for text, record in patterns) if folded is None else (),
-        texts={name: entries for name, entries in texts.items() if entries},
+        texts=texts,
         canary_routes={route.id: _record(other) for route in host.routes if (other := route.canary_route)},
-        error_routes={route.id: RouteRecord(name, name, route.id) for route, name in _error_routes(host)},
-        auth_routes={route.id: RouteRecord(name, name, route.id) for route, name in _auth_routes(host)},
+        error_routes={route.id: RouteRecord(name, name, route.id) for route, name in _error_routes(routes)},
+        auth_routes={route.id: RouteRecord(name, name, route.id) for route, name in _auth_routes(routes)},
     )
 
 
@@ -162,17 +104,18 @@ def _regex_kind(patterns: Sequence[tuple[str, RouteRecord]]) -> HostKind:
 
 def targets(host: VirtualHost) -> frozenset[Target]:
     """The backends that the host's routes need."""
-    wanted = {_target(route, route.action) for route in host.all_routes if isinstance(route.action, ForwardTo)}
-    wanted |= {plain for route in host.all_routes if (plain := _plain_target(route))}
+    routes = host.all_routes
+    wanted = {_target(route, route.action) for route in routes if isinstance(route.action, ForwardTo)}
+    wanted |= {plain for route in routes if (plain := _plain_target(route))}
     wanted |= {streams.stream_target(host.passthrough)} if host.passthrough else set()
-    wanted |= {_auth_target(auth) for _, auth in _asking(host)}
-    return frozenset(wanted | {_error_target(pages) for route in host.all_routes if (pages := error_pages.find_fetched(route))})
+    wanted |= {_auth_target(auth) for _, auth in _asking(routes)}
+    return frozenset(wanted | {_error_target(pages) for route in routes if (pages := error_pages.find_fetched(route))})
 
 
-def _asking(host: VirtualHost) -> Iterator[tuple[Route, ExternalAuth]]:
+def _asking(routes: tuple[Route, ...]) -> Iterator[tuple[Route, ExternalAuth]]:
     """The routes that ask another service whether a request may pass, and what."""
-    for route in host.all_routes:
-        if isinstance(route.action, ForwardTo) and route.external_auth:
+    for route in routes:
+        if route.external_auth and isinstance(route.action, ForwardTo):
             yield route, route.external_auth
 
 
@@ -180,13 +123,13 @@ def _auth_target(auth: ExternalAuth) -> Target:
     return Target(auth.backend, BackendClass(Algorithm.SPREAD))
 
 
-def _auth_routes(host: VirtualHost) -> Iterator[tuple[Route, str]]:
-    return ((route, _auth_target(auth).name) for route, auth in _asking(host))
+def _auth_routes(routes: tuple[Route, ...]) -> Iterator[tuple[Route, str]]:
+    return ((route, _auth_target(auth).name) for route, auth in _asking(routes))
 
 
-def _error_routes(host: VirtualHost) -> Iterator[tuple[Route, str]]:
+def _error_routes(routes: tuple[Route, ...]) -> Iterator[tuple[Route, str]]:
     """The routes for which a default backend has pages, and what it is called."""
-    for route in host.all_routes:
+    for route in routes:
         if pages := error_pages.find_fetched(route):
             yield route, _error_target(pages).name
 
@@ -290,12 +233,6 @@ def _is_guarded(route: Route) -> bool:
 
 def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
     return _has_policy(route) or bool(redirect.https_entry(redirected))
-
-
-def _redirect_entry(route: Route) -> str:
-    if isinstance(route.action, RedirectTo | RedirectToHost):
-        return redirect.location_entry(route.action)
-    return redirect.https_entry(route.https_redirect) if route.https_redirect else ""
 
 
 def _target(route: Route, action: ForwardTo) -> Target:

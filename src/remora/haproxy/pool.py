@@ -28,6 +28,9 @@ class Algorithm(Enum):
     LEAST = "least"
     """The server with the fewest connections, no sessions."""
 
+    # By default the name is hashed, in Python.
+    __hash__ = object.__hash__
+
 
 class BackendClass(msgspec.Struct, frozen=True, order=True):
     """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use.

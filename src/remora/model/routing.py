@@ -232,7 +232,8 @@ class VirtualHost(msgspec.Struct, frozen=True, gc=False):
     @property
     def all_routes(self) -> tuple[Route, ...]:
         """The routes, and those of their canaries."""
-        return (*self.routes, *(canary for route in self.routes if (canary := route.canary_route)))
+        canaries = [canary for route in self.routes if (canary := route.canary_route)]
+        return (*self.routes, *canaries) if canaries else self.routes
 
 
 class Model(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 Only the hosts of the step are looked at, so with ten thousand of them a change still costs what it touches.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from remora.core.persistent import keys_differing
@@ -23,8 +23,18 @@ TEXTS = (Map.CANARY_ROUTES, Map.ERROR_ROUTES, Map.AUTH_ROUTES, *ROUTE_TEXTS)
 ROUTES = (Map.ROUTES, Map.FOLDED_ROUTES, Map.HOSTS)
 
 
-def all_entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
-    """Every entry of one map, in the order in which it stands in its file."""
+_RECORDS = frozenset((Map.ROUTES, Map.FOLDED_ROUTES, Map.CANARY_ROUTES, Map.ERROR_ROUTES, Map.AUTH_ROUTES))
+"""The maps whose values name slots."""
+
+
+def parts_in_order(running: Running) -> tuple[HostPart, ...]:
+    """The parts of all hosts, in the order in which they stand in files."""
+    return tuple(part for _, part in sorted(running.hosts.items(), key=itemgetter(0)))
+
+
+def all_entries(running: Running, name: Map, parts: Sequence[HostPart] | None = None) -> Iterator[tuple[str, str]]:
+    """Every entry of one map, in the order in which it stands in its file. Who asks for several knows the `parts` in order."""
+    parts = parts_in_order(running) if parts is None else parts
     match name:
         case Map.SLOTS:
             yield from _slots(running, running.slots).items()
@@ -35,10 +45,14 @@ def all_entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
         case Map.UPSTREAM_FILES:
             yield from _files(running).items()
         case Map.REGEX_ROUTES:
-            yield from _regexes(running)
-        case _:
-            for _, part in sorted(running.hosts.items(), key=itemgetter(0)):
+            yield from ((text, encode_record(record, running.slots)) for part in parts for text, record in part.regex_routes)
+        case _ if name in _RECORDS:
+            for part in parts:
                 yield from _part_entries(running, part, name).items()
+        case _:
+            for part in parts:
+                if entries := part.texts.get(name):
+                    yield from entries.items()
 
 
 def entries_in(step: Step, layout: Layout) -> Iterator[Command]:

@@ -1,6 +1,6 @@
 """Everything that HAProxy reads when it starts or reloads, as file contents."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from remora.haproxy.certificates import crt_list_line
@@ -9,12 +9,13 @@ from remora.haproxy.features import hashing, learning, limits, placement
 from remora.haproxy.features.affinity import choosing_rules
 from remora.haproxy.features.streams import port_sections
 from remora.haproxy.features.upstream import files_section
-from remora.haproxy.grammar import Directive, Section, address_and_port, directive, render_sections, section
+from remora.haproxy.grammar import Directive, Section, address_and_port, render_sections, section
+from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
 from remora.haproxy.lua import Script, script_text
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import BackendClass, Slot, dedicated_slot
-from remora.plan.entries import all_entries
+from remora.plan.entries import all_entries, parts_in_order
 from remora.plan.running import Running
 from remora.plan.servers import server_entries
 
@@ -24,7 +25,8 @@ NO_NAME = "none.invalid"
 def render_files(wanted: Configuration, running: Running, layout: Layout) -> dict[str, bytes]:
     """Path to content, for `running` as `decide.started` foresees it. The default certificate's file is not among them."""
     # Each is encoded at once, so that the largest are not there twice.
-    maps = {layout.map(name): "".join(f"{key} {value}\n" for key, value in _entries(running, name)).encode() for name in Map}
+    parts = parts_in_order(running)
+    maps = {layout.map(name): _map_text(_entries(running, name, parts)).encode() for name in Map}
     certificates = {layout.certificate(name): certificate.pem for name, certificate in wanted.certificates.items()}
     texts = {
         layout.program: wanted.program.encode(),
@@ -49,12 +51,16 @@ def render_check(wanted: Configuration, name: str, layout: Layout) -> bytes:
     return render_sections([part for part in parts if part]).encode()
 
 
-def _entries(running: Running, name: Map) -> Iterator[tuple[str, str]]:
+def _entries(running: Running, name: Map, parts: Sequence[HostPart]) -> Iterator[tuple[str, str]]:
     if name is Map.SERVERS:
         for backend, slot in running.slots.items():
             yield from server_entries(slot, running.servers[backend]).items()
     else:
-        yield from all_entries(running, name)
+        yield from all_entries(running, name, parts)
+
+
+def _map_text(entries: Iterable[tuple[str, str]]) -> str:
+    return "".join([f"{key} {value}\n" for key, value in entries])
 
 
 def _crt_list(wanted: Configuration, layout: Layout) -> Iterator[str]:
@@ -106,4 +112,4 @@ def _server_line(server: Server, words: tuple[str, ...]) -> Directive:
     # Weight 0 is how a file says "keeps its sessions, gets no new ones".
     weight = 0 if server.draining else WEIGHT
     address = address_and_port(server.address, server.port)
-    return directive("server", server.name, address, "id", server.id, "weight", weight, *words)
+    return Directive(("server", server.name, address, "id", str(server.id), "weight", str(weight), *words))

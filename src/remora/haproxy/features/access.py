@@ -22,7 +22,7 @@ from remora.haproxy.features import error_pages, passwords, sign_in
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
-from remora.model import Access, Route, Scheme
+from remora.model import OPEN, Access, Route, Scheme
 
 ANY, DENIES, ALLOWS, BASIC, DIGEST = "a", "d", "w", "b", "g"
 """The letters of an entry: any party is enough; there is a list of denied, of allowed addresses; how passwords are proved."""
@@ -98,7 +98,7 @@ def refusal_rules(layout: Layout, status: int, *, when: str) -> Iterator[Directi
 
 def is_wanted(route: Route) -> bool:
     """Whether the route needs the rules above."""
-    return route.access != Access()
+    return route.access is not OPEN and route.access != OPEN
 
 
 def access_entry(access: Access) -> str:
