@@ -12,6 +12,7 @@ def dashboard(
     controller: Annotated[str, typer.Option("--controller", help="URL of one controller's health port to ask.")] = "",
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="As for kubectl.")] = "",
     context: Annotated[str, typer.Option("--context", help="Which context of the kubeconfig.")] = "",
+    flags: Annotated[str, typer.Option("--flags", help="The controller's flags, where they matter to routing.")] = "",
 ) -> None:
     """Show hosts, pods, sessions and workloads in a browser, until Ctrl-C.
 
@@ -20,4 +21,4 @@ def dashboard(
     """
     from remora.cli.dashboard_run import Wish, run_dashboard
 
-    run_dashboard(Wish(port, browse, read_only, controller, kubeconfig, context))
+    run_dashboard(Wish(port, browse, read_only, controller, kubeconfig, context, flags))

@@ -7,10 +7,14 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
+from remora.cli.dashboard_sources import Explaining, asking
+from remora.cli.health_ports import Whom, health_ports
 from remora.cli.render import say
 from remora.dashboard.app import application
+from remora.dashboard.poller import Poller
 from remora.dashboard.serve import bound, serve
 from remora.dashboard.site import Part, Site
+from remora.dashboard.traffic import Traffic
 from remora.dashboard.viewer import OneTimeUrl, Viewer
 from remora.kube.client import ApiClient
 from remora.kube.credentials import connect
@@ -31,6 +35,7 @@ class Wish(msgspec.Struct, frozen=True):
     controller: str = ""
     kubeconfig: str = ""
     context: str = ""
+    flags: str = ""
 
 
 def run_dashboard(wish: Wish) -> None:
@@ -40,17 +45,21 @@ def run_dashboard(wish: Wish) -> None:
 
 async def _run(wish: Wish) -> None:
     async with AsyncExitStack() as stack:
-        client, title, namespace = None, wish.controller, "default"
-        if not wish.controller or wish.kubeconfig or wish.context:
+        whom = Whom(wish.controller, wish.kubeconfig, wish.context)
+        ports = await stack.enter_async_context(health_ports(whom))
+        client, title, namespace = ports.client, ports.server or wish.controller, ports.namespace or "default"
+        if client is None and (wish.kubeconfig or wish.context):
             connection = await connect(wish.kubeconfig, wish.context)
             client = await stack.enter_async_context(ApiClient.open(connection))
-            title, namespace = connection.server, connection.namespace or namespace
+            namespace = connection.namespace or namespace
         viewer = Viewer("you", client, namespace, may_write=client is not None and not wish.read_only)
         access = OneTimeUrl(viewer)
         where = bound(LOCALHOST, wish.port)
         port = where.getsockname()[1]
         site = Site(title=title)
-        parts: list[Part] = []
+        poller = Poller(asking(ports))
+        explain = Explaining(wish.flags) if client else None
+        parts: list[Part] = [Traffic(site, poller, explain).part()]
         hosts = frozenset({LOCALHOST, "localhost"})
         app = application(site, access, parts, hosts=hosts, cookie=f"remora-{port}")
         url = f"http://{LOCALHOST}:{port}/enter?token={access.key}"
@@ -59,6 +68,7 @@ async def _run(wish: Wish) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_end_at_signal())
+                group.create_task(poller.run())
                 group.create_task(serve(app, where))
                 if wish.browse:
                     group.create_task(asyncio.to_thread(webbrowser.open, url))

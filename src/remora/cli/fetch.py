@@ -35,19 +35,28 @@ def fetch_cluster(kubeconfig: str, context: str, *, session_key_secret: Namespac
 
 async def _fetch(kubeconfig: str, context: str, session_key_secret: NamespacedName | None) -> Fetched:
     connection = await connect(kubeconfig, context)
+    async with ApiClient.open(connection) as client:
+        return await fetch_with(client, session_key_secret)
+
+
+async def fetch_with(client: ApiClient, session_key_secret: NamespacedName | None = None) -> Fetched:
+    """The cluster as that client may read it.
+
+    Raises:
+        ApiServerError: no answer, or even the Ingresses may not be read.
+    """
     snapshot = Snapshot()
     notes: list[str] = []
-    async with ApiClient.open(connection) as client:
-        for kind in KINDS:
-            try:
-                objects = await _list(client, kind, notes)
-            except ApiServerRefused as error:
-                if error.status != 403 or kind.__name__ == "Ingress":
-                    raise
-                notes.append(f"{RESOURCES[kind].plural} may not be read, so what depends on them is unknown here")
-                continue
-            snapshot = snapshot.changed(kind, {obj.key: obj for obj in objects})
-        key = await _session_key(client, session_key_secret, notes)
+    for kind in KINDS:
+        try:
+            objects = await _list(client, kind, notes)
+        except ApiServerRefused as error:
+            if error.status != 403 or kind.__name__ == "Ingress":
+                raise
+            notes.append(f"{RESOURCES[kind].plural} may not be read, so what depends on them is unknown here")
+            continue
+        snapshot = snapshot.changed(kind, {obj.key: obj for obj in objects})
+    key = await _session_key(client, session_key_secret, notes)
     return Fetched(snapshot, key, tuple(notes))
 
 

@@ -38,8 +38,8 @@ class HealthPorts:
     def __init__(self, url: str, client: ApiClient | None, server: str, namespace: str) -> None:
         self.client = client
         self.namespace = namespace
+        self.server = server
         self._url = url
-        self._server = server
 
     async def ask(self, path: str, query: Mapping[str, str], *, of_several: Mapping[str, str] | None = None) -> Answers:
         """The JSON of every controller; `of_several` is added to the query when there is more than one.
@@ -51,7 +51,7 @@ class HealthPorts:
             return Answers(((self._url, await _ask_url(self._url, path, query)),))
         pods = [pod for pod in msgspec.json.decode(await self.client.read(CONTROLLERS))["items"] if _is_controller(pod)]
         if not pods:
-            raise RemoraError(f"no controller runs in {self._server}; one elsewhere is asked with --controller URL")
+            raise RemoraError(f"no controller runs in {self.server}; one elsewhere is asked with --controller URL")
         asked = {**query, **(of_several or {})} if len(pods) > 1 else query
         bodies, notes = [], []
         for pod in pods:

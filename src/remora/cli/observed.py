@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +15,9 @@ from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.manifests import Fault, Manifest
 from remora.translate import Translation, Translator
 from remora.watch.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from remora.cli.fetch import Fetched
 
 _NO_KEY = b"unknown"
 
@@ -44,17 +48,44 @@ def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) 
 
         fetched = fetch_cluster(kubeconfig, context, session_key_secret=secret)
         snapshot, key, notes = fetched.snapshot, fetched.session_key, fetched.notes
-    settings = msgspec.structs.replace(settings, session_key=key or _NO_KEY)
-    lifetime_key = derive_key(key) if key else ""
-    translation = Translator(settings).translate(snapshot, None)
-    if translation.lookups:
-        from remora.cli.lookups import find_answers
+    first = _translated(settings, snapshot, key, notes)
+    if not first.translation.lookups:
+        return first
+    from remora.cli.lookups import find_answers
 
-        answers = find_answers(translation.lookups, servers)
-        notes += (f"resolved on this machine: {', '.join(sorted(translation.lookups))}",)
-        snapshot = snapshot.changed(DnsAnswer, {one.key: one for one in answers})
-        translation = Translator(settings).translate(snapshot, None)
-    return Observed(snapshot, translation, key is not None, notes, lifetime_key)
+    answers = find_answers(first.translation.lookups, servers)
+    return _resolved(settings, first, key, answers)
+
+
+async def observe_fetched(fetched: "Fetched", flags: str) -> Observed:
+    """The same of what was fetched before.
+
+    Raises:
+        UsageError: a flag cannot be used.
+    """
+    import asyncio
+
+    settings, _, servers = _settings(flags)
+    key = fetched.session_key
+    first = await asyncio.to_thread(_translated, settings, fetched.snapshot, key, fetched.notes)
+    if not first.translation.lookups:
+        return first
+    from remora.cli.lookups import find_answers
+
+    answers = await asyncio.to_thread(find_answers, first.translation.lookups, servers)
+    return await asyncio.to_thread(_resolved, settings, first, key, answers)
+
+
+def _translated(settings: RoutingSettings, snapshot: Snapshot, key: bytes | None, notes: tuple[str, ...]) -> Observed:
+    settings = msgspec.structs.replace(settings, session_key=key or _NO_KEY)
+    translation = Translator(settings).translate(snapshot, None)
+    return Observed(snapshot, translation, key is not None, notes, derive_key(key) if key else "")
+
+
+def _resolved(settings: RoutingSettings, first: Observed, key: bytes | None, answers: tuple[DnsAnswer, ...]) -> Observed:
+    notes = (*first.notes, f"resolved on this machine: {', '.join(sorted(first.translation.lookups))}")
+    snapshot = first.snapshot.changed(DnsAnswer, {one.key: one for one in answers})
+    return _translated(settings, snapshot, key, notes)
 
 
 def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None, tuple[tuple[str, int], ...]]:

@@ -1,0 +1,143 @@
+"""The pages of traffic: map, charts, time line and problems."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from remora.core.errors import RemoraError
+from remora.dashboard.fragments import Element, Leaf
+from remora.dashboard.map import map_elements
+from remora.dashboard.poller import Poller, State
+from remora.dashboard.site import Entry, Part, Query, Roots, Site
+from remora.dashboard.view import Lit, Wanted, map_view, parse_words
+from remora.dashboard.viewer import Viewer
+from remora.report.explain import Explanation
+
+_MADE = 64
+"""Pages that are kept for viewers who look at the same."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A request that is to be explained, as a person typed it."""
+
+    url: str = ""
+    cookies: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    method: str = "GET"
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """An explanation, and what could not be read for it."""
+
+    explanation: Explanation
+    notes: tuple[str, ...] = ()
+
+
+class Explainer(Protocol):
+    """Explains with what the viewer may read. Raises RemoraError."""
+
+    async def __call__(self, viewer: Viewer, question: Question) -> Explained: ...
+
+
+class Traffic:
+    """Pages made of what controllers say."""
+
+    def __init__(self, site: Site, poller: Poller, explain: Explainer | None) -> None:
+        self._site = site
+        self._poller = poller
+        self._explain = explain
+        self._made: OrderedDict[Any, tuple[Element, ...]] = OrderedDict()
+
+    def part(self) -> Part:
+        """What this adds to the dashboard."""
+        routes = [Route("/", self.map)]
+        entries = [Entry("/", "Map")]
+        if self._explain:
+            routes.append(Route("/explain", self.explain, methods=["GET", "POST"]))
+        return Part(tuple(entries), tuple(routes))
+
+    async def map(self, request: Request) -> Response:
+        """Hosts, rules, Services and pods."""
+        return await self._map(request, Question(), None)
+
+    async def explain(self, request: Request) -> Response:
+        """The map with the way of a request."""
+        form = request.state.form
+        question = Question(
+            url=form.get("url", "").strip(),
+            cookies=_lines(form.get("cookie", ""), ";"),
+            headers=_lines(form.get("header", ""), "\n"),
+            method=form.get("method", "").strip() or "GET",
+        )
+        if not question.url or self._explain is None:
+            return await self._map(request, question, None)
+        try:
+            explained = await self._explain(request.state.viewer, question)
+        except RemoraError as error:
+            return await self._map(request, question, None, refusal=str(error))
+        return await self._map(request, question, explained)
+
+    async def _map(self, request: Request, question: Question, explained: Explained | None, *, refusal: str = "") -> Response:
+        lit = host = None
+        if explained is not None:
+            said = explained.explanation
+            host = said.route.host if said.route else ""
+            chosen = frozenset(pod.name for pod in said.pods if pod.chosen)
+            lit = Lit(said.route.id if said.route else "", chosen)
+        return await self._site.live_page(
+            request,
+            "map.html",
+            self._map_roots(lit),
+            title="Map",
+            query={} if request.method == "POST" else None,
+            question=question,
+            explained=explained,
+            refusal=refusal,
+            can_explain=self._explain is not None,
+            lit_host=host,
+        )
+
+    def _map_roots(self, lit: Lit | None) -> Roots:
+        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
+            words = parse_words(query.get("q", ""))
+            view = map_view(state.history, Wanted(words, lit), viewer.namespaces)
+            empty = (
+                "Nothing on the map fits the filter."
+                if words
+                else "No host is routed yet: there is no Ingress that Remora serves."
+            )
+            return map_elements(view, empty=empty)
+
+        return self._roots(("summary", "aloud", "other-problems", "map"), elements, lit)
+
+    def _roots(
+        self, ids: tuple[str, ...], make: Callable[[State, Viewer, Query], Sequence[Element]], extra: object = None
+    ) -> Roots:
+        """The elements of a page, which have these ids; made once for all viewers who see the same."""
+
+        async def roots(viewer: Viewer, query: Query) -> Sequence[Element]:
+            try:
+                state = await self._poller.state()
+            except RemoraError as error:
+                return (self._notes((), str(error)), *(Leaf(id, f'<div id="{id}"></div>') for id in ids))
+            key = (ids, state.number, viewer.namespaces, tuple(sorted(query.items())), extra)
+            if (made := self._made.get(key)) is None:
+                made = (self._notes(state.notes, state.trouble), *make(state, viewer, query))
+                self._made[key] = made
+                while len(self._made) > _MADE:
+                    self._made.popitem(last=False)
+            return made
+
+        return roots
+
+    def _notes(self, notes: tuple[str, ...], trouble: str) -> Leaf:
+        return Leaf("notes", self._site.fragment("notes.html", notes=notes, trouble=trouble))
+
+
+def _lines(text: str, between: str) -> tuple[str, ...]:
+    return tuple(line for part in text.split(between) if (line := part.strip()))
