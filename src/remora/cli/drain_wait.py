@@ -30,14 +30,13 @@ def drain_wait(
 
     from remora.cli.drain import Wait, wait_drained
     from remora.cli.health_ports import Whom
-    from remora.cli.render import json_document, say
+    from remora.cli.render import say
+    from remora.cli.render.look import document
     from remora.observe.drain import describe
 
     wait = Wait(pod, namespace, _seconds("--timeout", timeout), max(0.1, _seconds("--interval", interval)), drain)
     state = asyncio.run(wait_drained(Whom(controller, kubeconfig, context), wait, tell=say))
-    if output is Output.JSON:
-        json_document(state)
-    else:
+    if not document(state, output):
         print(describe(state))
     if not state.is_over:
         say(f"the time is up after {timeout}; a longer one is given by --timeout")

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from remora.cli.options import Output
+from remora.cli.render.look import Cell, Marked, Meaning, document, print_table, state
 
 if TYPE_CHECKING:
-    from remora.cli.status import Status
+    from remora.cli.status import ServiceLine, Status
     from remora.cli.urls import Urls
     from remora.cluster.images.build import Built
     from remora.cluster.kubelet.images import Image
@@ -27,14 +26,13 @@ def say(text: str) -> None:
 
 
 def json_document(value: Any) -> None:
-    """A value for programs."""
-    print(msgspec.json.format(msgspec.json.encode(value)).decode())
+    """A value for programs, as JSON."""
+    document(value, Output.JSON)
 
 
 def urls(found: "Urls", output: Output) -> None:
     """One URL in a line; what is wrong goes to the person."""
-    if output is Output.JSON:
-        json_document(found)
+    if document(found, output):
         return
     if found.problem:
         say(f"{NOTE}{found.problem}")
@@ -49,27 +47,24 @@ def profiles(found: Sequence[tuple["Profile", int | None]], output: Output) -> N
         {"name": profile.name, "running": pid is not None, "pid": pid, "directory": str(profile.directory)}
         for profile, pid in found
     ]
-    if output is Output.JSON:
-        json_document(rows)
-    elif not rows:
+    if document(rows, output):
+        return
+    if not rows:
         say("There is no profile yet; `remora up` makes one.")
-    else:
-        lines = [(row["name"], f"running (pid {row['pid']})" if row["running"] else "down", row["directory"]) for row in rows]
-        table(("PROFILE", "STATE", "DIRECTORY"), lines)
+    pids = [f"running (pid {row['pid']})" if row["running"] else "down" for row in rows]
+    lines = [(row["name"], pid, row["directory"]) for row, pid in zip(rows, pids, strict=True)]
+    table(("PROFILE", "STATE", "DIRECTORY"), lines, output)
 
 
 def images(found: Sequence["Image"], output: Output) -> None:
     """Known images with their commands."""
-    if output is Output.JSON:
-        json_document(found)
-    else:
-        table(("IMAGE", "COMMAND", "DIRECTORY", "BUILT"), [_image(image) for image in found])
+    if not document(found, output):
+        table(("IMAGE", "COMMAND", "DIRECTORY", "BUILT"), [_image(image) for image in found], output)
 
 
 def image_made(image: "Image", profile: str, output: Output) -> None:
     """An image that is known now."""
-    if output is Output.JSON:
-        json_document(image)
+    document(image, output)
     say(f"{image.name} is known in profile {profile}; use it with: kubectl create deployment web --image={image.name}")
 
 
@@ -77,8 +72,7 @@ def image_built(built: "Built", profile: str, output: Output) -> None:
     """An image that was built, and what its Dockerfile asks for in vain."""
     for note in built.notes:
         say(f"{NOTE}{note}")
-    if output is Output.JSON:
-        json_document(built)
+    document(built, output)
     image_made(built.image, profile, Output.TEXT)
 
 
@@ -88,8 +82,7 @@ def _image(image: "Image") -> tuple[str, str, str, str]:
 
 def status(found: "Status", output: Output) -> None:
     """One cluster with its pods, Services and Ingresses."""
-    if output is Output.JSON:
-        json_document(found)
+    if document(found, output):
         return
     if not found.running:
         say(f"Profile {found.profile} does not run; its state is in {found.directory}.")
@@ -102,25 +95,18 @@ def status(found: "Status", output: Output) -> None:
     for name, value in head:
         print(f"{name:<11} {value}")
     print()
-    pods = [(pod.namespace, pod.name, pod.ready, pod.state, str(pod.restarts), pod.ip) for pod in found.pods]
-    table(("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "IP"), pods)
-    services = [(item.namespace, item.name, item.type, item.problem or " ".join(item.urls) or "-") for item in found.services]
-    table(("NAMESPACE", "SERVICE", "TYPE", "URL"), services)
+    pods = [(pod.namespace, pod.name, pod.ready, state(pod.state), pod.restarts, pod.ip) for pod in found.pods]
+    table(("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "IP"), pods, output)
+    services = [(item.namespace, item.name, item.type, _where(item)) for item in found.services]
+    table(("NAMESPACE", "SERVICE", "TYPE", "URL"), services, output)
     ingresses = [(item.namespace, item.name, ",".join(item.hosts) or "*", item.address or "-") for item in found.ingresses]
-    table(("NAMESPACE", "INGRESS", "HOSTS", "ADDRESS"), ingresses)
+    table(("NAMESPACE", "INGRESS", "HOSTS", "ADDRESS"), ingresses, output)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Rows under headings in columns, as kubectl shows them; nothing for no rows."""
-    if not rows:
-        return
-    cells = [tuple(str(cell).replace("\n", "\\n") for cell in row) for row in (headings, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    for number, row in enumerate(cells):
-        line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        print(_bold(line) if number == 0 else line)
-    print()
+def _where(item: "ServiceLine") -> Cell:
+    return Marked(item.problem, Meaning.BAD) if item.problem else " ".join(item.urls) or "-"
 
 
-def _bold(text: str) -> str:
-    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], output: Output = Output.TEXT) -> None:
+    """Rows under headings in columns; nothing for no rows."""
+    print_table(headings, rows, whole=output is Output.WIDE)

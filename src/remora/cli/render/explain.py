@@ -3,25 +3,27 @@
 from collections.abc import Iterator, Sequence
 
 from remora.cli.options import Output
-from remora.cli.render import json_document, say, table
+from remora.cli.render import say, table
+from remora.cli.render.look import Cell, Marked, Meaning, document, state, step_lines
 from remora.report.explain import Explanation, RouteRow
 
 _MOST_LOSERS = 20
+_MEANINGS = {"problem": Meaning.BAD, "note": Meaning.FAINT}
 
 
 def show(found: Explanation, output: Output) -> None:
     """One request's way."""
-    if output is Output.JSON:
-        json_document(found)
+    if document(found, output):
         return
     print("\n".join(lines(found)))
     print()
-    columns = [("->" if pod.chosen else "", pod.name, pod.address, pod.state, pod.key or "-") for pod in found.pods]
-    table(("", "POD", "ADDRESS", "STATE", "SESSION KEY"), columns)
-    shown = found.losers[:_MOST_LOSERS]
-    table(("NOT", "HOST", "INGRESS", "WHY NOT"), [(one.match or "-", one.host, one.ingress, one.why) for one in shown])
+    columns = [("->" if pod.chosen else "", pod.name, pod.address, state(pod.state), pod.key or "-") for pod in found.pods]
+    table(("", "POD", "ADDRESS", "STATE", "SESSION KEY"), columns, output)
+    shown = found.losers if output is Output.WIDE else found.losers[:_MOST_LOSERS]
+    rows = [(one.match or "-", one.host, one.ingress, one.why) for one in shown]
+    table(("NOT", "HOST", "INGRESS", "WHY NOT"), rows, output)
     if len(found.losers) > len(shown):
-        say(f"and {len(found.losers) - len(shown)} others; --output json has all")
+        say(f"and {len(found.losers) - len(shown)} others; --output wide has all")
 
 
 def lines(found: Explanation) -> Iterator[str]:
@@ -41,20 +43,25 @@ def lines(found: Explanation) -> Iterator[str]:
         *(("problem", problem) for problem in found.problems),
         *(("note", note) for note in found.notes),
     ]
-    for name, text in steps:
-        if text:
-            yield f"{name:<8} {text}"
+    yield from step_lines(((name, text) for name, text in steps if text), meanings=_MEANINGS)
 
 
 def show_routes(rows: Sequence[RouteRow], output: Output) -> None:
     """The table of routes."""
-    if output is Output.JSON:
-        json_document(rows)
-    elif not rows:
+    if document(rows, output):
+        return
+    if not rows:
         say("There are no routes.")
-    else:
-        cells = [
-            (row.host, row.match, row.ingress, row.target, "-" if row.pods is None else row.pods, row.session or "-")
-            for row in rows
-        ]
-        table(("HOST", "PATH", "INGRESS", "TO", "PODS", "SESSION"), cells)
+    is_wide = output is Output.WIDE
+    cells = [
+        (row.host, row.match, row.ingress, row.target, _pods(row), row.session or "-")
+        + ((", ".join(row.policies) or "-", row.id) if is_wide else ())
+        for row in rows
+    ]
+    headings = ("HOST", "PATH", "INGRESS", "TO", "PODS", "SESSION", *(("POLICIES", "ID") if is_wide else ()))
+    table(headings, cells, output)
+
+
+def _pods(row: RouteRow) -> Cell:
+    """A route that leads to nobody is in trouble."""
+    return Marked("0", Meaning.BAD) if row.pods == 0 else row.pods

@@ -1,22 +1,16 @@
 """Live sessions for people and for programs."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from remora.cli.options import Output
-from remora.cli.render import NOTE, json_document, say, table
+from remora.cli.render import NOTE, say, table
+from remora.cli.render.look import Cell, Marked, Meaning, document, painted, state, step_lines, table_lines
+from remora.cli.render.watching import Sight, watch
 from remora.cli.session_source import Told
 from remora.haproxy.features.broken_sessions import Reason
 from remora.observe.session_report import PodReport, ServiceReport, Whereabouts
 from remora.report.cookies import CookieFacts
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-PAUSE = 1.0
 POD_COLUMNS = ("NAMESPACE", "SERVICE", "POD", "STATE", "SESSIONS", "IN USE", "SHARE")
 BROKEN_COLUMNS = ("NAMESPACE", "SERVICE", *(f"BROKEN: {reason.value.upper()}" for reason in Reason))
 HOW_TO_TRACK = 'remora.io/session-tracking: "true" on its Ingress, or session-tracking: "true" in the controller\'s ConfigMap'
@@ -24,44 +18,35 @@ HOW_TO_TRACK = 'remora.io/session-tracking: "true" on its Ingress, or session-tr
 
 def show_sessions(told: Told, output: Output) -> None:
     """All Services once."""
-    if output is Output.JSON:
-        json_document(told.report)
+    if document(told.report, output):
         return
     for line in notes(told):
         say(f"{NOTE}{line}")
     if not told.report.services:
         say("No Service has sessions here: no Ingress that leads to one asks for session affinity.")
         return
-    table(POD_COLUMNS, pod_rows(told.report.services))
-    table(BROKEN_COLUMNS, broken_rows(told.report.services))
+    table(POD_COLUMNS, pod_rows(told.report.services), output)
+    table(BROKEN_COLUMNS, broken_rows(told.report.services), output)
 
 
 def watch_sessions(fetch: Callable[[], Told], output: Output) -> None:
-    """The same again and again, until Ctrl-C; JSON one document in a line."""
-    try:
-        if output is Output.JSON:
-            while True:
-                print(msgspec.json.encode(fetch().report).decode(), flush=True)
-                time.sleep(PAUSE)
-        from rich.live import Live
+    """The same again and again, until Ctrl-C."""
 
-        with Live(_screen(fetch()), auto_refresh=False) as live:
-            while True:
-                time.sleep(PAUSE)
-                live.update(_screen(fetch()), refresh=True)
-    except KeyboardInterrupt:
-        return
+    def sight() -> Sight:
+        told = fetch()
+        return Sight(lambda width, colour: tuple(_lines(told, width, colour)), told.report)
+
+    watch(sight, output)
 
 
 def show_whereabouts(cookie: CookieFacts, told: Told, output: Output) -> None:
     """Where one session is."""
-    if output is Output.JSON:
-        json_document({"cookie": cookie, "seen": told.report.seen, "named": told.report.named})
+    if document({"cookie": cookie, "seen": told.report.seen, "named": told.report.named}, output):
         return
     for note in told.notes:
         say(f"{NOTE}{note}")
-    for name, text in whereabouts_lines(cookie, told.report.seen, told.report.named):
-        print(f"{name:<8} {text}")
+    for line in step_lines(whereabouts_lines(cookie, told.report.seen, told.report.named)):
+        print(line)
 
 
 def whereabouts_lines(
@@ -86,19 +71,19 @@ def whereabouts_lines(
         yield "seen", "on no pod within the time for which its session counts as live"
 
 
-def pod_rows(services: Sequence[ServiceReport]) -> list[tuple[str, ...]]:
+def pod_rows(services: Sequence[ServiceReport]) -> list[tuple[Cell, ...]]:
     """A line for every pod, with its share of the Service's sessions."""
     return [
-        (one.namespace, one.service, pod.pod, pod.state, _number(pod.sessions), _number(pod.in_use), _share(pod, one))
+        (one.namespace, one.service, pod.pod, state(pod.state), pod.sessions, pod.in_use, _share(pod, one))
         for one in services
         for pod in one.pods
     ]
 
 
-def broken_rows(services: Sequence[ServiceReport]) -> list[tuple[str, ...]]:
+def broken_rows(services: Sequence[ServiceReport]) -> list[tuple[Cell, ...]]:
     """A line for every Service of which sessions broke."""
     return [
-        (one.namespace, one.service, *(str(one.broken.get(reason.value, 0)) for reason in Reason))
+        (one.namespace, one.service, *(_count(one.broken.get(reason.value, 0)) for reason in Reason))
         for one in services
         if any(one.broken.values())
     ]
@@ -115,27 +100,19 @@ def notes(told: Told) -> Iterator[str]:
             yield f"only some routes to {name} track their sessions; for the others set {HOW_TO_TRACK}"
 
 
-def _screen(told: Told) -> "RenderableType":
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    def shown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-        grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
-        for row in rows:
-            grid.add_row(*map(Text, row))
-        return grid
-
+def _lines(told: Told, width: int | None, colour: bool) -> Iterator[str]:
     services = told.report.services
-    parts: list[RenderableType] = [shown(POD_COLUMNS, pod_rows(services))]
+    yield from table_lines(POD_COLUMNS, pod_rows(services), width=width, colour=colour)
     if broken := broken_rows(services):
-        parts += [Text(), shown(BROKEN_COLUMNS, broken)]
-    parts += [Text(f"{NOTE}{line}", style="dim") for line in notes(told)]
-    return Group(*parts)
+        yield ""
+        yield from table_lines(BROKEN_COLUMNS, broken, width=width, colour=colour)
+    for note in notes(told):
+        line = f"{NOTE}{note}"
+        yield painted(line, Marked(line, Meaning.FAINT), colour=colour)
 
 
-def _number(value: int | None) -> str:
-    return "-" if value is None else str(value)
+def _count(broken: int) -> Cell:
+    return Marked(str(broken), Meaning.WARNING) if broken else 0
 
 
 def _share(pod: PodReport, service: ServiceReport) -> str:
