@@ -1,17 +1,21 @@
 """Lifetimes on the real HAProxy: what ends, what is renewed, and that no client can write its own."""
 
+import asyncio
 import re
 import time
 
+import aiohttp
 import msgspec
 import pytest
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
+from remora.haproxy.features import session_lifetime
 from remora.haproxy.features.session_lifetime import SKEW, derive_key, sign
 from remora.model import AffinityMode, CookieFormat, Endpoint, SessionPolicy
 from tests.features.test_affinity import MODES, visit
+from tests.features.test_live_sessions import websocket_pod
 from tests.features.test_session_tracking import N, session_model
 from tests.support.ingress_nginx import backend_key, persistent_key
 from tests.support.models import endpoint
@@ -215,3 +219,45 @@ async def test_a_partitioned_cookie_says_so_and_is_secure(
         await executor.apply(Configurator(settings).configure(wanted))
         _, headers, _ = await client.get("web.example")
         assert headers["set-cookie"].endswith("; Path=/; Partitioned; Secure; HttpOnly")
+
+
+async def test_what_the_table_saw_of_a_session_counts_beside_its_stamp(
+    executor: Executor, settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    one, other, *_ = await start(pods)
+    both = SessionPolicy(idle_timeout=600, absolute_timeout=90_000, tracking=True)
+    await executor.apply(Configurator(settings).configure(session_model(AffinityMode.PERSISTENT, both, one, other)))
+    late = cookie_for(one, stamp(age=9000, idle=8000))
+    assert ID not in (await visit(client, late))[1]
+    await visit(client, cookie_for(one, stamp(age=9000, idle=0)))
+    pod, cookie = await visit(client, late)
+    found = VALUE.fullmatch(cookie)
+    assert found is not None
+    assert (pod, found[1]) == ("a", ID)
+    assert time.time() - int(found[2], 16) == pytest.approx(9000, abs=60)
+    assert time.time() - int(found[3], 16) < 60
+    assert ID not in (await visit(client, cookie_for(other, stamp(age=9000, idle=8000))))[1]
+    assert ID not in (await visit(client, cookie_for(one, stamp(age=100_000, idle=8000))))[1]
+
+
+async def test_a_session_is_not_idle_while_its_websocket_is_open(
+    executor: Executor, settings: ProxySettings, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_lifetime, "idle_limit", lambda policy: 0)
+    async with websocket_pod() as port, aiohttp.ClientSession() as session:
+        one = endpoint("a", port)
+        both = SessionPolicy(idle_timeout=1, tracking=True)
+        await executor.apply(Configurator(settings).configure(session_model(AffinityMode.PERSISTENT, both, one)))
+
+        async def lives() -> bool:
+            _, headers, _ = await client.get("web.example", cookie=cookie_for(one, stamp(age=100, idle=50)))
+            return ID in headers["set-cookie"]
+
+        address = f"http://127.0.0.1:{settings.http_port}/"
+        sent = {"Host": "web.example", "Cookie": cookie_for(one, stamp(age=100, idle=0))}
+        async with session.ws_connect(address, headers=sent):
+            await asyncio.sleep(1.2)
+            assert await lives()
+        async with asyncio.timeout(30):
+            while await lives():
+                await asyncio.sleep(1.1)

@@ -6,6 +6,9 @@ from remora.haproxy.features.session_lifetime import absolute_limit, idle_limit,
 from remora.model import Affinity
 
 
+_UNLESS = ", unless something of it was under way since, which only the proxy knows"
+
+
 class Judge(msgspec.Struct, frozen=True):
     """What a stamp is judged by: the key of signatures, and the time in seconds since 1970."""
 
@@ -26,7 +29,8 @@ def why_over(value: str, affinity: Affinity, judge: Judge | None) -> str:
     idle, age = (judge.now - int(text, 16) for text in (seen, issued))
     idle_at_most, age_at_most = idle_limit(affinity), absolute_limit(affinity)
     if idle_at_most is not None and idle > idle_at_most:
-        return f"the session was idle for {idle} s, which is more than its {affinity.sessions.idle_timeout} s"
+        why = f"the session was idle for {idle} s, which is more than its {affinity.sessions.idle_timeout} s"
+        return f"{why}{_UNLESS}" if affinity.sessions.tracking else why
     if age_at_most is not None and age > age_at_most:
         return f"the session is {age} s old, which is more than its {affinity.sessions.absolute_timeout} s"
     return ""

@@ -27,6 +27,12 @@ def test_a_session_is_over_by_its_stamp(form: str, age: int, idle: int, words: s
     assert bool(words) == bool(why)
 
 
+def test_of_a_tracked_session_the_proxy_may_know_more() -> None:
+    tracked = msgspec.structs.replace(AFFINITY, sessions=SessionPolicy(idle_timeout=600, absolute_timeout=7200, tracking=True))
+    assert "only the proxy knows" in why_over(f"{stamp(age=1000, idle=700)}~pod|b", tracked, Judge(KEY, NOW))
+    assert "only the proxy knows" not in why_over(f"{stamp(age=7300, idle=10)}~pod|b", tracked, Judge(KEY, NOW))
+
+
 def test_an_altered_stamp_is_not_signed() -> None:
     altered = stamp(age=9000, idle=10).replace("a" * 32, "b" * 32)
     assert "signed" in why_over(f"{altered}~pod|b", AFFINITY, Judge(KEY, NOW))

@@ -4,7 +4,8 @@ The cookie's stamp is then `identifier.issued.seen.signature`: the session's beg
 in hex, and the first 16 hex digits of HMAC-SHA256 over what stands before. The key is derived from the cluster's session key,
 so every replica can judge a stamp, and nobody else can make one.
 
-A session whose time is over, or whose stamp somebody has altered, counts as none. A cookie without a stamp (ingress-nginx's, or
+A session whose time is over, or whose stamp somebody has altered, counts as none. A stamp shows when a request came, not how long
+it took: of a WebSocket the table of tracked sessions knows more, and is asked before a session counts as idle. A cookie without a stamp (ingress-nginx's, or
 one from before the route had lifetimes) is followed, and its time begins then: an edit of an Ingress must not cost a session.
 """
 
@@ -13,6 +14,7 @@ import hmac
 from collections.abc import Iterator
 
 from remora.core.settings import ProxySettings
+from remora.haproxy.features import session_tracking
 from remora.haproxy.features.broken_sessions import Reason, count_rule
 from remora.haproxy.grammar import Directive, rule
 from remora.model import Affinity
@@ -32,6 +34,14 @@ _KEY = "proc.lifetime_key"
 _SIGNATURE = f"hmac(sha256,{_KEY}),hex,lower,bytes(0,16)"
 _IS_STAMPED = f"{{ var(txn.letters) -m sub {STAMPED} }}"
 _HAS_STAMP = "{ var(txn.signature) -m len gt 0 }"
+
+_TRACKED_AS = "%[var(txn.route)]/%[var(txn.whole),field(1,|),field(-1,~)]/%[var(txn.stamp),field(1,.)]"
+"""The session's key in the table of those that are tracked."""
+
+_TABLE = session_tracking.TABLE
+_USED = f"{{ var(txn.idle),table_idle({_TABLE},{_NEVER}),div(1000),sub(txn.idle_limit) le 0 }}"
+_IS_IN_USE = f"{_USED} || {{ var(txn.idle),table_trackers({_TABLE}) gt 1 }}"
+"""The look-up itself counts as one who tracks. Only a route whose sessions are tracked has them in the table."""
 
 
 def derive_key(session_key: bytes) -> str:
@@ -104,6 +114,9 @@ def request_rules() -> Iterator[Directive]:
     is_valid = f"{_HAS_STAMP} !{{ var(txn.over) -m found }}"
     is_idle = f"{is_valid} {{ date,sub(txn.seen),sub(txn.idle_limit) gt 0 }}"
     is_old = f"{is_valid} {{ date,sub(txn.began),sub(txn.absolute_limit) gt 0 }}"
+    yield rule("http-request set-var-fmt(txn.idle)", _TRACKED_AS, when=is_idle)
+    yield rule("http-request unset-var(txn.idle)", when=_IS_IN_USE)
+    is_idle = "{ var(txn.idle) -m found }"
     yield rule(f"http-request set-var(txn.over) str({Reason.EXPIRED.value})", when=f"{is_idle} || {is_old}")
     for reason in (Reason.UNREADABLE, Reason.EXPIRED):
         yield count_rule(reason, f"{{ var(txn.over) -m str {reason.value} }}", stage="http-request")
