@@ -5,7 +5,6 @@ import msgspec
 from remora.haproxy.features.session_lifetime import absolute_limit, idle_limit, is_stamped, sign
 from remora.model import Affinity
 
-
 _UNLESS = ", unless something of it was under way since, which only the proxy knows"
 
 

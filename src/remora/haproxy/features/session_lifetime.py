@@ -4,9 +4,10 @@ The cookie's stamp is then `identifier.issued.seen.signature`: the session's beg
 in hex, and the first 16 hex digits of HMAC-SHA256 over what stands before. The key is derived from the cluster's session key,
 so every replica can judge a stamp, and nobody else can make one.
 
-A session whose time is over, or whose stamp somebody has altered, counts as none. A stamp shows when a request came, not how long
-it took: of a WebSocket the table of tracked sessions knows more, and is asked before a session counts as idle. A cookie without a stamp (ingress-nginx's, or
-one from before the route had lifetimes) is followed, and its time begins then: an edit of an Ingress must not cost a session.
+A session whose time is over, or whose stamp somebody has altered, counts as none. A stamp shows when a request came, not how
+long it took: of a WebSocket the table of tracked sessions knows more, and is asked before a session counts as idle. A cookie
+without a stamp (ingress-nginx's, or one from before the route had lifetimes) is followed, and its time begins then: an edit of
+an Ingress must not cost a session.
 """
 
 import base64
