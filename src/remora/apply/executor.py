@@ -18,9 +18,11 @@ from remora.apply.binary import find_binary
 from remora.apply.connections import SHOW_ALL, ConnectionReader, show_servers, slots_with
 from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
+from remora.apply.elsewhere import HAProxyElsewhere
 from remora.apply.files import remove_others, write_all, write_atomically
 from remora.apply.info import add_up
 from remora.apply.listeners import HeldListeners
+from remora.apply.master import HAProxyMaster
 from remora.apply.ports import can_listen
 from remora.apply.process import HAProxyProcess
 from remora.apply.runtime import RuntimeSocket
@@ -52,19 +54,14 @@ _log = logging.getLogger(__name__)
 
 
 class Executor:
-    """Owns the HAProxy of one state directory.
+    """Owns the HAProxy of one state directory, which is started here or, if `external`, by `remora proxy`.
 
     Raises (on construction): HAProxyMissing if there is no usable binary.
     """
 
-    def __init__(self, settings: ProxySettings, *, binary: str | None = None) -> None:
+    def __init__(self, settings: ProxySettings, *, binary: str | None = None, external: bool = False) -> None:
         self._layout = Layout(settings.state_directory)
-        directory = Path(settings.state_directory)
-        self._process = HAProxyProcess(
-            binary=find_binary(binary),
-            directory=directory,
-            files=tuple(Path(name) for name in (self._layout.program, self._layout.peers, self._layout.backends)),
-        )
+        self._process = _haproxy_elsewhere(self._layout) if external else _haproxy_here(self._layout, binary)
         self._socket = RuntimeSocket(self._layout.runtime_socket)
         self._traffic = TrafficReader(self._socket, self._process)
         self._listeners = HeldListeners(self._layout.listeners_socket)
@@ -414,3 +411,12 @@ class Executor:
             if command.is_done(reply):
                 running = swept(running, slot, name)
         self._running = running
+
+
+def _haproxy_here(layout: Layout, binary: str | None) -> HAProxyMaster:
+    files = [Path(file) for file in layout.haproxy_files]
+    return HAProxyProcess(binary=find_binary(binary), directory=Path(layout.directory), files=files)
+
+
+def _haproxy_elsewhere(layout: Layout) -> HAProxyMaster:
+    return HAProxyElsewhere(launcher=Path(layout.launcher_socket), directory=Path(layout.directory))

@@ -9,45 +9,32 @@ import contextlib
 import csv
 import errno
 import os
-import re
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from remora.apply.runtime import RuntimeSocket
+from remora.apply.master import HAProxyMaster, complaints
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 
 START_TIMEOUT = 30.0
-RELOAD_TIMEOUT = 60.0
-QUESTION_TIMEOUT = 2.0
 POLL = 0.01
 STOP_POLL = 0.1
 END_TIMEOUT = 2.0
 _LACKING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
-class HAProxyProcess:
+class HAProxyProcess(HAProxyMaster):
     """A HAProxy that reads `files`, in their order, and has its sockets and pid file in `directory`."""
 
     def __init__(self, *, binary: Path, directory: Path, files: Sequence[Path]) -> None:
+        super().__init__(directory)
         self._binary = binary
         self._files = tuple(files)
-        self._master_socket = directory / "master.sock"
         self._pid_file = directory / "haproxy.pid"
-        self._master = RuntimeSocket(self._master_socket, timeout=RELOAD_TIMEOUT)
-        # A connection that the master's execution of itself cut off gets no answer; the next one does.
-        self._questions = RuntimeSocket(self._master_socket, timeout=QUESTION_TIMEOUT)
         self._pid: int | None = None
 
     async def start(self, listeners: Path | None = None) -> None:
-        """Starts a master and its worker; returns when the worker listens. Sockets to listen on are had at `listeners`.
-
-        A master of before that has lost its socket, with its directory for example, finishes its requests and ends.
-
-        Raises:
-            HAProxyRefused: HAProxy's own words about the configuration or an address that it cannot bind.
-        """
         command = [str(self._binary), "-W", "-D", "-S", f"{self._master_socket},mode,600"]
         command += ["-p", str(self._pid_file), *self._file_arguments()]
         command += ["-x", str(listeners)] if listeners else []
@@ -68,45 +55,18 @@ class HAProxyProcess:
             _signal(lost, signal.SIGUSR1)
 
     async def check(self, files: Sequence[Path]) -> None:
-        """Asks HAProxy whether it would take these files.
-
-        Raises:
-            HAProxyRefused: it would not, and why.
-        """
         arguments = [argument for file in files for argument in ("-f", str(file))]
-        await _check_output([str(self._binary), "-c", "-q", *arguments], timeout=START_TIMEOUT)
-
-    async def reload(self) -> None:
-        """Replaces the worker by one that has read the files anew; the old one finishes its connections.
-
-        Raises:
-            HAProxyRefused: the new worker did not start, and HAProxy's words about it; the old one goes on.
-        """
-        reply = await self._master.read("reload")
-        if "Success=1" not in reply:
-            raise HAProxyRefused(_complaints(reply))
-
-    async def is_running(self) -> bool:
-        """Whether there is a master that can be reached, now or later."""
-        return await self.find_master() is not None
+        await _check_output([str(self._binary), "-c", *arguments], timeout=START_TIMEOUT)
 
     async def find_master(self) -> int | None:
-        """The master's process id, or None if there is none.
-
-        One that is stopped, or that executes itself anew, does not answer and yet is there; one without its socket is lost.
-        """
         if not self._master_socket.exists():
             return None
         return await self._ask_master() or self._find_silent()
 
     async def _ask_master(self) -> int | None:
-        try:
-            reply = await self._questions.read("show proc")
-        except HAProxyUnreachable:
-            return None
-        master = re.search(r"^(\d+)\s+master\s", reply, re.MULTILINE)
-        self._pid = int(master[1]) if master else None
-        return self._pid
+        answer = await self.ask_pid()
+        self._pid = answer or self._pid
+        return answer
 
     def _find_silent(self) -> int | None:
         """The master that answered last, or that the pid file names, if it lives. Its command line tells it from a stranger.
@@ -137,37 +97,13 @@ class HAProxyProcess:
             return state in "ZX"  # it has ended, and nobody has waited for it yet
         return False
 
-    async def ask_workers(self, command: str) -> dict[int, str]:
-        """The reply of each worker, old ones that still finish connections included, by process id."""
-        try:
-            processes = await self._questions.read("show proc")
-        except HAProxyUnreachable:
-            return {}
-        replies = {}
-        for pid in map(int, re.findall(r"^(\d+)\s+worker\s", processes, re.MULTILINE)):
-            with contextlib.suppress(HAProxyUnreachable):
-                replies[pid] = await self._questions.read(f"@!{pid} {command}")
-        return replies
-
-    async def ask_former_workers(self, command: str) -> AsyncIterator[bytes]:
-        """The replies of the workers of before a reload that still finish connections, piece by piece, one after another."""
-        with contextlib.suppress(HAProxyUnreachable):
-            processes = await self._questions.read("show proc")
-            for pid in re.findall(r"^(\d+)\s+worker\s", processes.partition("# old workers")[2], re.MULTILINE):
-                async for piece in self._questions.stream(f"@!{pid} {command}"):
-                    yield piece
-
     async def wait_dead(self) -> None:
-        """Returns when the master is gone."""
         pid = await self.find_master()
         if pid is not None:
             await wait_for_exit(pid)
 
     async def stop(self, grace: float) -> None:
-        """Stops listening, and ends when no request is under way any more; after `grace` seconds in any case.
-
-        HAProxy alone would wait for every idle connection, as long as its client keeps it.
-        """
+        # HAProxy alone would wait for every idle connection, as long as its client keeps it.
         pid = await self.find_master() or self._find_silent()
         if pid is None:
             return
@@ -231,10 +167,4 @@ async def _check_output(command: Sequence[str], *, timeout: float) -> None:
             raise HAProxyError(f"{command[0]} did not come up within {timeout:.0f} s") from error
         words.seek(0)
         if status != 0:
-            raise HAProxyRefused(_complaints(words.read().decode(errors="replace")))
-
-
-def _complaints(text: str) -> str:
-    """What HAProxy's alerts say, without its banner."""
-    alerts = re.findall(r"\[(?:ALERT|WARNING)\]\s+\(\d+\) : (.*)", text)
-    return "; ".join(alerts) if alerts else text.strip()
+            raise HAProxyRefused(complaints(words.read().decode(errors="replace")))

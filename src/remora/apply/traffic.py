@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from remora.apply.process import HAProxyProcess
+from remora.apply.master import HAProxyMaster
 from remora.apply.runtime import RuntimeSocket
 from remora.haproxy.pool import Slot
 from remora.plan.outcome import ProxyReading, ServerCount
@@ -118,7 +118,7 @@ class ServerSum:
 class TrafficReader:
     """Reads at most once a second, and no more than a tenth of the time."""
 
-    def __init__(self, socket: RuntimeSocket, process: HAProxyProcess) -> None:
+    def __init__(self, socket: RuntimeSocket, process: HAProxyMaster) -> None:
         self._socket = socket
         self._process = process
         self._sum = ServerSum()

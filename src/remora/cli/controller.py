@@ -107,6 +107,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
         watch_namespace=given["watch-namespace"],
         session_key_secret=given["session-key-secret"],
         haproxy=given["haproxy"] or None,
+        external_proxy=given["external-proxy"],
         instance=_instance(environ),
         status_interval=max(given["status-update-interval"], _SHORTEST_STATUS_INTERVAL),
         sync_events=not given["disable-sync-events"],

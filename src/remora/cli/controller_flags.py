@@ -137,6 +137,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("session-learn-timeout", 43_200.0, parse_seconds, "How long a session that was learned is known without a request."),
     _flag("state-dir", "", _text, "Where HAProxy's files are kept; by default $REMORA_STATE_DIR or /var/lib/remora."),
     _flag("haproxy", "", _text, "HAProxy to run, 2.8 or newer; by default the packaged one, else the one on PATH."),
+    _flag("external-proxy", False, None, "Let `remora proxy` run HAProxy, in a container that shares --state-dir."),
     _flag("threads", 0, whole_number(0, 64), "Threads of HAProxy; 0 for one per processor."),
     _flag("disable-svc-external-name", False, None, "Give Services of type ExternalName no endpoints."),
     _flag("resolvers", (), _servers, "DNS servers for such Services, IP or IP:port with commas; by default of resolv.conf."),

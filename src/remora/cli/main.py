@@ -18,6 +18,7 @@ from remora.cli import (
     explain,
     image,
     migrate,
+    proxy,
     routes,
     service,
     sessions,
@@ -55,6 +56,7 @@ app.command()(dashboard.dashboard)
 app.command()(tail.tail)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
+app.command(name="proxy")(proxy.proxy)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(webhook.webhook)
 
 

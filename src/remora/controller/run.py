@@ -86,7 +86,7 @@ class Controller:
         self._metrics = Metrics(settings.metrics)
         self._problem_log = ProblemLog()
         self._proxy = settings.proxy
-        self._executor = Executor(settings.proxy, binary=settings.haproxy)
+        self._executor = Executor(settings.proxy, binary=settings.haproxy, external=settings.external_proxy)
         self._spans = SpanExporter()
         self._requests = RequestReader(
             Layout(settings.proxy.state_directory).requests_socket,

@@ -41,6 +41,8 @@ class ControllerSettings(msgspec.Struct, frozen=True, kw_only=True):
     watch_namespace: str = ""
     session_key_secret: NamespacedName | None = None
     haproxy: str | None = None
+    external_proxy: bool = False
+    """Whether HAProxy is run by `remora proxy`."""
     instance: str = ""
     """What Events call the reporting controller: the pod's name."""
     status_interval: float = 60.0

@@ -47,6 +47,16 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.directory}/listeners.sock"
 
     @property
+    def launcher_socket(self) -> str:
+        """Where the proxy's container is told to start HAProxy, if it is not the controller's."""
+        return f"{self.directory}/launcher.sock"
+
+    @property
+    def haproxy_files(self) -> tuple[str, ...]:
+        """What HAProxy reads, in this order."""
+        return self.program, self.peers, self.backends
+
+    @property
     def https_socket(self) -> str:
         return f"{self.directory}/https.sock"
 
