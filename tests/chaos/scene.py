@@ -63,10 +63,11 @@ class Controller:
 class Scene:
     """Everything that a fault may need. `struck` is when proxies were killed and when they were gone."""
 
-    def __init__(self, api: Api, settings: ProxySettings, *, files: int = 0) -> None:
+    def __init__(self, api: Api, settings: ProxySettings, *, files: int = 0, pod: str = "controller-1") -> None:
         self.api = api
         self.http_port = settings.http_port
         self._files = files
+        self._pod = pod
         self.layout = Layout(settings.state_directory)
         self.directory = Path(settings.state_directory)
         self.lines: list[str] = []
@@ -106,7 +107,7 @@ class Scene:
             "controller",
             *self.arguments,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "POD_NAMESPACE": OWN, "POD_NAME": "controller-1"},
+            env={**os.environ, "POD_NAMESPACE": OWN, "POD_NAME": self._pod},
         )
         self._controller = Controller(process, self.lines)
 
@@ -232,9 +233,11 @@ class Scene:
             pod.stop()
 
     @asynccontextmanager
-    async def under_load(self, *, visitors: int, rate: float, sockets: int) -> AsyncIterator[Traffic]:
-        """Load that is steady when this begins."""
-        self.traffic = traffic = Traffic(self.http_port, visitors=visitors, rate=rate, sockets=sockets)
+    async def under_load(
+        self, *, visitors: int, rate: float, sockets: int, others: tuple[int, ...] = ()
+    ) -> AsyncIterator[Traffic]:
+        """Load that is steady when this begins; on further ports as well."""
+        self.traffic = traffic = Traffic(self.http_port, visitors=visitors, rate=rate, sockets=sockets, others=others)
         running = asyncio.create_task(traffic.run())
         try:
             await until(lambda: traffic.is_steady, "steady load")

@@ -27,7 +27,7 @@ class Failure:
     why: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Visitor:
     """One client. `pods` are those that it met, each once in a row."""
 
@@ -43,10 +43,13 @@ class Visitor:
 
 
 class Traffic:
-    """`rate` requests a second by `visitors`, and `sockets` WebSockets, to the proxy on `port`."""
+    """`rate` requests a second by `visitors`, and `sockets` WebSockets, to the proxy on `port`.
 
-    def __init__(self, port: int, *, visitors: int, rate: float, sockets: int) -> None:
-        self._port = port
+    With `others` it is a balancer's: clients are spread over all, and go to another one where nobody accepts them.
+    """
+
+    def __init__(self, port: int, *, visitors: int, rate: float, sockets: int, others: tuple[int, ...] = ()) -> None:
+        self._ports = (port, *others)
         self._pause = visitors / rate
         self.visitors = [Visitor() for _ in range(visitors)]
         self._socket_count = sockets
@@ -60,8 +63,16 @@ class Traffic:
         async with asyncio.TaskGroup() as tasks:
             for number, visitor in enumerate(self.visitors):
                 tasks.create_task(self._visit(visitor, number * self._pause / len(self.visitors)))
-            for _ in range(self._socket_count):
-                tasks.create_task(self._keep_socket())
+            for number in range(self._socket_count):
+                tasks.create_task(self._keep_socket(number))
+
+    async def _connect(self, number: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        first = number % len(self._ports)
+        *ports, last = (*self._ports[first:], *self._ports[:first])
+        for port in ports:
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", port)
+        return await asyncio.open_connection("127.0.0.1", last)
 
     @property
     def is_steady(self) -> bool:
@@ -104,7 +115,7 @@ class Traffic:
     async def _exchange(self, visitor: Visitor) -> tuple[str, str]:
         if visitor.reader is None or visitor.reader.at_eof():
             visitor.hang_up()
-            visitor.reader, visitor.writer = await asyncio.open_connection("127.0.0.1", self._port)
+            visitor.reader, visitor.writer = await self._connect(self.visitors.index(visitor))
         reader, writer = visitor.reader, visitor.writer
         assert writer
         cookie = f"Cookie: {visitor.cookie}\r\n" if visitor.cookie else ""
@@ -113,12 +124,15 @@ class Traffic:
         length = re.search(r"^content-length: (\d+)", head, re.MULTILINE | re.IGNORECASE)
         if length is None:
             raise ConnectionError(head.partition("\r\n")[0])
-        return head, (await reader.readexactly(int(length[1]))).decode()
+        body = (await reader.readexactly(int(length[1]))).decode()
+        if re.search(r"^connection: close", head, re.MULTILINE | re.IGNORECASE):
+            visitor.hang_up()
+        return head, body
 
-    async def _keep_socket(self) -> None:
+    async def _keep_socket(self, number: int) -> None:
         while True:
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                reader, writer = await self._connect(number)
             except OSError:
                 await asyncio.sleep(TALK)
                 continue
