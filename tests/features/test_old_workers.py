@@ -9,7 +9,6 @@ from remora.apply.binary import find_binary
 from remora.apply.process import HAProxyProcess
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
-from remora.haproxy.process_rules import OLD_WORKERS
 from remora.plan.outcome import OutcomeKind
 from tests.support.models import backend, endpoint, host, model, route
 from tests.support.proxy import running_executor
@@ -17,6 +16,7 @@ from tests.support.rawpods import RawPod
 
 _UPGRADE = b"GET / HTTP/1.1\r\nHost: web.example\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
 _PATIENCE = 30
+_OLD_WORKERS = 2
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -42,24 +42,24 @@ async def echoes(streams: Streams) -> bool:
 async def test_old_workers_keep_their_connections_until_there_are_too_many_of_them(
     proxy_settings: ProxySettings, raw_pod: RawPod
 ) -> None:
-    settings = msgspec.structs.replace(proxy_settings, old_worker_timeout=240)
+    settings = msgspec.structs.replace(proxy_settings, old_worker_timeout=240, old_workers=_OLD_WORKERS)
     served = model([host(route())], [backend(endpoint("a", raw_pod.port))])
     process = HAProxyProcess(binary=find_binary(), directory=Path(settings.state_directory), files=())
     held: list[Streams] = []
     async with running_executor(settings) as executor:
-        for number in range(OLD_WORKERS + 2):
+        for number in range(_OLD_WORKERS + 2):
             # Each time another program, which only a reload can bring.
             configurator = Configurator(msgspec.structs.replace(settings, server_timeout=60 + number))
             outcome = await executor.apply(configurator.configure(served))
             assert outcome.kind is (OutcomeKind.RELOAD if number else OutcomeKind.START)
-            if number == OLD_WORKERS:
-                assert [await echoes(one) for one in held] == [True] * OLD_WORKERS
+            if number == _OLD_WORKERS:
+                assert [await echoes(one) for one in held] == [True] * _OLD_WORKERS
             held.append(await open_echo(settings.http_port))
         # The oldest alone has lost what it had.
         async with asyncio.timeout(_PATIENCE):
             while await echoes(held[0]):
                 await asyncio.sleep(0.05)
-        assert [await echoes(one) for one in held[1:]] == [True] * (OLD_WORKERS + 1)
-        assert len(await process.ask_workers("show info")) == OLD_WORKERS + 1
+        assert [await echoes(one) for one in held[1:]] == [True] * (_OLD_WORKERS + 1)
+        assert len(await process.ask_workers("show info")) == _OLD_WORKERS + 1
         for _, writer in held:
             writer.close()

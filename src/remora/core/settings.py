@@ -81,6 +81,9 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_timeout: int = 3600
     old_worker_timeout: int = 240
     """How long a worker of before a reload may finish its connections (ingress-nginx: `worker-shutdown-timeout`)."""
+    old_workers: int = 10
+    """How many of them may at a time. Each holds all the memory that it had, so that their age alone would let reloads in a row
+    fill any machine."""
     session_table_size: int = 1_000_000
     """Sessions that can be told apart at a time, over all routes that track them."""
     session_table_expire: int = 3600

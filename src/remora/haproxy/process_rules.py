@@ -9,10 +9,6 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.grammar import Directive, address_and_port, directive, rule
 from remora.haproxy.layout import Layout
 
-OLD_WORKERS = 10
-"""How many workers of before reloads may finish their connections at a time. Each holds all the memory that it had, so that
-their age alone, minutes of `hard-stop-after`, would let reloads in a row fill any machine."""
-
 _BUFFER = 16384
 _FOR_REWRITING = 1024
 """Bytes of a buffer that HAProxy keeps for what it adds to headers (`tune.maxrewrite`)."""
@@ -27,7 +23,7 @@ def global_rules(settings: ProxySettings) -> Iterator[Directive]:
     """Of the section `global`, beside what the program itself needs."""
     options = settings.options
     yield rule(f"hard-stop-after {settings.old_worker_timeout}s")
-    yield rule(f"mworker-max-reloads {OLD_WORKERS}")
+    yield rule(f"mworker-max-reloads {settings.old_workers}")
     yield from _tls_rules(options, Layout(settings.state_directory))
     yield rule(f"tune.h2.fe.max-concurrent-streams {options.http2_max_concurrent_streams}")
     headers = max(options.large_client_header_buffers or 0, min(options.proxy_buffer_size, _MOST_HEADERS))
