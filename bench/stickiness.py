@@ -31,7 +31,9 @@ from tests.support.certificates import self_signed
 
 PODS = 4
 PATIENCE = 60.0
-REPLICA = "replica"
+REPLICA, STOPPED = "replica", "stopped"
+
+Outcomes = dict[str, Outcome]
 
 
 @asynccontextmanager
@@ -93,14 +95,24 @@ async def _served(proxy: Proxy, stage: Stage) -> None:
             await asyncio.sleep(0.05)
 
 
-async def witness(stage: Stage, scenario: Scenario, sessions: int, websockets: int) -> dict[str, Outcome]:
+async def witness(stage: Stage, scenario: Scenario, sessions: int, websockets: int) -> Outcomes:
     """Runs a scenario among new visitors."""
-    ports = {name: proxy.place.http for name, proxy in stage.proxies.items()}
-    tallies = {name: Tally(sessions=sessions, websockets=websockets) for name in ports}
+    is_last = scenario.name == STOPPED
+    there = dict(zip(stage.proxies, stage.others, strict=True)) if is_last else stage.proxies
+    ports = {name: proxy.place.http for name, proxy in there.items()}
+    tallies = {name: Tally(sessions=sessions, websockets=websockets, keeps=is_last) for name in ports}
     visits = [visit for name, tally in tallies.items() for visit in _visits(stage, name, tally, ports)]
     tasks = [asyncio.create_task(visit) for visit in visits]
     await asyncio.sleep(CALM)
-    unfit: Unfit = await scenario.run(stage) if scenario.name != REPLICA else _change_replica(stage, ports)
+    unfit: Unfit = {}
+    if scenario.name == REPLICA:
+        ports |= {name: other.place.http for name, other in zip(stage.proxies, stage.others, strict=True)}
+    elif is_last:
+        ports |= {name: proxy.place.http for name, proxy in stage.proxies.items()}
+        for other in stage.others:
+            other.finish()
+    else:
+        unfit = await scenario.run(stage)
     await asyncio.sleep(2 * CALM)
     processes = {name: len(proxy.processes()) for name, proxy in stage.proxies.items()}
     for task in tasks:
@@ -125,32 +137,38 @@ def _visits(stage: Stage, name: str, tally: Tally, ports: dict[str, int]) -> Ite
         yield talk(port, LIVE.host, tally, stage.pods.is_up)
 
 
-def _change_replica(stage: Stage, ports: dict[str, int]) -> Unfit:
-    """From now on everybody comes to the second replica; what is open to the first stays open."""
-    for (name, _), other in zip(tuple(stage.proxies.items()), stage.others, strict=True):
-        ports[name] = other.place.http
-    return {}
+async def witness_replicas(stage: Stage, stack: AsyncExitStack, directory: Path, given: argparse.Namespace) -> list[Outcomes]:
+    """Each gets a second replica: clients come to it, and come back when it is told to go."""
+    others = [
+        await _started(stack, type(proxy), _place(directory, 50 + number), stage)
+        for number, proxy in enumerate(stage.proxies.values())
+    ]
+    try:
+        await asyncio.gather(*(_served(proxy, stage) for proxy in others))
+    except TimeoutError:
+        say(f"replicas are left out: they did not all serve within {PATIENCE:.0f} s")
+        return []
+    stage.others = tuple(others)
+    found = []
+    for name, what in ((REPLICA, "clients come to another replica"), (STOPPED, "a replica is told to go (SIGTERM)")):
+        if not given.only or name in given.only:
+            found.append(await witness(stage, Scenario(name, what, SCENARIOS[0].run), given.sessions, given.websockets))
+    return found
 
 
 async def main(given: argparse.Namespace) -> None:
     peers = [peer for peer in PEERS if not given.peers or peer.name in given.peers]
     wanted = [one for one in SCENARIOS if not given.only or one.name in given.only]
-    began, found = time.monotonic(), []
+    began = time.monotonic()
+    found: list[Outcomes] = []
     facts = {**machine(), **{peer.name: peer.version() for peer in peers if not peer.missing()}}
     say("\n".join(f"{name}: {value}" for name, value in facts.items()))
     async with running_stage(peers) as (stage, stack, directory):
         for scenario in wanted:
             found.append(await witness(stage, scenario, given.sessions, given.websockets))
             say(f"{scenario.what}: done after {time.monotonic() - began:.0f} s")
-        if not given.only or REPLICA in given.only:
-            others = [
-                await _started(stack, type(proxy), _place(directory, 50 + number), stage)
-                for number, proxy in enumerate(stage.proxies.values())
-            ]
-            stage.others = tuple(others)
-            await asyncio.gather(*(_served(proxy, stage) for proxy in others))
-            change = Scenario(REPLICA, "clients come to another replica", SCENARIOS[0].run)
-            found.append(await witness(stage, change, given.sessions, given.websockets))
+        if not given.only or {REPLICA, STOPPED} & set(given.only):
+            found += await witness_replicas(stage, stack, directory, given)
     facts |= {"seconds": f"{time.monotonic() - began:.0f}", "load at the end": machine()["load"]}
     print(render(found))
     say(f"{facts['seconds']} s, load {facts['load at the end']}")
@@ -163,7 +181,9 @@ if __name__ == "__main__":
     parser.add_argument("--sessions", type=int, default=40, help="to each peer")
     parser.add_argument("--websockets", type=int, default=10, help="to each peer")
     parser.add_argument("--quick", action="store_true", help="a look: ten sessions, three WebSockets")
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[*(one.name for one in SCENARIOS), REPLICA], default=[])
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=[*(one.name for one in SCENARIOS), REPLICA, STOPPED], default=[]
+    )
     parser.add_argument("--peers", nargs="+", metavar="NAME", choices=[peer.name for peer in PEERS], default=[])
     parser.add_argument("--output", default="", help="a directory for stickiness.json, its text and its picture")
     given = parser.parse_args()

@@ -22,6 +22,8 @@ class Tally:
     """What happened to all visitors of a peer in one scenario. Sessions are told by their number."""
 
     sessions: int = 0
+    keeps: bool = False
+    """Whether visitors who are sent to another port keep the connections that they have until somebody closes them."""
     requests: int = 0
     failed: int = 0
     moved: set[int] = field(default_factory=set)
@@ -59,7 +61,7 @@ class Visitor:
             self._leave()
 
     async def _visit(self, port: int) -> None:
-        if port != self._port:
+        if port != self._port and not (self._tally.keeps and self._streams):
             self._leave()
             self._port = port
         self._tally.requests += 1
@@ -72,6 +74,7 @@ class Visitor:
                     self._leave()
                     if not was_kept or (isinstance(error, asyncio.IncompleteReadError) and error.partial):
                         raise
+                    self._port = port
                     await self._ask()
         except (OSError, asyncio.IncompleteReadError) as error:
             self._leave()

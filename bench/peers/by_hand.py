@@ -8,6 +8,7 @@ so that it keeps the sessions that name it.
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Iterator, Sequence
 
 from bench.measuring import BY_HAND_DEFAULTS, version_of
@@ -80,6 +81,9 @@ class ByHand(Proxy):
         directory = self.place.directory
         binary, socket = str(find_binary(None)), f"{directory}/master.sock,mode,600"
         self.children.start("haproxy", binary, "-W", "-S", socket, "-f", str(directory / "haproxy.cfg"))
+
+    def finish(self) -> None:
+        self.children.tell(signal.SIGUSR1)  # as the signal of its container image
 
     def processes(self) -> Sequence[int]:
         return tuple(family(self.children.pid("haproxy")))[1:]

@@ -249,6 +249,9 @@ class NginxLua(Proxy):
         arguments = ("-c", str(directory / "nginx.conf"), "-e", str(directory / "error.log"))
         self.children.start("nginx", str(program("nginx")), *arguments)
 
+    def finish(self) -> None:
+        self.children.tell(signal.SIGQUIT)  # as ingress-nginx has it told
+
     def processes(self) -> Sequence[int]:
         return children_of(self.children.pid("nginx"))
 

@@ -95,6 +95,11 @@ class Children:
         process.kill()
         process.wait()
 
+    def tell(self, number: signal.Signals) -> None:
+        """Tells all of them."""
+        for process in self.running.values():
+            process.send_signal(number)
+
     def end(self) -> None:
         for process in self.running.values():
             with contextlib.suppress(ProcessLookupError):
@@ -153,6 +158,10 @@ class Proxy(ABC):
     async def restart_controller(self) -> bool:
         """Ends what decides with `kill -9` and starts it again; False if nothing does but the proxy itself."""
         return False
+
+    def finish(self) -> None:
+        """Tells it to go when it has finished what it has, as Kubernetes tells its container."""
+        self.children.tell(signal.SIGTERM)
 
     def stop(self) -> None:
         self.children.end()
