@@ -4,6 +4,7 @@ The text may be anything. It is read as events first, which costs no more than i
 deeply or grows by aliases (a "YAML bomb"), before a value is made of it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any
@@ -20,6 +21,8 @@ MOST_BYTES = 1 << 20
 MOST_OBJECTS = 200
 _MOST_NODES = 100_000
 _DEEPEST = 60
+
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_/-]{0,252}")
 
 Path = tuple[str, ...]
 
@@ -225,7 +228,15 @@ def _objects(value: Any, namespace: str, line: int) -> Iterator[Document]:
     where = metadata.get("namespace") if isinstance(metadata, dict) else None
     if where is not None and not isinstance(where, str):
         raise ManifestRefused(f"Line {line}: metadata.namespace is no text.")
+    _check_places(line, ("apiVersion", value["apiVersion"]), ("metadata.name", named), ("metadata.namespace", where or "x"))
     yield Document(_as_json(value), value["apiVersion"], value["kind"], where or namespace, str(named), line)
+
+
+def _check_places(line: int, *fields: tuple[str, Any]) -> None:
+    """These become parts of a path, so what means something in a path is refused here, whatever the kind."""
+    for field, value in fields:
+        if not _PLACE.fullmatch(value) or ".." in value or value.count("/") > (field == "apiVersion"):
+            raise ManifestRefused(f"Line {line}: {field} is not of the form of a name.")
 
 
 def _as_json(value: Any) -> Any:

@@ -50,6 +50,11 @@ class WorkloadRow(msgspec.Struct, frozen=True):
     scalable: bool = False
     restartable: bool = False
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a search looks at."""
+        return (str(self.name), self.kind, *self.images, *(pod.name.name for pod in self.pods))
+
 
 class NamespaceRows(msgspec.Struct, frozen=True):
     name: str
@@ -77,7 +82,7 @@ def pod_row(pod: Pod) -> PodRow:
     )
 
 
-def namespace_rows(found: Workloads, *, listed: int = LISTED_PODS) -> tuple[NamespaceRows, ...]:
+def namespace_rows(found: Workloads, *, listed: int | None = LISTED_PODS) -> tuple[NamespaceRows, ...]:
     """Everything by namespace; what another workload made (a Deployment's ReplicaSets) stands under its maker."""
     pods = _pods_by_top(found)
     uids = _makers_by_uid(found)
@@ -92,6 +97,32 @@ def namespace_rows(found: Workloads, *, listed: int = LISTED_PODS) -> tuple[Name
         bare.setdefault(pod.metadata.namespace, []).append(pod)
     names = sorted({*by_namespace, *bare})
     return tuple(NamespaceRows(name, tuple(by_namespace.get(name, ())), pod_rows(bare.get(name, ()))) for name in names)
+
+
+def chosen(
+    rows: Iterable[NamespaceRows], *, words: str = "", namespace: str = "", in_trouble: bool = False
+) -> tuple[NamespaceRows, ...]:
+    """What of the rows has all the words, is in the namespace, and is in trouble or on its way if only that is wanted."""
+    wanted = words.lower().split()
+    found = list[NamespaceRows]()
+    for one in rows:
+        workloads = tuple(
+            row for row in one.workloads if _has(row.texts, wanted) and (not in_trouble or row.tone in _UNSETTLED)
+        )
+        bare = tuple(
+            row for row in one.bare if _has((str(row.name), "pod"), wanted) and (not in_trouble or row.state.tone in _UNSETTLED)
+        )
+        if (workloads or bare) and namespace in ("", one.name):
+            found.append(NamespaceRows(one.name, workloads, bare))
+    return tuple(found)
+
+
+_UNSETTLED = (Tone.BAD, Tone.WAITING)
+
+
+def _has(texts: Iterable[str], words: Sequence[str]) -> bool:
+    text = " ".join(texts).lower()
+    return all(word in text for word in words)
 
 
 def workload_row(sort: Sort, one: Workload, pods: Sequence[Pod], *, listed: int | None = None) -> WorkloadRow:
