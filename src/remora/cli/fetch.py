@@ -19,6 +19,8 @@ class Fetched(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     session_key: bytes | None = None
     notes: tuple[str, ...] = ()
+    unread: frozenset[Kind] = frozenset()
+    """Kinds that may not be read."""
 
 
 def fetch_cluster(kubeconfig: str, context: str, *, session_key_secret: NamespacedName | None = None) -> Fetched:
@@ -40,24 +42,37 @@ async def _fetch(kubeconfig: str, context: str, session_key_secret: NamespacedNa
 
 
 async def fetch_with(client: ApiClient, session_key_secret: NamespacedName | None = None) -> Fetched:
-    """The cluster as that client may read it.
+    """The cluster and the session key as that client may read them.
+
+    Raises:
+        ApiServerError: no answer, or even the Ingresses may not be read.
+    """
+    found = await read_cluster(client)
+    notes = list(found.notes)
+    key = await _session_key(client, session_key_secret, notes)
+    return Fetched(found.snapshot, key, tuple(notes), found.unread)
+
+
+async def read_cluster(client: ApiClient) -> Fetched:
+    """What routing depends on, without the session key.
 
     Raises:
         ApiServerError: no answer, or even the Ingresses may not be read.
     """
     snapshot = Snapshot()
     notes: list[str] = []
+    unread: set[Kind] = set()
     for kind in KINDS:
         try:
             objects = await _list(client, kind, notes)
         except ApiServerRefused as error:
             if error.status != 403 or kind.__name__ == "Ingress":
                 raise
+            unread.add(kind)
             notes.append(f"{RESOURCES[kind].plural} may not be read, so what depends on them is unknown here")
             continue
         snapshot = snapshot.changed(kind, {obj.key: obj for obj in objects})
-    key = await _session_key(client, session_key_secret, notes)
-    return Fetched(snapshot, key, tuple(notes))
+    return Fetched(snapshot, notes=tuple(notes), unread=frozenset(unread))
 
 
 async def _list(client: ApiClient, kind: Kind, notes: list[str]) -> list[KubernetesObject]:
