@@ -11,11 +11,13 @@ from remora.cli.dashboard_sources import Explaining, asking
 from remora.cli.health_ports import Whom, health_ports
 from remora.cli.render import say
 from remora.dashboard.app import application
+from remora.dashboard.mirror import Mirror
 from remora.dashboard.poller import Poller
 from remora.dashboard.serve import bound, serve
 from remora.dashboard.site import Part, Site
 from remora.dashboard.traffic import Traffic
 from remora.dashboard.viewer import OneTimeUrl, Viewer
+from remora.dashboard.workload_part import workload_part
 from remora.kube.client import ApiClient
 from remora.kube.credentials import connect
 
@@ -60,6 +62,9 @@ async def _run(wish: Wish) -> None:
         poller = Poller(asking(ports))
         explain = Explaining(wish.flags) if client else None
         parts: list[Part] = [Traffic(site, poller, explain).part()]
+        mirror = Mirror()
+        if client is not None:
+            parts.append(workload_part(site, mirror, may_write=viewer.may_write))
         hosts = frozenset({LOCALHOST, "localhost"})
         app = application(site, access, parts, hosts=hosts, cookie=f"remora-{port}")
         url = f"http://{LOCALHOST}:{port}/enter?token={access.key}"
@@ -69,6 +74,7 @@ async def _run(wish: Wish) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_end_at_signal())
                 group.create_task(poller.run())
+                group.create_task(mirror.run())
                 group.create_task(serve(app, where))
                 if wish.browse:
                     group.create_task(asyncio.to_thread(webbrowser.open, url))
