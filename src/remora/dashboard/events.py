@@ -57,7 +57,7 @@ async def _changes(page: OpenPage) -> list[Change]:
     changes: list[Change] = []
     for root in roots:
         before = page.shown.get(root.id)
-        changes += [Placed(root.id, render(root))] if before is None else differences(before, root)
+        changes += [Placed(root.id, str(render(root)))] if before is None else differences(before, root)
     page.shown = {root.id: root for root in roots}
     return changes
 

@@ -64,12 +64,12 @@ def differences(before: Element, after: Element) -> Iterator[Change]:
     if before is after or before == after:
         return
     if isinstance(before, Leaf) or isinstance(after, Leaf) or before.opening != after.opening:
-        yield Placed(after.id, render(after))
+        yield Placed(after.id, "".join(_pieces(after)))
         return
     known = {child.id: child for child in before.children}
     order = tuple(child.id for child in after.children)
     if order != tuple(known):
-        new = tuple(render(child) for child in after.children if child.id not in known)
+        new = tuple("".join(_pieces(child)) for child in after.children if child.id not in known)
         yield Ordered(after.id, order, new)
     for child in after.children:
         if child.id in known:
@@ -78,7 +78,7 @@ def differences(before: Element, after: Element) -> Iterator[Change]:
 
 def to_wire(changes: Sequence[Change]) -> bytes:
     """Changes as the page's script reads them: `[id, html]`, or `[id, order, new]`."""
-    return msgspec.json.encode([list(msgspec.structs.astuple(change)) for change in changes])
+    return msgspec.json.encode([msgspec.structs.astuple(change) for change in changes])
 
 
 def _pieces(element: Element) -> Iterator[str]:

@@ -35,6 +35,8 @@ class Sample(msgspec.Struct, frozen=True):
     pods: tuple[PodKey, ...]
     pod_requests: "array[int]"
     pod_sessions: "array[int]"
+    answers: Mapping[str, tuple[int, int]] = {}
+    """Answers since the sample before, and the milliseconds that they took together, as servers' means tell."""
 
 
 class History(msgspec.Struct, frozen=True):
@@ -81,7 +83,19 @@ def sample(report: TrafficReport, before: Sample | None) -> Sample:
         before.pods if before and before.pods == names else names,
         array("q", (pod.requests for pod in report.pods)),
         array("q", (-1 if pod.sessions is None else pod.sessions for pod in report.pods)),
+        _answers(report, before),
     )
+
+
+def _answers(report: TrafficReport, before: Sample | None) -> dict[str, tuple[int, int]]:
+    old = dict(zip(before.pods, before.pod_requests, strict=True)) if before else {}
+    found: dict[str, tuple[int, int]] = {}
+    for pod in report.pods:
+        grew = pod.requests - old.get((pod.namespace, pod.service, pod.port, pod.pod), pod.requests)
+        if grew > 0:
+            answers, milliseconds = found.get(pod.namespace, (0, 0))
+            found[pod.namespace] = answers + grew, milliseconds + grew * pod.response_ms
+    return found
 
 
 def rate(now: int, before: int | None, seconds: float) -> float:
@@ -116,6 +130,13 @@ def bucket_sums(sample: Sample, namespaces: frozenset[str] | None) -> tuple[int,
         if namespaces is None or namespace in namespaces:
             total = _added(total or None, counts)
     return total
+
+
+def mean_seconds(samples: Iterable[Sample], namespaces: frozenset[str] | None) -> float | None:
+    """How long an answer took on average; None without one."""
+    seen = [told for one in samples for namespace, told in one.answers.items() if namespaces is None or namespace in namespaces]
+    answers = sum(number for number, _ in seen)
+    return sum(milliseconds for _, milliseconds in seen) / answers / 1000 if answers else None
 
 
 def grown(now: Sequence[int], before: Sequence[int]) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ def shell(tag: str, id: str, children: Sequence[Element], **attributes: str) -> 
     """An element around others; a name's underscore stands for a hyphen, and `class_` is `class`."""
     words = {"id": id} | {name.rstrip("_").replace("_", "-"): text for name, text in attributes.items()}
     opening = Markup("<{}{}>").format(tag, Markup("").join(Markup(' {}="{}"').format(*word) for word in words.items()))
-    return Shell(id, opening, f"</{tag}>", tuple(children))
+    return Shell(id, str(opening), f"</{tag}>", tuple(children))
 
 
 def _is_under(path: str, entry: str) -> bool:

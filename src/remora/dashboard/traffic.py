@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -10,14 +11,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from remora.core.errors import RemoraError
-from remora.dashboard.fragments import Element, Leaf
+from remora.dashboard.charts import HEIGHT, LEFT, WIDTH, Chart, charts
+from remora.dashboard.fragments import Element, Leaf, element_id
 from remora.dashboard.map import map_elements
 from remora.dashboard.poller import Poller, State
-from remora.dashboard.site import Entry, Part, Query, Roots, Site
-from remora.dashboard.view import Lit, Wanted, map_view, parse_words
+from remora.dashboard.site import Entry, Part, Query, Roots, Site, environment, shell
+from remora.dashboard.timeline import ChangeView, problem_views, time_line
+from remora.dashboard.view import Lit, ProblemView, Wanted, map_view, parse_words
 from remora.dashboard.viewer import Viewer
 from remora.report.explain import Explanation
 
+_macros = environment().get_template("timeline_parts.html").module
 _MADE = 64
 """Pages that are kept for viewers who look at the same."""
 
@@ -56,10 +60,55 @@ class Traffic:
     def part(self) -> Part:
         """What this adds to the dashboard."""
         routes = [Route("/", self.map)]
-        entries = [Entry("/", "Map")]
+        routes += [Route("/charts", self.charts), Route("/timeline", self.time_line), Route("/problems", self.problems)]
         if self._explain:
             routes.append(Route("/explain", self.explain, methods=["GET", "POST"]))
-        return Part(tuple(entries), tuple(routes))
+        entries = (
+            Entry("/", "Map"),
+            Entry("/charts", "Charts"),
+            Entry("/timeline", "Time line"),
+            Entry("/problems", "Problems"),
+        )
+        return Part(entries, tuple(routes))
+
+    async def charts(self, request: Request) -> Response:
+        """Requests, times, sessions and what broke."""
+
+        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
+            made = charts(state.history, viewer.namespaces, pods=query.get("q", "").strip())
+            leaves = [Leaf(f"chart-{one.id}", self._chart(one)) for one in made]
+            return (shell("div", "charts", leaves, class_="charts"),)
+
+        return await self._site.live_page(request, "charts.html", self._roots(("charts",), elements), title="Charts")
+
+    async def time_line(self, request: Request) -> Response:
+        """What controllers did, and when."""
+
+        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
+            line = time_line(state.history, viewer.namespaces, parse_words(query.get("q", "")))
+            leaves = [Leaf(one.id, _change(one)) for one in line.changes] or [
+                _nothing("No change fits, or there was none yet.")
+            ]
+            strip = Leaf("strip", str(_macros.strip(line)))  # type: ignore[attr-defined]
+            return strip, shell("ul", "listing", leaves, class_="card flush changes")
+
+        return await self._site.live_page(
+            request, "listing.html", self._roots(("strip", "listing"), elements), title="Time line"
+        )
+
+    async def problems(self, request: Request) -> Response:
+        """What is wrong in which object."""
+
+        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
+            leaves = [
+                _problem(one) for one in problem_views(state.history, viewer.namespaces, parse_words(query.get("q", "")))
+            ] or [_nothing("No problem: everything is served as written.")]
+            return (shell("ul", "listing", leaves),)
+
+        return await self._site.live_page(request, "listing.html", self._roots(("listing",), elements), title="Problems")
+
+    def _chart(self, one: Chart) -> str:
+        return self._site.fragment("chart.html", one=one, width=WIDTH, height=HEIGHT, left=LEFT)
 
     async def map(self, request: Request) -> Response:
         """Hosts, rules, Services and pods."""
@@ -137,6 +186,21 @@ class Traffic:
 
     def _notes(self, notes: tuple[str, ...], trouble: str) -> Leaf:
         return Leaf("notes", self._site.fragment("notes.html", notes=notes, trouble=trouble))
+
+
+@lru_cache(2000)
+def _change(one: ChangeView) -> str:
+    return str(_macros.change(one))  # type: ignore[attr-defined]
+
+
+@lru_cache(2000)
+def _problem(one: ProblemView) -> Leaf:
+    id = element_id("x", one.object, one.field, one.code, one.message)
+    return Leaf(id, str(_macros.problem(id, one)))  # type: ignore[attr-defined]
+
+
+def _nothing(text: str) -> Leaf:
+    return Leaf("listing-empty", str(_macros.empty("listing-empty", text)))  # type: ignore[attr-defined]
 
 
 def _lines(text: str, between: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from remora.dashboard.figures import duration, figure, rate_figure
-from remora.dashboard.history import History, PodKey, grown, percentile, pod_series, rate
+from remora.dashboard.history import History, PodKey, grown, mean_seconds, percentile, pod_series, rate
 from remora.observe.traffic_report import PodTraffic, ProblemReport, RouteTraffic, TrafficReport
 
 MOST_SPARKS = 200
@@ -90,6 +90,7 @@ class ServiceView(msgspec.Struct, frozen=True):
     problems: tuple[ProblemView, ...] = ()
     broken: str = ""
     elsewhere: str = ""
+    is_down: bool = False
     lit: bool = False
 
 
@@ -157,14 +158,22 @@ def map_view(history: History, wanted: Wanted, namespaces: frozenset[str] | None
     """The map as of the last report."""
     now = visible(history.recent[-1], namespaces)
     before = visible(history.before, namespaces) if history.before else None
-    return _Mapping(now, before, history, wanted).view()
+    return _Mapping(now, before, history, wanted, namespaces).view()
 
 
 class _Mapping:
     """Finds its way in two reports."""
 
-    def __init__(self, now: TrafficReport, before: TrafficReport | None, history: History, wanted: Wanted) -> None:
+    def __init__(
+        self,
+        now: TrafficReport,
+        before: TrafficReport | None,
+        history: History,
+        wanted: Wanted,
+        namespaces: frozenset[str] | None,
+    ) -> None:
         self._now = now
+        self._namespaces = namespaces
         self._wanted = wanted
         self._history = history
         self._seconds = now.at - before.at if before else 0.0
@@ -273,6 +282,7 @@ class _Mapping:
             problems=self._problems_of("Service", route.namespace, route.service),
             broken=", ".join(f"{count} {reason}" for reason, count in broken.items() if count),
             elsewhere=elsewhere,
+            is_down=not any(pod.state in ("ready", "draining") for pod in everyone),
             lit=is_lit,
         )
 
@@ -318,7 +328,7 @@ class _Mapping:
         ready, draining = states.count("ready"), states.count("draining")
         figures = [
             ("requests", rate_figure(requests), "/s"),
-            ("95% answered within", duration(self._latency()), ""),
+            self._latency_figure(),
             ("live sessions", figure(sum(sessions)) if sessions else "–", ""),  # noqa: RUF001
             ("pods ready", figure(ready), f"{draining} draining" if draining else ""),
             ("problems", figure(len(now.problems)), ""),
@@ -329,6 +339,11 @@ class _Mapping:
             figures.append(("connections", figure(now.proxy.connections), former))
         sentence = f"{ready} pods ready, {draining} draining, {len(now.problems)} problems"
         return Summary(tuple(figures), sentence)
+
+    def _latency_figure(self) -> tuple[str, str, str]:
+        if any(route.durations for route in self._now.routes):
+            return "95% answered within", duration(self._latency()), ""
+        return "mean answer", duration(mean_seconds(self._history.samples[-3:], self._namespaces)), ""
 
     def _latency(self) -> float | None:
         total: tuple[int, ...] = ()
