@@ -23,6 +23,7 @@ from remora.cli import (
     service,
     sessions,
     tail,
+    top,
     up,
     webhook,
 )
@@ -54,6 +55,7 @@ app.command()(routes.routes)
 app.command()(sessions.sessions)
 app.command()(dashboard.dashboard)
 app.command()(tail.tail)
+app.command()(top.top)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 app.command(name="proxy")(proxy.proxy)
