@@ -72,7 +72,7 @@ class Control:
         wrong = 0
         async with asyncio.timeout(PATIENCE):
             while True:
-                assert self._process.poll() is None, "the controller has ended"
+                self._look()
                 with suppress(OSError, asyncio.IncompleteReadError, ValueError):
                     read, write = await asyncio.open_connection(HOST, self.ports.http)
                     try:
@@ -84,6 +84,12 @@ class Control:
                         write.close()
                 await asyncio.sleep(0.01)
 
+    def _look(self) -> None:
+        if self._process.poll() is not None:
+            log = self.state.parent / "controller.log"
+            words = log.read_text().splitlines()[-5:] if log.exists() else []
+            raise AssertionError("\n".join(["the controller has ended", *words]))
+
     async def until_certificate(self, host: str, wanted: bytes) -> int:
         """Shakes hands until the host's certificate is this one, in DER; how many handshakes failed meanwhile."""
         context = ssl.create_default_context()
@@ -91,7 +97,7 @@ class Control:
         failed = 0
         async with asyncio.timeout(PATIENCE):
             while True:
-                assert self._process.poll() is None, "the controller has ended"
+                self._look()
                 try:
                     _, write = await asyncio.open_connection(HOST, self.ports.https, ssl=context, server_hostname=host)
                 except OSError:
