@@ -98,6 +98,14 @@ def refusals(cluster: LocalCluster, namespace: str = NAMESPACE) -> list[str]:
     return [line for log in logs for line in log.splitlines() if "forbidden" in line.lower()]
 
 
+def write_kustomization(place: Path, folder: str, *components: str) -> None:
+    parts = {
+        "resources": [os.path.relpath(DEPLOY / folder, place.resolve())],
+        "components": [os.path.relpath(DEPLOY / "components" / name, place.resolve()) for name in components],
+    }
+    (place / "kustomization.yaml").write_text(yaml.safe_dump(parts))
+
+
 def apply_overlay(cluster: LocalCluster, overlay: str) -> None:
     cluster.kubectl("apply", "-k", str(DEPLOY / "overlays" / overlay))
 
@@ -121,6 +129,17 @@ def application(cluster: LocalCluster) -> None:
 @pytest.mark.usefixtures("application")
 def test_a_daemonset_serves(cluster: LocalCluster) -> None:
     apply_overlay(cluster, "daemonset")
+    check_and_remove(cluster, "daemonset", replicas=1)
+
+
+@low_ports
+@pytest.mark.usefixtures("application")
+def test_haproxy_in_a_container_of_its_own_serves(cluster: LocalCluster, tmp_path: Path) -> None:
+    write_kustomization(tmp_path, "overlays/daemonset", "separate-proxy")
+    cluster.kubectl("apply", "-k", str(tmp_path))
+    check_that_it_serves(cluster, "daemonset/remora-controller")
+    (pod,) = controller_pods(cluster)
+    assert [one["name"] for one in pod["status"]["initContainerStatuses"] if one["ready"]] == ["proxy"]
     check_and_remove(cluster, "daemonset", replicas=1)
 
 
@@ -149,11 +168,7 @@ def test_what_helm_makes_of_the_chart_serves(cluster: LocalCluster) -> None:
 @pytest.mark.usefixtures("application")
 def test_the_api_server_takes_every_object(cluster: LocalCluster, folder: str, tmp_path: Path) -> None:
     """With the webhook, which nobody would answer."""
-    parts = {
-        "resources": [os.path.relpath(DEPLOY / folder, tmp_path.resolve())],
-        "components": [os.path.relpath(DEPLOY / "components" / "webhook", tmp_path.resolve())],
-    }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(parts))
+    write_kustomization(tmp_path, folder, "webhook", "separate-proxy")
     said = cluster.kubectl("apply", "-k", str(tmp_path), "--dry-run=server", "--validate=strict")
     assert "validatingwebhookconfiguration" in said
     (workload,) = (

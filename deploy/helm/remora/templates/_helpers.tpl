@@ -63,6 +63,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - --configmap=$(POD_NAMESPACE)/{{ include "remora.controller" . }}
 - --bind-address=$(POD_IP)
 - --state-dir=/var/lib/remora
+{{- if $c.separateProxy.enabled }}
+- --external-proxy
+{{- end }}
 - --http-port={{ $c.containerPort.http }}
 - --https-port={{ $c.containerPort.https }}
 - --healthz-port={{ $c.metrics.port }}
@@ -115,6 +118,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- range $name, $value := $c.extraArgs }}
 - --{{ $name }}{{ if not (kindIs "invalid" $value) }}{{ if ne (toString $value) "" }}={{ $value }}{{ end }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{- define "remora.containerSecurity" -}}
+{{- if .containerSecurityContext }}
+{{- toYaml .containerSecurityContext }}
+{{- else }}
+allowPrivilegeEscalation: {{ .image.allowPrivilegeEscalation }}
+readOnlyRootFilesystem: {{ .image.readOnlyRootFilesystem }}
+capabilities:
+  drop: [ALL]
+  add: [NET_BIND_SERVICE]
 {{- end }}
 {{- end -}}
 
