@@ -45,11 +45,16 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> None:
 
         print(f"remora {version('remora')}")
         return
-    settings = settings_of(given, environ)
+    from remora.controller.garbage import collect_seldom, uncollected
 
-    from remora.cli.webhook import judge_of
-    from remora.controller.run import run_controller
-    from remora.observe.logs import LogFormat, configure_logging
+    collect_seldom()
+    # What is imported stays, and to look for garbage in it takes as long as every eighth import.
+    with uncollected():
+        settings = settings_of(given, environ)
+
+        from remora.cli.webhook import judge_of
+        from remora.controller.run import run_controller
+        from remora.observe.logs import LogFormat, configure_logging
 
     configure_logging(LogFormat(given["log-format"]), verbose=given["v"] >= 2)
     if silent := sorted(flag.name for flag in FLAGS if flag.name in given.names and not flag.effect):

@@ -1,5 +1,6 @@
 """HTTP to the API server: lists in pages, watches as streams of lines, and the few writes of an Ingress controller."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -75,16 +76,20 @@ class ApiClient:
         return True
 
     async def list_pages(self, scope: Scope, decoder: Decoder) -> AsyncIterator[Page]:
-        """Everything in the scope, page by page; the last page's resourceVersion is that of the whole."""
+        """Everything in the scope, in parts of pages; the last one's resourceVersion is that of the whole.
+
+        Whatever else there is to do gets its turn between two of them.
+        """
         continuation = ""
         while True:
             query = {"limit": str(PAGE), **scope.selectors} | ({"continue": continuation} if continuation else {})
             body = await self._send("GET", scope.path, query=query, headers=_accepting(scope, listing=True))
             try:
-                page = decoder.page(body)
+                for page in decoder.parts(body):
+                    yield page
+                    await asyncio.sleep(0)
             except msgspec.MsgspecError as error:
                 raise ApiServerUnreachable(f"{scope.path}: the answer is no list: {error}") from error
-            yield page
             continuation = page.continuation
             if not continuation:
                 return

@@ -5,7 +5,7 @@ import pytest
 
 from remora.core.names import NamespacedName
 from remora.kube.objects import Ingress, KubernetesObject
-from remora.kube.wire import Decoder, Unreadable, parse_status
+from remora.kube.wire import AT_ONCE, Decoder, Unreadable, parse_status
 
 
 def _raw(name: str, **fields: Any) -> dict[str, Any]:
@@ -42,6 +42,27 @@ def test_even_unusable_metadata_costs_only_its_object(metadata: object) -> None:
 
 def test_a_list_without_items_is_empty() -> None:
     assert Decoder(Ingress).page(_bytes({"metadata": {"resourceVersion": "1"}, "items": None})).objects == ()
+
+
+def test_a_list_is_read_in_parts_of_a_bounded_size_that_are_the_whole_together() -> None:
+    long = "x" * (AT_ONCE // 3)
+    names = [f"app-{number}" for number in range(5)]
+    items = [_raw(name, spec={"ingressClassName": long}) for name in names[:-1]] + [_raw(names[-1], spec={"rules": "no"})]
+    body = _bytes({"metadata": {"resourceVersion": "9", "continue": "x"}, "items": items})
+    parts = list(Decoder(Ingress).parts(body))
+    assert [len(part.objects) + len(part.unreadable) for part in parts] == [2, 3]
+    assert {(part.resource_version, part.continuation) for part in parts} == {("9", "x")}
+    page = Decoder(Ingress).page(body)
+    assert page.objects == tuple(obj for part in parts for obj in part.objects)
+    assert [obj.metadata.name for obj in page.objects] == names[:-1]
+    assert [one.name.name for one in page.unreadable] == names[-1:]
+
+
+def test_an_object_larger_than_a_part_is_a_part() -> None:
+    items = [_raw("small"), _raw("large", spec={"ingressClassName": "x" * 2 * AT_ONCE}), _raw("last")]
+    body = _bytes({"metadata": {"resourceVersion": "9"}, "items": items})
+    parts = Decoder(Ingress).parts(body)
+    assert [[obj.metadata.name for obj in part.objects] for part in parts] == [["small"], ["large"], ["last"]]
 
 
 def test_a_watch_line_carries_the_object_and_where_the_watch_stands() -> None:
