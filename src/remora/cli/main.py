@@ -14,6 +14,7 @@ from remora.cli import (
     clusters,
     controller,
     dashboard,
+    doctor,
     drain_wait,
     explain,
     image,
@@ -55,6 +56,7 @@ app.command()(routes.routes)
 app.command()(sessions.sessions)
 app.command()(dashboard.dashboard)
 app.command()(tail.tail)
+app.command()(doctor.doctor)
 app.command()(top.top)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)

@@ -39,8 +39,10 @@ def judge_haproxy(facts: HAProxyFacts) -> Iterator[Finding]:
         yield problem("haproxy", "no usable HAProxy", facts.refusal, hint)
         return
     version = re.search(r"^HAProxy version (\S+)", facts.build, re.MULTILINE)
-    yield ok("haproxy", f"HAProxy {version[1] if version else '?'} at {facts.path}")
-    features = set(re.findall(r"([+-][A-Z0-9_]+)", "".join(re.findall(r"^Feature list : (.*)$", facts.build, re.MULTILINE))))
+    features = set(re.findall(r"[+-][A-Z0-9_]+", "".join(re.findall(r"^Feature list : (.*)$", facts.build, re.MULTILINE))))
+    # The packaged one has no JIT: that costs a few microseconds for each regular expression that a request meets, and no more.
+    rest = "" if features & {"+PCRE_JIT", "+PCRE2_JIT"} else ", without PCRE JIT"
+    yield ok("haproxy", f"HAProxy {version[1] if version else '?'} at {facts.path}{rest}")
     missing = [name for name in ("LUA", "OPENSSL") if f"+{name}" not in features]
     if missing:
         why = "external authentication, error pages and mirrors are Lua; https is OpenSSL"
@@ -48,11 +50,6 @@ def judge_haproxy(facts: HAProxyFacts) -> Iterator[Finding]:
     if not features & {"+PCRE", "+PCRE2"}:
         why = "paths that are regular expressions mean something else to the pattern language of the C library"
         yield warning("haproxy", "built without PCRE", why, hint)
-    elif not features & {"+PCRE_JIT", "+PCRE2_JIT"}:
-        why = "regular expressions are interpreted, which costs a few microseconds for each that a request meets"
-        yield warning(
-            "haproxy", "built without PCRE JIT", why, "nothing, if few Ingresses use regular expressions; else " + hint
-        )
 
 
 def judge_kubectl(client: Version | None, server: Version | None) -> Finding:
@@ -75,17 +72,14 @@ class PortFacts(msgspec.Struct, frozen=True):
     purpose: str
     holder: str = ""
     refusal: str = ""
-    is_ours: bool = False
 
 
 def judge_port(facts: PortFacts) -> Finding:
     """Whether a port can be had."""
     place = f"{facts.address}:{facts.port}"
-    if facts.is_ours:
-        return ok("ports", f"{place} is used by {facts.holder} ({facts.purpose})")
     if facts.holder:
         todo = f"end {facts.holder}, or choose another port for {facts.purpose}"
-        return warning("ports", f"{place} is taken", f"{facts.holder} listens there", todo)
+        return warning("ports", f"{place} is taken", f"{facts.holder} listens there, and {facts.purpose} needs it", todo)
     if facts.refusal:
         todo = "give the program CAP_NET_BIND_SERVICE, lower net.ipv4.ip_unprivileged_port_start, or choose a higher port"
         return warning("ports", f"{place} cannot be used", f"{facts.refusal} ({facts.purpose})", todo)
