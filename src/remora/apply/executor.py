@@ -35,7 +35,7 @@ from remora.haproxy.configuration import Configuration, ProxyBackend, without, w
 from remora.haproxy.features.streams import port_key
 from remora.haproxy.layout import Layout
 from remora.plan.commands import BEGIN_COUNT, finish_count
-from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
+from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, is_light, started, sweep, swept
 from remora.plan.files import render_check, render_files
 from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, ProxyReading, RequestCount
 from remora.plan.running import Running
@@ -220,7 +220,8 @@ class Executor:
             return await self._start_afresh(wanted, "HAProxy was not running")
         if not Path(self._layout.runtime_socket).exists():
             return await self._start_afresh(wanted, f"{self._layout.runtime_socket} was gone, so HAProxy was not to be reached")
-        plan = await asyncio.to_thread(decide, self._running, wanted, self._layout)
+        args = (self._running, wanted, self._layout)
+        plan = decide(*args) if is_light(self._running, wanted) else await asyncio.to_thread(decide, *args)
         match plan:
             case Unchanged():
                 return Outcome(self._generation, OutcomeKind.UNCHANGED)

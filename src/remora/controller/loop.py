@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import Protocol, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -34,6 +34,7 @@ from remora.model import Model
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.translate import Translation, Translator
 from remora.watch.debounce import Burst, Debounce, due_time, grown
+from remora.watch.light import is_light
 from remora.watch.snapshot import Change, Snapshot
 from remora.watch.waiting import Waiting
 
@@ -44,6 +45,9 @@ PATIENCE_FOR_NAMES = 2.0
 
 MOST_TAKEN = 200
 """Things told that are taken without a pause: some 10 ms."""
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +120,10 @@ class ControlLoop:
         self._failures = 0
         self._failed_at = 0.0
         self._published: tuple[ObjectRef, ...] = ()
+        self._carried_out: Model | None = None
+        """The Model that was applied last, as it was translated; `_model` is that with the options that HAProxy took."""
+        self._model = Model()
+        self._outcome = Outcome(0, OutcomeKind.UNCHANGED)
 
     async def run(self) -> None:
         """Goes on for ever."""
@@ -182,7 +190,8 @@ class ControlLoop:
     async def _step(self) -> None:
         snapshot, changes = self._next_portion()
         self._retry_at = None
-        translation = await asyncio.to_thread(self._translator.translate, snapshot, changes)
+        at_once = changes is not None and is_light(changes, self._translated, snapshot)
+        translation = await _run(self._translator.translate, snapshot, changes, at_once=at_once)
         self._translated = snapshot
         self._is_anew = False
         self._ask_names(translation.lookups)
@@ -190,7 +199,12 @@ class ControlLoop:
             self._retry_at = self._names_until
             return
         is_first, self._has_applied = not self._has_applied, True
-        model, outcome = await self._carry_out(translation.model)
+        if translation.model is self._carried_out and not self._failures:
+            model, before = self._model, self._outcome
+            outcome = Outcome(before.generation, OutcomeKind.UNCHANGED, refused=before.refused)
+        else:
+            model, outcome = await self._carry_out(translation.model, at_once=at_once)
+            self._carried_out, self._model, self._outcome = translation.model, model, outcome
         self._log(outcome)
         if outcome.kind is OutcomeKind.FAILED:
             self._put_off()
@@ -214,25 +228,25 @@ class ControlLoop:
             self._burst = msgspec.structs.replace(self._burst, urgent=False)
         return self._translated.following(now, taken), tuple(taken)
 
-    async def _carry_out(self, model: Model) -> tuple[Model, Outcome]:
+    async def _carry_out(self, model: Model, *, at_once: bool) -> tuple[Model, Outcome]:
         """Applies a model; settings of the ConfigMap that HAProxy does not take are left as they were."""
         options = self._options.usable(model.options)
-        outcome = await self._apply(model, options)
+        outcome = await self._apply(model, options, at_once=at_once)
         cautious = self._options.without_unsure(model.options)
         if outcome.kind is OutcomeKind.FAILED and cautious != options:
-            second = await self._apply(model, cautious)
+            second = await self._apply(model, cautious, at_once=False)
             if second.kind is OutcomeKind.FAILED:
                 return model, outcome
             self._options.take(model.options, cautious, outcome.error)
             return msgspec.structs.replace(model, options=cautious), second
         if outcome.kind is not OutcomeKind.FAILED:
             self._options.take(model.options, options)
-        return msgspec.structs.replace(model, options=options), outcome
+        return model if options is model.options else msgspec.structs.replace(model, options=options), outcome
 
-    async def _apply(self, model: Model, options: ProxyOptions) -> Outcome:
+    async def _apply(self, model: Model, options: ProxyOptions, *, at_once: bool) -> Outcome:
         if options is not model.options:
             model = msgspec.structs.replace(model, options=options)
-        return await self._data_plane.apply(await asyncio.to_thread(self._configurator.configure, model))
+        return await self._data_plane.apply(await _run(self._configurator.configure, model, at_once=at_once))
 
     def _waits_for_names(self, translation: Translation) -> bool:
         """Whether the first application is put off until the names that it needs are answered."""
@@ -280,3 +294,8 @@ class ControlLoop:
 
 def _words(outcome: Outcome) -> tuple[str, float]:
     return outcome.kind.value, outcome.seconds * 1000
+
+
+async def _run(work: Callable[[*Ts], T], *args: *Ts, at_once: bool) -> T:
+    """Runs something in a thread, or `at_once` if it takes a millisecond: another thread would take a part of that to begin."""
+    return work(*args) if at_once else await asyncio.to_thread(work, *args)

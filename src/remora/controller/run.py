@@ -4,7 +4,8 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -53,25 +54,32 @@ from remora.translate import Translator
 SYNC_LOOK = 1.0
 FAREWELL = 5.0
 """Seconds for the last words to the API server, which may be gone already."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds that a thread keeps Python's lock while the event loop wants it, a tenth of what Python has by itself: a change is a
+dozen exchanges with HAProxy, after each of which the loop waits so long for a thread that reckons, for a scrape, say."""
 COUNTERS_PAUSE = 10.0
 """HAProxy's counters are read at least so often, so that what a reload might lose is little."""
+
+Beside = Callable[[], Coroutine[None, None, None]]
 
 _log = logging.getLogger(__name__)
 
 
-def run_controller(settings: ControllerSettings, judge: Judge) -> None:
-    """Runs until SIGTERM or SIGINT. `judge` answers reviews of admission, where a webhook is asked for.
+def run_controller(settings: ControllerSettings, judge: Judge, beside: Sequence[Beside] = ()) -> None:
+    """Runs until SIGTERM or SIGINT. `judge` answers reviews of admission, where a webhook is asked for; `beside` runs as long as
+    the controller does.
 
     Raises:
         RemoraError: the surroundings are broken in a way that waiting does not mend.
     """
     import uvloop
 
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with locked(Path(settings.proxy.state_directory)):
         directory = short_directory(Path(settings.proxy.state_directory))
         proxy = msgspec.structs.replace(settings.proxy, state_directory=str(directory))
         try:
-            uvloop.run(Controller(msgspec.structs.replace(settings, proxy=proxy), judge).run())
+            uvloop.run(Controller(msgspec.structs.replace(settings, proxy=proxy), judge, beside).run())
         except BaseExceptionGroup as group:
             raise _cause(group) from None
 
@@ -79,9 +87,10 @@ def run_controller(settings: ControllerSettings, judge: Judge) -> None:
 class Controller:
     """One controller, from its start to its end."""
 
-    def __init__(self, settings: ControllerSettings, judge: Judge) -> None:
+    def __init__(self, settings: ControllerSettings, judge: Judge, beside: Sequence[Beside] = ()) -> None:
         self._settings = settings
         self._judge = judge
+        self._beside = beside
         self._health = Health()
         self._metrics = Metrics(settings.metrics)
         self._problem_log = ProblemLog()
@@ -134,11 +143,12 @@ class Controller:
             if self._health.has_adopted:
                 _log.info("adopted the HAProxy that runs already")
             async with asyncio.TaskGroup() as tasks:
-                work = tasks.create_task(self._work())
+                work = [tasks.create_task(self._work()), *(tasks.create_task(run()) for run in self._beside)]
                 await self._stop.wait()
                 await self._say_goodbye()
                 await self._farewell()
-                work.cancel()
+                for task in work:
+                    task.cancel()
             await self._end_proxy()
             await self._stay(self._settings.post_shutdown_grace_period)
 
@@ -293,7 +303,7 @@ class Controller:
         self._metrics.tell_process(await self._executor.read_process())
         self._metrics.tell_reading(self._requests, self._spans)
         with suppress(HAProxyUnreachable):
-            self._metrics.tell_sessions(await self._sessions.read(), self._executor.broken_sessions)
+            self._metrics.tell_sessions(await self._sessions.read_tracked(), self._executor.broken_sessions)
         # With ten thousand routes there is much to add up.
         return await asyncio.to_thread(self._metrics.render)
 

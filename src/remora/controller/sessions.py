@@ -12,7 +12,7 @@ import msgspec
 
 from remora.core.names import NamespacedName
 from remora.model import Model
-from remora.observe.live_sessions import ServiceSessions, has_tracking, live_sessions, sessions_by_pod
+from remora.observe.live_sessions import ServiceSessions, TrackedHosts, live_sessions, sessions_by_pod
 from remora.observe.session_report import SessionReport, parse_question, report_sessions
 from remora.plan.outcome import BrokenCount, LiveSession, RequestCount
 
@@ -37,6 +37,7 @@ class Sessions:
     def __init__(self, source: SessionSource) -> None:
         self._source = source
         self._model = Model()
+        self._tracked = TrackedHosts()
         self._reckoning = asyncio.Lock()
         self._reckoned: tuple[Model, Sequence[LiveSession], tuple[ServiceSessions, ...]] | None = None
 
@@ -48,9 +49,15 @@ class Sessions:
         """The live sessions of every Service with session affinity."""
         return (await self._read())[2]
 
+    async def read_tracked(self) -> tuple[ServiceSessions, ...]:
+        """The same, or none where no route tracks its sessions."""
+        async with self._reckoning:
+            is_tracking = await asyncio.to_thread(self._tracked.follow, self._model)
+        return await self.read() if is_tracking else ()
+
     async def by_pod(self) -> dict[NamespacedName, int]:
         """The number of live sessions of every pod, where it is known."""
-        return sessions_by_pod(await self.read())
+        return sessions_by_pod(await self.read_tracked())
 
     async def report(self, query: Mapping[str, str]) -> SessionReport:
         """The answer to `GET /sessions` with that query."""
@@ -67,7 +74,7 @@ class Sessions:
         async with self._reckoning:
             model = self._model
             # Where nothing is tracked the table is empty; nobody needs to look.
-            entries = await self._source.read_sessions() if has_tracking(model) else ()
+            entries = await self._source.read_sessions() if await asyncio.to_thread(self._tracked.follow, model) else ()
             known = self._reckoned
             if known is None or known[0] is not model or known[1] is not entries:
                 known = (model, entries, await asyncio.to_thread(live_sessions, model, entries))

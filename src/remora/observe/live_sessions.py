@@ -6,18 +6,31 @@ that has lost its cookie, or most likely will not come back.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import msgspec
 
-from remora.core.names import NamespacedName
-from remora.model import Affinity, Backend, BackendName, Endpoint, EndpointState, ForwardTo, Model, Route, RouteId
+from remora.core.differing import differing
+from remora.core.names import Hostname, NamespacedName
+from remora.model import (
+    Affinity,
+    Backend,
+    BackendName,
+    Endpoint,
+    EndpointState,
+    ForwardTo,
+    Model,
+    Route,
+    RouteId,
+    VirtualHost,
+)
 from remora.plan.outcome import LiveSession
 
 DEFAULT_LIVE_WINDOW = 1800.0
 """Seconds after which a session counts as left, where neither a lifetime nor the cookie says."""
 
 
-class PodSessions(msgspec.Struct, frozen=True):
+class PodSessions(msgspec.Struct, frozen=True, gc=False):
     """The live sessions of one pod of a Service: of their ids, all and those that are in use now.
 
     `pod` is the pod's name, or address and port where a Service has endpoints that are no pods.
@@ -29,7 +42,7 @@ class PodSessions(msgspec.Struct, frozen=True):
     used: frozenset[str] = frozenset()
 
 
-class ServiceSessions(msgspec.Struct, frozen=True):
+class ServiceSessions(msgspec.Struct, frozen=True, gc=False):
     """A Service with session affinity and its pods, ordered by name. `is_tracked` says whether all of its sticky routes
     track their sessions; where none does, `has_tracked` is False and the pods' sessions are not known."""
 
@@ -75,9 +88,25 @@ def session_digest(identifier: str) -> str:
     return hashlib.sha256(identifier.encode()).hexdigest()[:16]
 
 
-def has_tracking(model: Model) -> bool:
-    """Whether any route tracks its sessions."""
-    return any(affinity.sessions.tracking for _, _, affinity in _sticky(model))
+class TrackedHosts:
+    """The hosts with a route that tracks its sessions. Only those that are other than in the Model before are looked at."""
+
+    def __init__(self) -> None:
+        self._hosts: tuple[VirtualHost, ...] = ()
+        self._tracked: set[Hostname] = set()
+
+    def follow(self, model: Model) -> bool:
+        """Whether a Model has any."""
+        gone, come = differing(self._hosts, model.virtual_hosts)
+        self._tracked -= {host.host for host in gone}
+        self._tracked |= {host.host for host in come if has_tracking(host)}
+        self._hosts = model.virtual_hosts
+        return bool(self._tracked)
+
+
+def has_tracking(host: VirtualHost) -> bool:
+    """Whether any route of a host tracks its sessions."""
+    return any(affinity.sessions.tracking for _, _, affinity in _sticky_of(host))
 
 
 def services_of_routes(model: Model) -> dict[RouteId, NamespacedName]:
@@ -161,10 +190,13 @@ def _live(
 
 
 def _sticky(model: Model) -> Iterator[tuple[Route, ForwardTo, Affinity]]:
-    for host in model.virtual_hosts:
-        for route in host.all_routes:
-            if isinstance(route.action, ForwardTo) and route.action.affinity is not None:
-                yield route, route.action, route.action.affinity
+    return chain.from_iterable(map(_sticky_of, model.virtual_hosts))
+
+
+def _sticky_of(host: VirtualHost) -> Iterator[tuple[Route, ForwardTo, Affinity]]:
+    for route in host.all_routes:
+        if isinstance(route.action, ForwardTo) and route.action.affinity is not None:
+            yield route, route.action, route.action.affinity
 
 
 def _backends(model: Model) -> dict[BackendName, Backend]:

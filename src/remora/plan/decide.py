@@ -43,6 +43,9 @@ class Reload(msgspec.Struct, frozen=True):
 
 Plan = Unchanged | RuntimeUpdate | Reload
 
+MOST_AT_ONCE = 16
+"""Hosts or backends that are other."""
+
 
 def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     """The least that makes HAProxy run what is wanted."""
@@ -62,6 +65,13 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     if not update:
         return Unchanged()
     return RuntimeUpdate(update, after, assignment.low)
+
+
+def is_light(running: Running, wanted: Configuration) -> bool:
+    """Whether deciding is a matter of a millisecond: little is other than what was decided last."""
+    if not running.backends or len(keys_differing(running.backends, wanted.backends)) > MOST_AT_ONCE:
+        return False
+    return len(keys_differing(running.hosts, wanted.hosts)) <= MOST_AT_ONCE
 
 
 def _changed_backends(running: Running, wanted: Configuration) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from remora.watch.snapshot import Change
 class Debounce(msgspec.Struct, frozen=True):
     """How long to wait, in seconds: for `quiet` since the last Change, at the most `maximum` since the first."""
 
-    quiet: float = 0.005
+    quiet: float = 0.002
     maximum: float = 0.1
 
 

@@ -152,6 +152,17 @@ async def test_what_does_not_matter_to_routing_is_not_applied() -> None:
         assert [one.address for one in bench.applied[1].model.backends[0].endpoints] == ["10.0.0.2"]
 
 
+async def test_a_service_that_nobody_names_is_told_of_but_not_applied() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        await bench.change(_make(Service, "other", spec={"ports": [{"port": 80}]}), "ADDED")
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert bench.applied[1].outcome == Outcome(1, OutcomeKind.UNCHANGED)
+        assert bench.applied[1].model is bench.applied[0].model
+        assert len(bench.proxy.wanted) == 1
+
+
 async def test_what_makes_everything_anew_is_undisturbed_and_a_change_is_not() -> None:
     async with looping() as bench:
         await bench.list_all(NGINX, WEB, _slice("10.0.0.1"), _ingress("a", "a.example"))

@@ -16,9 +16,9 @@ from remora.model import (
     SessionPolicy,
 )
 from remora.observe.live_sessions import (
+    TrackedHosts,
     find_server,
     find_session,
-    has_tracking,
     live_sessions,
     live_window,
     session_digest,
@@ -134,8 +134,8 @@ def test_a_service_whose_routes_track_in_part_says_so() -> None:
 def test_a_service_without_affinity_is_not_listed() -> None:
     wanted = model([host(on("/", None))], [backend(A)])
     assert live_sessions(wanted, ()) == ()
-    assert not has_tracking(wanted)
-    assert has_tracking(MODEL)
+    assert not TrackedHosts().follow(wanted)
+    assert TrackedHosts().follow(MODEL)
 
 
 def test_a_session_is_found_by_its_digest_the_latest_visit_first() -> None:
