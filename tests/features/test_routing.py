@@ -238,6 +238,26 @@ async def test_redirects_answer_before_any_backend(executor: Executor, proxy_set
         assert (status, headers.get("location")) == answer
 
 
+async def test_a_rewrite_to_a_url_redirects_with_the_rewritten_path_and_the_query(
+    executor: Executor, proxy_settings: ProxySettings, client: Client
+) -> None:
+    there = "https://new.example"
+    patterns: dict[str, ReplacePath | ConstantPath] = {
+        "/one/(.*)": ReplacePath("/one/(.*)", "/other/$1"),
+        "/two": ConstantPath("/fixed"),
+    }
+    routes = [route(RegexPath(path), RedirectTo(there, 302, rewrite=rewrite)) for path, rewrite in patterns.items()]
+    await executor.apply(Configurator(proxy_settings).configure(model([host(*routes)], [backend()])))
+    expected = {
+        "/one/a%20b/?c=%2F&d=/": f"{there}/other/a%20b/?c=%2F&d=/",
+        "/one/x": f"{there}/other/x",
+        "/two/x?y": f"{there}/fixed?y",
+    }
+    for path, location in expected.items():
+        status, headers, _ = await client.get("web.example:81", path)
+        assert (status, headers.get("location")) == (302, location)
+
+
 async def test_a_redirect_follows_the_annotations_about_its_form(
     executor: Executor, proxy_settings: ProxySettings, client: Client
 ) -> None:

@@ -212,9 +212,11 @@ def _action(action: RouteAction) -> dict[str, Any]:
                 shown["stands in for"] = " ".join(msgspec.structs.astuple(stand_in.context))
                 shown["path"] = "/" if stand_in.at_root else "as it is"
             shown |= _done_to_requests(action)
-        case RedirectTo(location=location, status=status, base=base):
+        case RedirectTo(location=location, status=status, base=base, rewrite=rewrite):
             path = "" if not location.startswith("/") else f" of {base.value}"
             shown["redirect"] = f"{status} {location}{path}"
+            if rewrite is not None:
+                shown["to the path"] = str(rewrite)
         case RedirectToHost(host=host, status=status):
             shown["redirect"] = f"{status} to host {host}"
         case NotFound():

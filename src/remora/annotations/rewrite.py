@@ -26,9 +26,10 @@ class Rewrite:
         support=Support.PARTIAL,
         differs="A target without groups over a path that is no regular expression leaves the host's paths Exact and Prefix, "
         "case-sensitive and element by element; ingress-nginx turns all of them into regular expressions.",
-        doc="The path sent to the pod; `$1` to `$9` stand for the groups of the rule's path. An http(s) URL redirects there.",
-        accepts=("/", "/$2", "/api/$1", "https://example.com/new"),
-        refuses=("/a?b=c", "/a b", "/$host", "/${1}", ""),
+        doc="The path sent to the pod; `$1` to `$9` stand for the groups of the rule's path. An http(s) URL "
+        "redirects there, with status 302 and the query.",
+        accepts=("/", "/$2", "/api/$1", "https://example.com/$1"),
+        refuses=("/a?b=c", "/a b", "/$host", "/${1}", "", "https://$1.example.com/", "https:///a"),
         haproxy=("http-request set-path", "http-request replace-path"),
     )
     use_regex: bool = annotation(

@@ -146,6 +146,8 @@ def path_with_groups(text: str) -> str:
     value = _checked(trimmed(text), r"[A-Za-z0-9\-._~/:$]*", what="of letters, digits and - . _ ~ / : $")
     if re.search(r"\$(?![1-9])", value):
         raise ValueRefused(f"{shown(value)} has a $ that is not one of $1 to $9; nginx variables are not known here")
+    if re.match(r"https?://(?:[^/]*\$|/|$)", value):
+        raise ValueRefused(f"{shown(value)} is no URL with a host; groups can stand in its path alone")
     return value
 
 

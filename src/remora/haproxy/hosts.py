@@ -201,6 +201,8 @@ def _record(route: Route) -> RouteRecord:
             name = _target(route, action).name
             cookie_name = affinity.cookie_name if affinity else ""
             reads_agent = bool(affinity and affinity.attributes.omit_same_site_for_old_browsers)
+        case RedirectTo() as action if action.rewrite is not None:
+            name, cookie_name, reads_agent = redirect.REWRITTEN_BACKEND, "", False
         case RedirectTo(status=status):
             name, cookie_name, reads_agent = redirect.redirect_backend(status, rich=_has_policy(route)), "", False
         case RedirectToHost(status=status):

@@ -104,6 +104,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
     yield from redirect.sections(
         defaults="base",
         redirects_map=layout.map(Map.REDIRECTS),
+        rewrites_map=layout.map(Map.REWRITES),
         ports=(settings.http_port, settings.https_port),
         policies=policies,
         options=settings.options,

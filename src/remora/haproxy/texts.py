@@ -51,6 +51,8 @@ def _of_route(route: Route) -> Texts:
         yield Map.REDIRECTS, {route.id: entry}
     if isinstance(route.action, ForwardTo):
         yield from _of_action(route, route.action)
+    if isinstance(route.action, RedirectTo) and route.action.rewrite:
+        yield Map.REWRITES, {route.id: rewrite.rewrite_entry(route.action.rewrite)}
     if route.canary:
         yield Map.CANARIES, {route.id: canary.canary_entry(route, route.canary)}
         yield Map.CANARY_PATTERNS, dict.fromkeys(canary.pattern_keys(route, route.canary), "1")

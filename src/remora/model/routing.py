@@ -112,11 +112,13 @@ class RedirectTo(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The client is sent elsewhere. `location` is absolute (`https://…`) or a path.
 
     `status` is 300 to 308; those that are no redirects (300, 304, 305, 306) are answered without a Location.
+    With a `rewrite` the status is 302, and the location is followed by what becomes of the path, and by the query.
     """
 
     location: str
     status: int
     base: LocationBase = LocationBase.HOST
+    rewrite: PathRewrite | None = None
 
 
 class RedirectToHost(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -149,8 +149,8 @@ def _along_route(
     if request.scheme == "http" and taken.https_redirect:
         return _answered(said, f"a redirect to https: {struct_words(taken.https_redirect)}")
     match taken.action:
-        case RedirectTo(location=location, status=status):
-            return _answered(said, f"{status} to {location}")
+        case RedirectTo() as redirect:
+            return _answered(said, f"{redirect.status} to {_there(redirect)}")
         case Unavailable():
             return _answered(said, "503: the route is closed; the problems of its Ingress say why")
         case NotFound():
@@ -363,8 +363,8 @@ def _row(host: VirtualHost, route: Route, endpoints: Mapping[BackendName, Sequen
             target = f"{backend}{' (canary)' if is_canary else ''}"
             pods = sum(1 for one in endpoints.get(backend, ()) if one.state is EndpointState.ACTIVE)
             session = f"{affinity.cookie_name}, {affinity.mode.value}" if affinity else ""
-        case RedirectTo(location=location, status=status):
-            target = f"{status} {location}"
+        case RedirectTo() as redirect:
+            target = f"{redirect.status} {_there(redirect)}"
         case Unavailable():
             target = "503, closed"
         case NotFound():
@@ -374,6 +374,13 @@ def _row(host: VirtualHost, route: Route, endpoints: Mapping[BackendName, Sequen
     return RouteRow(
         host.host or "*", match_words(route.match), str(route.origin), target, pods, session, tuple(policies(route)), route.id
     )
+
+
+def _there(redirect: RedirectTo) -> str:
+    """Where a redirect leads."""
+    if redirect.rewrite is None:
+        return redirect.location
+    return f"{redirect.location} with the path that is made of this one ({struct_words(redirect.rewrite)}) and the query"
 
 
 def _precedence(route: Route) -> tuple[int, int]:

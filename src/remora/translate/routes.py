@@ -11,6 +11,7 @@ from remora.core.names import Hostname
 from remora.model import (
     OPEN,
     Access,
+    ConstantPath,
     CookieFormat,
     ExactPath,
     ExternalAuth,
@@ -20,6 +21,7 @@ from remora.model import (
     PathMatch,
     RedirectTo,
     RegexPath,
+    ReplacePath,
     Route,
     RouteAction,
     RouteId,
@@ -114,8 +116,19 @@ def _action(view: View, claim: Claim, *, is_regex: bool) -> RouteAction:
         return RedirectTo(redirect.permanent, redirect.permanent_code, _base(redirect, redirect.permanent_code))
     target = owner.parsed.of(Rewrite).target
     if target.startswith(("http://", "https://")):
-        return RedirectTo(target, 302)
+        return _redirect_by_path(rule, target, is_regex=is_regex)
     return _forward(view, claim, is_regex=is_regex)
+
+
+def _redirect_by_path(rule: PathRule, target: str, *, is_regex: bool) -> RedirectTo:
+    """What a rewrite to a URL does: the path becomes that of the URL, as the path sent to a pod would."""
+    scheme, _, rest = target.partition("://")
+    host, slash, below = rest.partition("/")
+    path = f"/{below}" if slash else "/"
+    rewrite = find_rewrite(rule.path, path, is_regex=is_regex)
+    if rewrite is None:  # the path is what it was to become, or all of it is kept
+        rewrite = ReplacePath(rule.path, path) if "$" in path else ConstantPath(path)
+    return RedirectTo(f"{scheme}://{host}", 302, rewrite=rewrite)
 
 
 def _forward(view: View, claim: Claim, *, is_regex: bool) -> ForwardTo:

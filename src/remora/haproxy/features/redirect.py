@@ -5,7 +5,7 @@ from itertools import product
 from typing import assert_never
 
 from remora.core.options import ProxyOptions
-from remora.haproxy.features import forwarded
+from remora.haproxy.features import forwarded, rewrite
 from remora.haproxy.grammar import Directive, Section, rule, section
 from remora.model import HttpsRedirect, LocationBase, RedirectTo, RedirectToHost
 
@@ -37,6 +37,10 @@ def redirect_backend(status: int, *, rich: bool = False) -> str:
     return f"redirect-{status}{'-rich' * rich}"
 
 
+REWRITTEN_BACKEND = "redirect-rewritten"
+"""The backend that rewrites the path and sends the request to it on the host that the map `redirects` has for its route."""
+
+
 def to_host_backend(status: int, *, rich: bool = False) -> str:
     """The backend that sends a request to the host that the map `redirects` has for its route; rich as above."""
     return f"to-host-{status}{'-rich' * rich}"
@@ -65,6 +69,7 @@ def sections(
     *,
     defaults: str,
     redirects_map: str,
+    rewrites_map: str,
     ports: tuple[int, int],
     policies: tuple[Directive, ...],
     options: ProxyOptions,
@@ -83,6 +88,9 @@ def sections(
         yield section("backend", to_host_backend(status, rich=rich), *origin, lines=to_host)
         to_https = (*host, find, *_send_to_https(status, ports[1])) if rich else (*host, _plainly_to_https(status))
         yield section("backend", to_https_backend(status, rich=rich), *origin, lines=to_https)
+    moved = rule("http-request redirect code 302 location", "%[var(txn.location)]%[pathq]")
+    lines = (find, *rewrite.request_rules(rewrites_map), moved)
+    yield section("backend", REWRITTEN_BACKEND, "from", _RICH, lines=lines)
 
 
 def _answer(status: int) -> Directive:
