@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from remora.cli.options import Output
-from remora.cli.render.look import Meaning, document_text, has_colour, paint
+from remora.cli.render.look import Meaning, clean, document_text, has_colour, paint
 from remora.core.errors import RemoraError, UsageError
 
 PAUSE = 1.0
@@ -93,7 +93,7 @@ def _redraw(sight: Sight, fetch: Callable[[], Sight], output: Output, pause: flo
         width = shutil.get_terminal_size().columns
         lines = list(sight.lines(None if output is Output.WIDE else width, has_colour()))
         if why:
-            lines += ["", paint(f"{why}; trying again", Meaning.BAD)]
+            lines += ["", paint(f"trying again: {clean(why)}", Meaning.BAD)]
         return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
     with Live(drawn(""), console=Console(highlight=False), auto_refresh=False) as live:

@@ -179,7 +179,7 @@ def _foot(choice: Choice, trouble: str) -> Marked:
     if choice.is_typing:
         return Marked(f"/{choice.filter}_", Meaning.CHOSEN)
     if trouble:
-        return Marked(f"{clean(trouble)}; trying again", Meaning.BAD)
+        return Marked(f"trying again: {clean(trouble)}", Meaning.BAD)
     if choice.has_help:
         return Marked("any key goes back", Meaning.FAINT)
     return Marked(_KEYS.format(other="pods" if choice.tab == "routes" else "routes"), Meaning.FAINT)

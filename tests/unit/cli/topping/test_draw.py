@@ -88,7 +88,7 @@ def test_the_last_page_is_reached_and_not_passed() -> None:
 
 
 def test_what_is_wrong_stands_in_the_last_line() -> None:
-    assert drawn(trouble="no controller answers")[-1] == "no controller answers; trying again"
+    assert drawn(trouble="no controller answers")[-1] == "trying again: no controller answers"
     assert drawn(Choice(is_typing=True, filter="web"), trouble="x")[-1] == "/web_"
 
 
