@@ -11,6 +11,7 @@ from remora.core.errors import UsageError
 
 if TYPE_CHECKING:
     from remora.cli.flags import Given
+    from remora.controller.run import Beside
     from remora.controller.settings import ControllerSettings
     from remora.observe.nginx_metrics import NginxMetricsSettings
 
@@ -59,7 +60,26 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> None:
     configure_logging(LogFormat(given["log-format"]), verbose=given["v"] >= 2)
     if silent := sorted(flag.name for flag in FLAGS if flag.name in given.names and not flag.effect):
         logging.getLogger(__name__).warning("accepted without effect: %s", ", ".join(f"--{name}" for name in silent))
-    run_controller(settings, judge_of(given))
+    run_controller(settings, judge_of(given), _beside(given, settings))
+
+
+def _beside(given: "Given", settings: "ControllerSettings") -> tuple["Beside", ...]:
+    """What runs as long as the controller does."""
+    if not given["dashboard-port"]:
+        return ()
+    from functools import partial
+
+    from remora.cli.dashboard_child import child_arguments, run_child
+
+    words = child_arguments(
+        host=given["dashboard-host"],
+        port=given["dashboard-port"],
+        health_host=settings.health.hosts[0],
+        health_port=settings.health.port,
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+    )
+    return (partial(run_child, words),)
 
 
 def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettings":
@@ -221,7 +241,8 @@ def routing_of(given: "Given") -> dict[str, Any]:
     }
     values = {field: given[name] for field, name in names.items()}
     ports = (given[name] for name in ("http-port", "https-port", "healthz-port", "peers-port"))
-    values["reserved_ports"] = tuple(sorted({*ports, *_PORTS_OF_INGRESS_NGINX}))
+    dashboard = {given["dashboard-port"]} - {0}
+    values["reserved_ports"] = tuple(sorted({*ports, *dashboard, *_PORTS_OF_INGRESS_NGINX}))
     if given["enable-topology-aware-routing"]:
         values |= {"zone": given["topology-zone"], "node": given["node-name"]}
     if given["shadow"] and "session-cookie-format" not in given.names:

@@ -29,6 +29,13 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError as error:
+        raise ValueError("an IP address") from error
+
+
 def _servers(text: str) -> tuple[tuple[str, int], ...]:
     try:
         return tuple(_server(part.strip()) for part in text.split(",") if part.strip())
@@ -113,6 +120,8 @@ FLAGS: tuple[Flag, ...] = (
     _flag("healthz-port", 10254, _any_port, "Port of /healthz, /readyz and /metrics."),
     _flag("healthz-host", "", _text, "Address of the health port; by default those of --bind-address."),
     _flag("health-check-path", "/healthz", _path, "Path of the health check."),
+    _flag("dashboard-port", 0, _any_port, "Port of the dashboard, where viewers sign in with tokens; 0 for none."),
+    _flag("dashboard-host", "127.0.0.1", _address, "Its address; 127.0.0.1 is for kubectl port-forward, others speak TLS."),
     _flag("shutdown-grace-period", 0.0, parse_seconds, "Seconds to serve on after SIGTERM, with a failing health check."),
     _flag("post-shutdown-grace-period", 0.0, parse_seconds, "Seconds to stay after HAProxy has ended."),
     _flag("kubeconfig", "", _text, "Kubeconfig file; by default the pod's own account, else $KUBECONFIG or ~/.kube/config."),

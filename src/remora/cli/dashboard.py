@@ -6,7 +6,13 @@ import typer
 
 
 def dashboard(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to listen on 127.0.0.1; 0 chooses.")] = 0,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="For many: each signs in with a token of their own, and only looks.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on with --tokens; other than this machine's own by TLS.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses.")] = 0,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, if there is one.")] = True,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show everything and change nothing.")] = False,
     controller: Annotated[str, typer.Option("--controller", help="URL of one controller's health port to ask.")] = "",
@@ -21,4 +27,10 @@ def dashboard(
     """
     from remora.cli.dashboard_run import Wish, run_dashboard
 
-    run_dashboard(Wish(port, browse, read_only, controller, kubeconfig, context, flags))
+    wish = Wish(port, browse, read_only, controller, kubeconfig, context, flags)
+    if tokens:
+        from remora.cli.dashboard_tokens import run_for_many
+
+        run_for_many(wish, host)
+    else:
+        run_dashboard(wish)

@@ -24,7 +24,7 @@ from remora.kube.credentials import connect
 LOCALHOST = "127.0.0.1"
 
 
-class _Ended(Exception):
+class Ended(Exception):
     """Somebody has had enough."""
 
 
@@ -72,20 +72,21 @@ async def _run(wish: Wish) -> None:
         say("lets one browser in; Ctrl-C ends it")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_end_at_signal())
+                group.create_task(end_at_signal())
                 group.create_task(poller.run())
                 group.create_task(mirror.run())
                 group.create_task(serve(app, where))
                 if wish.browse:
                     group.create_task(asyncio.to_thread(webbrowser.open, url))
-        except* _Ended:
+        except* Ended:
             pass
 
 
-async def _end_at_signal() -> None:
+async def end_at_signal() -> None:
+    """Raises Ended when the process is told to stop."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     await ended.wait()
-    raise _Ended
+    raise Ended

@@ -4,17 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from remora.cli.fetch import fetch_with
 from remora.cli.health_ports import HealthPorts
 from remora.cli.observed import Observed, observe_fetched
 from remora.cli.request import parse_request
+from remora.cli.traffic_source import fetch_traffic
 from remora.core.errors import RemoraError
 from remora.dashboard.poller import Heard
 from remora.dashboard.traffic import Explained, Question
 from remora.dashboard.viewer import Viewer
-from remora.observe.traffic_report import TrafficReport, merged
 from remora.report.explain import Request, explain
 from remora.report.lifetimes import Judge
 
@@ -23,10 +21,7 @@ def asking(ports: HealthPorts) -> Callable[[], Awaitable[Heard]]:
     """What asks all controllers."""
 
     async def ask() -> Heard:
-        # Only what several say has to be told session by session.
-        answers = await ports.ask("/traffic", {}, of_several={"digests": "1"})
-        reports = await asyncio.to_thread(lambda: [_parse(body, who) for who, body in answers.bodies])
-        return Heard(merged(reports), answers.notes)
+        return Heard(*await fetch_traffic(ports))
 
     return ask
 
@@ -53,10 +48,3 @@ def _explained(observed: Observed, request: Request) -> Explained:
     judge = Judge(observed.lifetime_key, int(time.time())) if observed.has_key else None
     said = explain(observed.snapshot, observed.translation, request, has_key=observed.has_key, judge=judge)
     return Explained(said, observed.notes)
-
-
-def _parse(body: bytes, who: str) -> TrafficReport:
-    try:
-        return msgspec.json.decode(body, type=TrafficReport)
-    except msgspec.MsgspecError as error:
-        raise RemoraError(f"{who}: the answer tells no traffic: {error}") from error

@@ -66,8 +66,8 @@ _log = logging.getLogger(__name__)
 
 
 def run_controller(settings: ControllerSettings, judge: Judge, beside: Sequence[Beside] = ()) -> None:
-    """Runs until SIGTERM or SIGINT. `judge` answers reviews of admission, where a webhook is asked for; `beside` runs as long as
-    the controller does.
+    """Runs until SIGTERM or SIGINT. `judge` answers reviews of admission, where a webhook is asked for; `beside` runs as long
+    as the controller does.
 
     Raises:
         RemoraError: the surroundings are broken in a way that waiting does not mend.

@@ -17,7 +17,7 @@ from remora.dashboard.map import map_elements
 from remora.dashboard.poller import Poller, State
 from remora.dashboard.site import Entry, Part, Query, Roots, Site, environment, shell
 from remora.dashboard.timeline import ChangeView, problem_views, time_line
-from remora.dashboard.view import Lit, ProblemView, Wanted, map_view, parse_words
+from remora.dashboard.view import Lit, ProblemView, Wanted, map_view, namespaces_of, parse_words
 from remora.dashboard.viewer import Viewer
 from remora.report.explain import Explanation
 
@@ -74,8 +74,8 @@ class Traffic:
     async def charts(self, request: Request) -> Response:
         """Requests, times, sessions and what broke."""
 
-        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
-            made = charts(state.history, viewer.namespaces, pods=query.get("q", "").strip())
+        def elements(state: State, seen: frozenset[str] | None, query: Query) -> Sequence[Element]:
+            made = charts(state.history, seen, pods=query.get("q", "").strip())
             leaves = [Leaf(f"chart-{one.id}", self._chart(one)) for one in made]
             return (shell("div", "charts", leaves, class_="charts"),)
 
@@ -84,8 +84,8 @@ class Traffic:
     async def time_line(self, request: Request) -> Response:
         """What controllers did, and when."""
 
-        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
-            line = time_line(state.history, viewer.namespaces, parse_words(query.get("q", "")))
+        def elements(state: State, seen: frozenset[str] | None, query: Query) -> Sequence[Element]:
+            line = time_line(state.history, seen, parse_words(query.get("q", "")))
             leaves = [Leaf(one.id, _change(one)) for one in line.changes] or [
                 _nothing("No change fits, or there was none yet.")
             ]
@@ -99,10 +99,10 @@ class Traffic:
     async def problems(self, request: Request) -> Response:
         """What is wrong in which object."""
 
-        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
-            leaves = [
-                _problem(one) for one in problem_views(state.history, viewer.namespaces, parse_words(query.get("q", "")))
-            ] or [_nothing("No problem: everything is served as written.")]
+        def elements(state: State, seen: frozenset[str] | None, query: Query) -> Sequence[Element]:
+            leaves = [_problem(one) for one in problem_views(state.history, seen, parse_words(query.get("q", "")))] or [
+                _nothing("No problem: everything is served as written.")
+            ]
             return (shell("ul", "listing", leaves),)
 
         return await self._site.live_page(request, "listing.html", self._roots(("listing",), elements), title="Problems")
@@ -152,9 +152,9 @@ class Traffic:
         )
 
     def _map_roots(self, lit: Lit | None) -> Roots:
-        def elements(state: State, viewer: Viewer, query: Query) -> Sequence[Element]:
+        def elements(state: State, seen: frozenset[str] | None, query: Query) -> Sequence[Element]:
             words = parse_words(query.get("q", ""))
-            view = map_view(state.history, Wanted(words, lit), viewer.namespaces)
+            view = map_view(state.history, Wanted(words, lit), seen)
             empty = (
                 "Nothing on the map fits the filter."
                 if words
@@ -165,18 +165,22 @@ class Traffic:
         return self._roots(("summary", "aloud", "other-problems", "map"), elements, lit)
 
     def _roots(
-        self, ids: tuple[str, ...], make: Callable[[State, Viewer, Query], Sequence[Element]], extra: object = None
+        self,
+        ids: tuple[str, ...],
+        make: Callable[[State, frozenset[str] | None, Query], Sequence[Element]],
+        extra: object = None,
     ) -> Roots:
         """The elements of a page, which have these ids; made once for all viewers who see the same."""
 
         async def roots(viewer: Viewer, query: Query) -> Sequence[Element]:
             try:
                 state = await self._poller.state()
+                seen = await viewer.rights.seen(namespaces_of(state.history.recent[-1])) if viewer.rights else None
             except RemoraError as error:
                 return (self._notes((), str(error)), *(Leaf(id, f'<div id="{id}"></div>') for id in ids))
-            key = (ids, state.number, viewer.namespaces, tuple(sorted(query.items())), extra)
+            key = (ids, state.number, seen, tuple(sorted(query.items())), extra)
             if (made := self._made.get(key)) is None:
-                made = (self._notes(state.notes, state.trouble), *make(state, viewer, query))
+                made = (self._notes(state.notes, state.trouble), *make(state, seen, query))
                 self._made[key] = made
                 while len(self._made) > _MADE:
                     self._made.popitem(last=False)

@@ -154,6 +154,12 @@ def visible(report: TrafficReport, namespaces: frozenset[str] | None) -> Traffic
     )
 
 
+def namespaces_of(report: TrafficReport) -> frozenset[str]:
+    """All namespaces that a report tells of."""
+    told = [one.namespace for rows in (report.routes, report.pods, report.broken, report.problems) for one in rows]
+    return frozenset(told) - {""}
+
+
 def map_view(history: History, wanted: Wanted, namespaces: frozenset[str] | None = None) -> MapView:
     """The map as of the last report."""
     now = visible(history.recent[-1], namespaces)

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -14,22 +15,27 @@ _SIGNED_IN = 200
 """Viewers that are kept; whoever has been away for longest signs in again."""
 
 
+class Seeing(Protocol):
+    """What a viewer may see."""
+
+    async def seen(self, namespaces: Iterable[str]) -> frozenset[str] | None:
+        """Those of these namespaces whose traffic may be seen; None for all there are. Raises RemoraError."""
+
+
 class Viewer(msgspec.Struct, frozen=True):
     """`client` asks the API server as the viewer, and is None where no cluster is known (a controller by its URL).
 
-    `namespaces` are those of which the viewer may see traffic, None for all. `csrf` is what each of their forms has to send.
+    `rights` say of which namespaces they may see traffic, None that it is all. `csrf` is what each of their forms has to send.
     """
 
     name: str
     client: ApiClient | None
     namespace: str = "default"
     namespaces: frozenset[str] | None = None
+    """Those that are read one by one where it may not be read across all."""
+    rights: "Seeing | None" = None
     may_write: bool = False
     csrf: str = ""
-
-    def may_see(self, namespace: str) -> bool:
-        """Whether the viewer may see traffic of that namespace."""
-        return self.namespaces is None or namespace in self.namespaces
 
 
 class SignInRefused(RemoraError):
