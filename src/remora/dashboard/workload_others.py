@@ -80,9 +80,14 @@ class NodeRow(msgspec.Struct, frozen=True):
 
 
 def event_rows(events: Iterable[Event], *, most: int = MOST_EVENTS) -> tuple[EventRow, ...]:
-    """Newest first; of the same moment the one that was made last."""
-    rows = sorted((_event_row(event) for event in events), key=lambda row: (row.last, row.uid), reverse=True)
-    return tuple(rows[:most])
+    """Newest first; of the same second the one that was written last."""
+    rows = sorted(((_event_row(event), _turn(event)) for event in events), key=lambda one: (one[0].last, one[1]), reverse=True)
+    return tuple(row for row, _ in rows[:most])
+
+
+def _turn(event: Event) -> tuple[int, str]:
+    version = event.metadata.resource_version
+    return int(version) if version.isascii() and version.isdigit() else 0, event.metadata.uid
 
 
 def events_about(events: Iterable[Event], uids: Iterable[str]) -> tuple[Event, ...]:

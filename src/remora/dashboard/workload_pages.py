@@ -21,7 +21,7 @@ from remora.dashboard.workload_tables import Leaves, namespace_section
 from remora.dashboard.workloads import LISTED_PODS, WorkloadRow, Workloads, chosen, namespace_rows, pods_of, workload_row
 
 SHOWN = (*MAKERS, POD)
-SERVICE_HEADS = ("Service", "Namespace", "Type", "Cluster IP", "External", "Ports", "Chooses", "Ways in", "Age")
+SERVICE_HEADS = ("Service", "Namespace", "Type", "Cluster IP", "External", "Ports", "Ways in", "Chooses", "Age")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 

@@ -36,27 +36,27 @@ class Leaves:
         self._now[key] = found
         return found
 
-    def table(self, id: str, head: Leaf, rows: Sequence[Leaf], *, empty: str, columns: int) -> Shell:
+    def table(self, id: str, head: Leaf, rows: Sequence[Leaf], *, empty: str, columns: int, label: str) -> Shell:
         """A table that scrolls by itself where it is too wide."""
         body = rows or (self.leaf("empty_row", f"{id}-none", empty, columns),)
         inner = shell("table", f"{id}-table", (head, shell("tbody", f"{id}-rows", body)))
-        return shell("div", id, (inner,), class_="scroll", tabindex="0", role="region", aria_label="Table")
+        return shell("div", id, (inner,), class_="scroll stacks", tabindex="0", role="region", aria_label=label)
 
     def titled(self, macro: str, id: str, heads: Sequence[str], rows: Iterable[tuple[str, Any]], *, empty: str) -> Shell:
         """A table of rows, each with what tells it from the others."""
         head = self.leaf("table_head", f"{id}-head", tuple(heads))
         leaves = [self.leaf(macro, element_id(id, key), row) for key, row in rows]
-        return self.table(id, head, leaves, empty=empty, columns=len(heads))
+        return self.table(id, head, leaves, empty=empty, columns=len(heads), label=f"Table: {heads[0]}")
 
     def pods(self, id: str, rows: Sequence[PodRow], *, empty: str = "No pods.") -> Shell:
         """Pods as `kubectl get pods -o wide` has them."""
         head = self.leaf("pods_head", f"{id}-head")
         leaves = [self.leaf("pod_row", element_id("pod", row.name.namespace, row.name.name, row.uid), row) for row in rows]
-        return self.table(id, head, leaves, empty=empty, columns=8)
+        return self.table(id, head, leaves, empty=empty, columns=8, label="Table: Pods")
 
     def events(self, id: str, rows: Sequence[EventRow]) -> Shell:
-        """Events, newest first."""
-        return self.titled("event_row", id, EVENT_HEADS, [(row.uid, row) for row in rows], empty="No Events.")
+        """Events about one thing and what it made, newest first."""
+        return self.titled("own_event_row", id, EVENT_HEADS, [(row.uid, row) for row in rows], empty="No Events.")
 
     def conditions(self, id: str, rows: Sequence[Condition]) -> Shell:
         """Conditions as the object's status has them."""
@@ -81,7 +81,7 @@ def namespace_section(leaves: Leaves, rows: NamespaceRows) -> Element:
     head = leaves.leaf("namespace_head", f"{id}-head", rows.name, len(rows.workloads), pods, trouble)
     children: list[Element] = [head, *(_workload(leaves, row) for row in rows.workloads)]
     if rows.bare:
-        children.append(_folded(leaves, f"{id}-bare", rows.bare, "pods of nobody", is_open=True))
+        children.append(_folded(leaves, f"{id}-bare", rows.bare, "Pods that nobody looks after: ", is_open=True))
     return shell("section", id, children, class_="card flush namespace")
 
 
@@ -98,8 +98,8 @@ def _workload(leaves: Leaves, row: WorkloadRow) -> Element:
 
 def _folded(leaves: Leaves, id: str, pods: Sequence[PodRow], what: str, *, is_open: bool) -> Element:
     counts = Counter((row.state.reason, row.state.tone) for row in pods)
-    told = tuple((f"{reason} {what}".strip(), tone, count) for (reason, tone), count in counts.items())
-    summary = leaves.leaf("pods_summary", f"{id}-summary", told, 0)
+    told = tuple((reason, tone, count) for (reason, tone), count in counts.items())
+    summary = leaves.leaf("pods_summary", f"{id}-summary", what, told)
     return shell("details", id, (summary, leaves.pods(f"{id}-list", pods)), **({"open": "open"} if is_open else {}))
 
 
