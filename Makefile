@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Preparing $(VENV) (once; about half a minute)"
 	@$(PYTHON_FOUND) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=")'
 	@$(PYTHON_FOUND) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,examples,clients,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,examples,clients,docs,dev]'
 	@touch $@
 
 demo: $(STAMP)  ## Show a real client held by a real cookie on a real pod, on a cluster of its own
@@ -66,8 +66,9 @@ chart: $(STAMP)  ## Ask Helm anew what it makes of the chart; review the differe
 golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the difference as code
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/golden
 
-docs: $(STAMP)  ## Write the pages that are made from tables
+docs: $(STAMP)  ## Write the pages that are made from tables, and build the site: build/site/index.html
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/architecture/test_generated_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # QUICK=1 gives a look at the questions of the suite, and pictures and tables that nobody should cite.
 PICTURES := $(if $(QUICK),build/bench,docs/pictures)

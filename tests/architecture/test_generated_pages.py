@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from remora.cli.controller_flags import FLAGS
+from remora.cli.render.flags_page import render_flags_page
 from remora.report.annotation_page import render_annotation_page
 from remora.report.configmap_page import render_configmap_page
 from remora.report.snippet_page import render_snippet_page
@@ -29,3 +31,10 @@ def test_the_page_of_snippets_is_fresh() -> None:
     if os.environ.get("REMORA_UPDATE_GOLDEN"):
         page.write_text(render_snippet_page())
     assert page.read_text() == render_snippet_page()
+
+
+def test_the_page_of_flags_is_fresh() -> None:
+    page = DOCS / "flags.md"
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(render_flags_page(FLAGS))
+    assert page.read_text() == render_flags_page(FLAGS)

@@ -130,13 +130,14 @@ def render_help(flags: Sequence[Flag]) -> str:
     lines = ["Usage: remora controller [--flag=value ...]", "", "Run the Ingress controller until it is told to stop.", ""]
     for flag in flags:
         if flag.effect:
-            default = "" if flag.default in ("", None, False, ()) else f" (default {_shown(flag.default)})"
+            default = "" if flag.default in ("", None, False, ()) else f" (default {shown(flag.default)})"
             lines.append(f"  --{flag.name}{'' if flag.is_boolean else '=VALUE'}\n        {flag.help}{default}")
     silent = ", ".join(f"--{flag.name}" for flag in flags if not flag.effect)
     return "\n".join([*lines, "", "Accepted without effect, because manifests of ingress-nginx have them:", f"  {silent}"])
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A default as it would be typed; "" for none."""
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
