@@ -131,8 +131,10 @@ class ControlLoop:
             try:
                 await self._take()
                 if self._is_due():
+                    began = self._clock()
                     with self._undisturbed() if self._is_anew else nullcontext():
                         await self._step()
+                    self._waiting.note_seconds(self._clock() - began)
             except Exception:
                 _log.exception("an error of Remora itself; everything is translated anew")
                 self._tell_failure()

@@ -9,14 +9,19 @@ from collections.abc import Mapping
 from remora.watch.debounce import is_urgent
 from remora.watch.snapshot import Change
 
-MOST_AT_ONCE = 500
-"""Changes that are no endpoints' and are acted on together: a quarter of a second's work if all are new Ingresses."""
+MOST_AT_ONCE, FEWEST_AT_ONCE = 500, 50
+"""Changes that are no endpoints' and are acted on together: as a rule a quarter of a second's work, if all are new."""
+LONGEST = 0.25
+"""Seconds that a portion should take at most: others wait for the one that is under way, and for the one that they are in.
+Where one took longer the next is smaller, whatever made it so long."""
 
 
 class Waiting:
     """Changes, each with the time at which it came first."""
 
     def __init__(self) -> None:
+        self._most = MOST_AT_ONCE
+        self._last = 0
         self._urgent: dict[Change, float] = {}
         self._others: dict[str, dict[Change, float]] = {}
 
@@ -39,13 +44,23 @@ class Waiting:
     def take(self, *, is_overdue: bool) -> Mapping[Change, float]:
         """The urgent ones; and if there are none, or the others have waited long enough, a portion of the others."""
         taken, self._urgent = self._urgent, {}
-        return taken | self._take_turns() if is_overdue or not taken else taken
+        turns = self._take_turns() if is_overdue or not taken else {}
+        self._last = len(turns)
+        return taken | turns
+
+    def note_seconds(self, seconds: float) -> None:
+        """Takes how long it took to act on what was taken last."""
+        if self._last and seconds > LONGEST:
+            self._most = max(FEWEST_AT_ONCE, min(self._most, int(self._last * LONGEST / seconds)))
+        elif self._last:
+            self._most = min(MOST_AT_ONCE, 2 * self._most)
+        self._last = 0
 
     def _take_turns(self) -> dict[Change, float]:
         turns = {namespace: iter(waiting) for namespace, waiting in self._others.items()}
         chosen: list[Change] = []
-        while turns and len(chosen) < MOST_AT_ONCE:
-            for namespace in list(turns)[: MOST_AT_ONCE - len(chosen)]:
+        while turns and len(chosen) < self._most:
+            for namespace in list(turns)[: self._most - len(chosen)]:
                 change = next(turns[namespace], None)
                 if change is None:
                     del turns[namespace]

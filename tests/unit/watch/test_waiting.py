@@ -51,3 +51,21 @@ def test_what_comes_again_goes_on_with_its_time() -> None:
     waiting.add(Change(Ingress, named("noisy/0")), 7)
     assert list(waiting.take_all().values()) == [0]
     assert not waiting
+
+
+def test_a_portion_that_took_long_is_followed_by_smaller_ones_and_they_grow_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 400)
+    waiting, sizes = crowd(2000), []
+    for seconds in (1.0, 1.0, 9.0, 0.1, 0.1, 0.1, 0.1):
+        sizes.append(len(waiting.take(is_overdue=False)))
+        waiting.note_seconds(seconds)
+    assert sizes == [400, 100, 50, 50, 100, 200, 400]
+
+
+def test_endpoints_alone_say_nothing_about_the_size_of_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 400)
+    waiting = crowd(1000)
+    waiting.add(ENDPOINTS, 0)
+    waiting.take(is_overdue=False)
+    waiting.note_seconds(9.0)
+    assert len(waiting.take(is_overdue=False)) == 400
