@@ -7,8 +7,8 @@ from remora.cli.flags import Flag, shown
 _HEADER = """\
 # Flags of the controller
 
-What `remora controller` can be given: the names are those of ingress-nginx wherever the meaning is the same. (Made from the table
-in `src/remora/cli/controller_flags.py`; `make docs` makes it anew.)
+What `remora controller` can be given: the names are those of ingress-nginx wherever the meaning is the same. (Made from the
+table in `src/remora/cli/controller_flags.py`; `make docs` makes it anew.)
 
 - `--flag=value` and `--flag value` are the same, `-flag` too; a flag that is on or off needs no value.
 - A flag that nobody knows, or a value that cannot be, ends the start with a message; so does a pair that excludes each other.
