@@ -20,15 +20,16 @@ _TIMEOUT = 10.0
 
 
 class Api:
-    """The API server that a kubeconfig's current context names."""
+    """The API server that a context of a kubeconfig names, by default the current one."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, *, context: str = "", timeout: float = _TIMEOUT) -> None:
         """Raises ConfigurationError if the file cannot be used."""
+        self._timeout = timeout
         try:
             config = yaml.safe_load(kubeconfig.read_text())
-            context = _named(config["contexts"], config["current-context"])["context"]
-            cluster = _named(config["clusters"], context["cluster"])["cluster"]
-            user = _named(config["users"], context["user"])["user"]
+            chosen = _named(config["contexts"], context or config["current-context"])["context"]
+            cluster = _named(config["clusters"], chosen["cluster"])["cluster"]
+            user = _named(config["users"], chosen["user"])["user"]
             self._address = urlsplit(cluster["server"])
             self._tls = _tls(cluster, user)
         except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
@@ -63,7 +64,7 @@ class Api:
             ApiServerRefused: an error status.
         """
         connection = http.client.HTTPSConnection(
-            self._address.hostname or "", self._address.port, context=self._tls, timeout=_TIMEOUT
+            self._address.hostname or "", self._address.port, context=self._tls, timeout=self._timeout
         )
         try:
             sent = None if body is None else json.dumps(body)

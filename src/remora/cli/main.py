@@ -4,6 +4,7 @@ A command parses arguments, calls one function and hands the result to `render`.
 commands, so that `remora --help` answers at once.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from remora.cli import (
     check,
     clusters,
+    completion,
     controller,
     dashboard,
     doctor,
@@ -29,6 +31,9 @@ from remora.cli import (
     webhook,
 )
 from remora.core.errors import RemoraError, UsageError
+
+COMPLETE_VARIABLE = "_REMORA_COMPLETE"
+"""Set by a shell that asks what a word may become."""
 
 app = typer.Typer(
     name="remora",
@@ -58,6 +63,7 @@ app.command()(dashboard.dashboard)
 app.command()(tail.tail)
 app.command()(doctor.doctor)
 app.command()(top.top)
+app.command()(completion.completion)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 app.command(name="proxy")(proxy.proxy)
@@ -84,6 +90,10 @@ def remora(
 def main() -> None:
     """Runs the command; exit code 2 for what the person can correct by typing something else, 1 for broken surroundings."""
     try:
+        if COMPLETE_VARIABLE in os.environ:
+            from remora.cli.completing import complete
+
+            complete(app)
         app()
     except RemoraError as error:
         print(f"remora: {error}", file=sys.stderr)
