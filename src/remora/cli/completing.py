@@ -127,7 +127,7 @@ def _items(params: Params, path: str) -> list[Any]:
 
 
 def _read(kubeconfig: str, context: str, query: str) -> list[Any]:
-    """By the small client, which is there at once; where that cannot log in, by the other, which takes half a second to import."""
+    """By the small client, which is there at once; where that cannot log in, by the other, imported in half a second."""
     import os
 
     from remora.core.errors import ConfigurationError
