@@ -10,7 +10,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 THRESHOLDS = (10_000, 50, 20)
 """After so many new containers the new ones are walked over, which takes a millisecond; all after ten million."""
 

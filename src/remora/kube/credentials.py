@@ -103,7 +103,11 @@ async def from_kubeconfig(paths: str, context: str = "") -> Connection:
     """
     if not _is_any_there(paths):
         raise ConfigurationError(f"kubeconfig {paths}: there is no such file; give --kubeconfig FILE or set KUBECONFIG")
-    # Half a second of imports that a pod never needs.
+    from remora.kube.plain_kubeconfig import find_plain
+
+    if plain := find_plain(paths, context):
+        return plain
+    # Half a second of imports that few need.
     from remora.kube.kubeconfig import load
 
     return await load(paths, context)
