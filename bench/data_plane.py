@@ -42,7 +42,7 @@ from remora.apply.binary import find_binary
 from tests.support.certificates import self_signed
 
 PODS = 3
-PATIENCE = 150.0
+PATIENCE = 100.0
 
 
 @dataclass
@@ -112,6 +112,8 @@ async def _served(proxy: Proxy, asked: Site) -> str:
             if statuses == [200, 200]:
                 return ""
             seen = f"answered {statuses}"
+        if proxy.ended:
+            return proxy.ended
         await asyncio.sleep(0.1)
     return f"did not serve {len(asked.routes)} Ingresses within {PATIENCE:.0f} s {seen}"
 

@@ -86,6 +86,8 @@ async def _served(proxy: Proxy, stage: Stage) -> None:
         reached: set[str] = set()
         is_told = False
         while len(reached) < len(stage.site.pods):
+            if proxy.ended:
+                raise ConnectionError(proxy.ended)
             with contextlib.suppress(OSError, IndexError, ValueError):
                 if not is_told:
                     await proxy.configure(stage.site)
@@ -145,8 +147,8 @@ async def witness_replicas(stage: Stage, stack: AsyncExitStack, directory: Path,
     ]
     try:
         await asyncio.gather(*(_served(proxy, stage) for proxy in others))
-    except TimeoutError:
-        say(f"replicas are left out: they did not all serve within {PATIENCE:.0f} s")
+    except (TimeoutError, ConnectionError) as error:
+        say(f"replicas are left out: they did not all serve within {PATIENCE:.0f} s: {error!r}")
         return []
     stage.others = tuple(others)
     found = []

@@ -159,6 +159,15 @@ class Proxy(ABC):
         """Ends what decides with `kill -9` and starts it again; False if nothing does but the proxy itself."""
         return False
 
+    @property
+    def ended(self) -> str:
+        """How it ended by itself; nothing while it runs."""
+        for name, process in self.children.running.items():
+            if process.poll() is not None:
+                lines = (self.place.directory / f"{name}.log").read_text(errors="replace").splitlines()
+                return f"{name} ended with {process.returncode}: {lines[-1] if lines else 'without a word'}"
+        return ""
+
     def finish(self) -> None:
         """Tells it to go when it has finished what it has, as Kubernetes tells its container."""
         self.children.tell(signal.SIGTERM)
