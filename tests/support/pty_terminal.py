@@ -57,9 +57,12 @@ class PtyProgram:
 
     @property
     def frame(self) -> list[str]:
-        """The lines of the frame that was drawn last and whole."""
-        frames = self.output.split(HOME)
-        return [line.rstrip() for line in _ESCAPE.sub(b"", frames[-1]).decode(errors="replace").split("\n")]
+        """The lines of the frame before the last one, of which a part may be on its way; of all there is without frames."""
+        _, *frames = self.output.split(HOME)
+        if len(frames) == 1:
+            return []
+        whole = frames[-2] if frames else self.output
+        return [line.rstrip() for line in _ESCAPE.sub(b"", whole).decode(errors="replace").split("\n")]
 
     def resize(self, columns: int, lines: int) -> None:
         """Makes the terminal another size; the program is told."""

@@ -21,6 +21,7 @@ from remora.cli import (
     explain,
     image,
     migrate,
+    problems,
     proxy,
     routes,
     service,
@@ -63,6 +64,7 @@ app.command()(dashboard.dashboard)
 app.command()(tail.tail)
 app.command()(doctor.doctor)
 app.command()(top.top)
+app.command()(problems.problems)
 app.command()(completion.completion)
 app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
