@@ -8,7 +8,7 @@ from pathlib import Path
 
 from remora.apply.protocol import ReplyReader, command_bytes
 from remora.core.errors import HAProxyRefused, HAProxyUnreachable
-from remora.haproxy.command import PREPARED_VERSION, Command
+from remora.haproxy.command import PREPARED_VERSION, Command, together
 
 REPLY_TIMEOUT = 10.0
 """Seconds that HAProxy has for one reply; it answers in a tenth of a millisecond, or it is not there."""
@@ -64,23 +64,25 @@ class RuntimeSocket:
     async def send(self, commands: Sequence[str]) -> list[str]:
         """The replies to commands without payload, in their order."""
         async with self._conversation() as ask:
-            return [await ask(Command(command)) for command in commands]
+            return await ask([Command(command) for command in commands])
 
     async def run(self, commands: Sequence[Command]) -> None:
-        """Runs the commands in their order and stops at the first that HAProxy does not confirm.
+        """Runs the commands in their order, and stops soon after the first that HAProxy does not confirm: when that is known,
+        and before anything is taken away.
 
         Raises:
             HAProxyRefused: the command and HAProxy's reply to it.
         """
         prepared = ""
         async with self._conversation() as ask:
-            for command in commands:
-                text = command.text.replace(PREPARED_VERSION, f"@{prepared} ")
-                reply = await ask(Command(text, command.payload))
-                if not command.is_done(reply):
-                    raise HAProxyRefused(f"{command.shown}: {reply or 'no answer'}")
-                if version := re.match(r"New version created: (\d+)", reply.strip()):
-                    prepared = version[1]
+            for portion in together(commands):
+                texts = [command.text.replace(PREPARED_VERSION, f"@{prepared} ") for command in portion]
+                replies = await ask([Command(text, one.payload) for text, one in zip(texts, portion, strict=True)])
+                for command, reply in zip(portion, replies, strict=True):
+                    if not command.is_done(reply):
+                        raise HAProxyRefused(f"{command.shown}: {reply or 'no answer'}")
+                    if version := re.match(r"New version created: (\d+)", reply.strip()):
+                        prepared = version[1]
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -91,26 +93,30 @@ class RuntimeSocket:
             raise HAProxyUnreachable(f"{self._path}: {error}") from error
 
     @asynccontextmanager
-    async def _conversation(self) -> AsyncIterator[Callable[[Command], Awaitable[str]]]:
-        """An interactive connection, as a function from a command to its reply."""
+    async def _conversation(self) -> AsyncIterator[Callable[[Sequence[Command]], Awaitable[list[str]]]]:
+        """An interactive connection, as a function from commands to their replies. They are sent at once, and HAProxy runs them
+        one after the other."""
         reader, writer = await self._connect()
-        replies = ReplyReader()
+        found = ReplyReader()
+        unsaid = [Command("prompt")]
 
-        async def ask(command: Command) -> str:
+        async def ask(commands: Sequence[Command]) -> list[str]:
+            asked = (*unsaid, *commands)
             try:
-                writer.write(command_bytes(command.text, command.payload))
-                while True:
+                writer.write(b"".join(command_bytes(command.text, command.payload) for command in asked))
+                replies: list[str] = []
+                while len(replies) < len(asked):
                     async with asyncio.timeout(self._timeout):
                         data = await reader.read(65536)
                     if not data:
-                        raise HAProxyUnreachable(f"{self._path}: closed before its reply to {command.shown!r}")
-                    for reply in replies.feed(data):
-                        return reply
+                        raise HAProxyUnreachable(f"{self._path}: closed before its reply to {asked[len(replies)].shown!r}")
+                    replies += found.feed(data)
             except BROKEN as error:
-                raise HAProxyUnreachable(f"{self._path}: no reply to {command.shown!r}: {error}") from error
+                raise HAProxyUnreachable(f"{self._path}: no reply to {asked[0].shown!r}: {error}") from error
+            replies, unsaid[:] = replies[len(unsaid) :], []
+            return replies
 
         try:
-            await ask(Command("prompt"))
             yield ask
         finally:
             writer.close()

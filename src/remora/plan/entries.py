@@ -105,13 +105,16 @@ def _by_host(
     write: Callable[[str, Entries, Entries], Iterator[Command]],
 ) -> Iterator[Command]:
     changed = list(_changed_parts(step))
+    if not changed:
+        return
     for name in names:
         before: dict[str, str] = {}
         wanted: dict[str, str] = {}
         for old, new in changed:
             before.update(_part_entries(step.before, old, name))
             wanted.update(_part_entries(step.after, new, name))
-        yield from write(layout.map(name), before, wanted)
+        if before or wanted:
+            yield from write(layout.map(name), before, wanted)
 
 
 def _changed_parts(step: Step) -> Iterator[tuple[HostPart, HostPart]]:

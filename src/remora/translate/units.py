@@ -101,6 +101,9 @@ class Units:
             while due:
                 self._run(due.pop())
         self._drop_released()
+        # In a set that was large once it takes long to find what is left.
+        self._due = [set() for _ in self._due]
+        self._released = set()
         changed, self._changed = self._changed, {}
         return changed
 
