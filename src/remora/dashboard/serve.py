@@ -24,6 +24,8 @@ def bound(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        # From here on a visitor waits, and is not refused, until somebody answers.
+        made.listen()
     except OSError as error:
         made.close()
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}; choose another port") from error
