@@ -33,7 +33,7 @@ from remora.kube.reflector import Relisted, Told
 from remora.kube.resources import Scope
 from remora.model import ForwardTo, Model, PrefixPath, RedirectToHost
 from remora.plan.decide import started
-from remora.plan.files import render_files
+from remora.plan.files import files_in_turn
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.translate import Translator
 from remora.translate.options import proxy_options
@@ -441,7 +441,7 @@ async def test_haproxy_takes_the_program_of_any_configmap(proxy_settings: ProxyS
         translation = Translator(RoutingSettings(session_key=b"k", configmap=config.key)).translate(snapshot, None)
         wanted = Configurator(proxy_settings).configure(translation.model)
         seen.add(wanted.digest)
-        write_all(render_files(wanted, started(wanted), layout))
+        write_all(files_in_turn(wanted, started(wanted), layout))
         await process.check([Path(file) for file in (layout.program, layout.peers, layout.backends)])
     assert len(seen) > 20
 

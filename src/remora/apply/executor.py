@@ -36,7 +36,7 @@ from remora.haproxy.features.streams import port_key
 from remora.haproxy.layout import Layout
 from remora.plan.commands import BEGIN_COUNT, finish_count
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, is_light, started, sweep, swept
-from remora.plan.files import render_check, render_files
+from remora.plan.files import files_in_turn, render_check
 from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, ProxyReading, RequestCount
 from remora.plan.running import Running
 
@@ -326,7 +326,7 @@ class Executor:
         running = started(wanted)
         try:
             ensure_default_certificate(Path(self._layout.certificate("default")))
-            write_all(render_files(wanted, running, self._layout))
+            write_all(files_in_turn(wanted, running, self._layout))
         except OSError as error:
             raise StateUnwritable(
                 f"{self._layout.directory} cannot be written to: {error.strerror or error}; until it can, what needs a reload "

@@ -1,7 +1,7 @@
 """Files that HAProxy reads, replaced whole or not at all."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 
@@ -16,17 +16,17 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o640) -> bool:
     return draft is not None
 
 
-def write_all(files: Mapping[str, bytes]) -> None:
-    """Writes every file of a path-to-content mapping; private keys are among them, so nobody else may read any.
+def write_all(files: Iterable[tuple[str, bytes]]) -> None:
+    """Writes every file of pairs of path and content; private keys are among them, so nobody else may read any.
 
     On a full disk all files stay as they were: what HAProxy reads when it starts must fit together.
     """
     drafts: dict[Path, Path] = {}
     try:
-        for name, content in files.items():
+        for name, content in files:
             if draft := _draft(Path(name), content, 0o600):
                 drafts[Path(name)] = draft
-    except OSError:
+    except BaseException:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
         raise

@@ -73,12 +73,13 @@ def render_directive(line: Directive) -> str:
 
 def render_sections(sections: Iterable[Section]) -> str:
     """A configuration file."""
-    lines: list[str] = []
-    for part in sections:
-        lines.append(render_directive(part.opening))
-        lines += (f"    {render_directive(line)}" for line in part.directives)
-        lines.append("")
-    return "\n".join(lines)
+    return "\n".join(map(render_section, sections))
+
+
+def render_section(part: Section) -> str:
+    """A section's lines; between two sections stands an empty one."""
+    lines = [f"    {render_directive(line)}\n" for line in part.directives]
+    return f"{render_directive(part.opening)}\n{''.join(lines)}"
 
 
 def literal(text: str) -> str:
