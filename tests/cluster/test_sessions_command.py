@@ -109,3 +109,21 @@ def published(cluster: Terminal) -> dict[str, int]:
     pods = json.loads(cluster.kubectl("get", "pods", "-l", "app=held", "-o", "json"))["items"]
     found = {pod["metadata"]["name"]: pod["metadata"].get("annotations", {}) for pod in pods}
     return {name: int(annotations.get("remora.io/sessions", "-1")) for name, annotations in found.items()}
+
+
+def test_top_shows_routes_and_pods_of_the_controllers_of_a_cluster(cluster: Terminal) -> None:
+    kubeconfig = ("--kubeconfig", str(cluster.home / "test" / "kubeconfig"))
+    cluster.kubectl("apply", "-f", str(cluster.home / "held.yaml"))
+    cluster.kubectl("rollout", "status", "deployment/held", "--timeout=60s")
+
+    def held() -> dict[str, object] | None:
+        done = cluster.remora("top", "--once", "--interval", "0.2", "--output", "json", *kubeconfig)
+        report = json.loads(done.stdout) if done.returncode == 0 else {"pods": [], "routes": []}
+        is_there = any(one["host"] == "held.localhost" and one["to"] == "held:80" for one in report["routes"])
+        return report if is_there and any(one["pod"].startswith("held-") for one in report["pods"]) else None
+
+    report = wait_for(held, "the route and its pods")
+    assert report["proxy"] is not None
+    problems = cluster.remora("problems", *kubeconfig, "--output", "json")
+    assert json.loads(problems.stdout) == []
+    assert problems.stderr == ""
