@@ -34,11 +34,12 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> None:
     Raises:
         UsageError: a flag is unknown or has a value that it cannot have.
     """
+    from remora.cli.catalogue import examples_text
     from remora.cli.controller_flags import FLAGS
     from remora.cli.flags import parse_flags, render_help
 
     if {"--help", "-h"} & set(arguments):
-        print(render_help(FLAGS))
+        print(render_help(FLAGS), examples_text("controller"), sep="\n\n")
         return
     given = parse_flags(arguments, FLAGS)
     if given["version"]:

@@ -21,10 +21,7 @@ def add(
     profile: ProfileOption = "default",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Make a command known as an image: remora image add NAME [--workdir DIR] [--env K=V] -- COMMAND [ARG...]
-
-    Example: remora image add shop/web:1 --workdir shop -- uvicorn app:app --host '$(POD_IP)' --port 8080
-    """
+    """Make a command known as an image: remora image add NAME [--workdir DIR] [--env K=V] -- COMMAND [ARG...]"""
     from remora.cli import render
     from remora.cli.images import add_image, parse_environment
 
@@ -42,10 +39,7 @@ def build(
     profile: ProfileOption = "default",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Build an image from a Dockerfile, read for what a process needs.
-
-    Examples: remora image build -t shop/web:1 shop; remora image build -t shop/web:1 -f web.Dockerfile --target prod .
-    """
+    """Build an image from a Dockerfile, read for what a process needs."""
     from remora.cli import render
     from remora.cli.images import build_image, parse_environment
     from remora.core.errors import UsageError
@@ -71,7 +65,7 @@ def remove(
     name: Annotated[str, typer.Argument(help="The image's name, as `remora image list` shows it.")],
     profile: ProfileOption = "default",
 ) -> None:
-    """Forget an image; pods that run it go on. Example: remora image remove shop/web:1"""
+    """Forget an image; pods that run it go on."""
     from remora.cli.images import remove_image
     from remora.cli.render import say
 

@@ -31,6 +31,7 @@ from remora.cli import (
     up,
     webhook,
 )
+from remora.cli.catalogue import Sections, add_examples
 from remora.core.errors import RemoraError, UsageError
 
 COMPLETE_VARIABLE = "_REMORA_COMPLETE"
@@ -38,6 +39,7 @@ COMPLETE_VARIABLE = "_REMORA_COMPLETE"
 
 app = typer.Typer(
     name="remora",
+    cls=Sections,
     help="An Ingress controller that keeps every client on its pod, and a local cluster to run it on.",
     no_args_is_help=True,
     # Rich help and tracebacks cost 80 ms of imports at every start.
@@ -70,6 +72,7 @@ app.command()(drain_wait.drain_wait)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(controller.controller)
 app.command(name="proxy")(proxy.proxy)
 app.command(context_settings=controller.CONTEXT_SETTINGS)(webhook.webhook)
+add_examples(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -24,11 +24,6 @@ def proxy(
     """Run HAProxy for a controller in another container of the pod, which has the flag --external-proxy.
 
     Either restarts alone: HAProxy goes on while there is no controller, and starts again without one.
-
-    Examples:
-
-      remora proxy --state-dir /run/remora
-      remora controller --external-proxy --state-dir /run/remora
     """
     from pathlib import Path
 

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 def webhook(context: typer.Context) -> None:
     """Review Ingresses for a Kubernetes API before it stores them; the flags are those of the controller."""
+    from remora.cli.catalogue import examples_text
     from remora.cli.controller_flags import FLAGS
     from remora.cli.flags import parse_flags, render_help
 
     if {"--help", "-h"} & set(context.args):
-        print(render_help(FLAGS))
+        print(render_help(FLAGS), examples_text("webhook"), sep="\n\n")
         return
     run_given(parse_flags(context.args, FLAGS))
 
