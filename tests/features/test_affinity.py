@@ -2,13 +2,24 @@
 
 import json
 
+import msgspec
 import pytest
 from multidict import CIMultiDict
 
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
-from remora.model import AffinityMode, Balancing, Endpoint, ForwardTo, Model, SameSite
+from remora.model import (
+    AffinityMode,
+    BackendName,
+    Balancing,
+    Endpoint,
+    ForwardTo,
+    Model,
+    PrefixPath,
+    SameSite,
+    SessionPolicy,
+)
 from remora.plan.outcome import OutcomeKind
 from tests.support.models import HASHED, NAME, backend, endpoint, host, model, route, sticky
 from tests.support.proxy import Client, Pods, free_ports
@@ -22,9 +33,9 @@ def sticky_model(mode: AffinityMode, *endpoints: Endpoint, **attributes: object)
     return model([host(route(action=action))], [backend(*endpoints, name=name, balancing=balancing)])
 
 
-async def visit(client: Client, cookie: str = "") -> tuple[str, str]:
+async def visit(client: Client, cookie: str = "", path: str = "/") -> tuple[str, str]:
     """The pod, and the cookie to send next time."""
-    status, headers, body = await client.get("web.example", cookie=cookie)
+    status, headers, body = await client.get("web.example", path, cookie=cookie)
     assert status == 200, body
     issued = headers.get("set-cookie", "").partition(";")[0]
     return json.loads(body)["pod"], issued or cookie
@@ -75,6 +86,30 @@ async def test_a_session_is_found_in_any_of_several_cookie_headers(
         "web.example", headers=CIMultiDict([("Cookie", "a=1"), ("X-Cookie", cookie), ("Cookie", "")])
     )
     assert "set-cookie" in headers
+
+
+@pytest.mark.parametrize("sessions", [SessionPolicy(), SessionPolicy(tracking=True)], ids=["plain", "tracked"])
+@pytest.mark.parametrize("mode", MODES)
+async def test_services_on_paths_within_each_other_have_their_own_sessions(
+    mode: AffinityMode, sessions: SessionPolicy, executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    """The browser sends both cookies to the inner path, that of the longer path first; ingress-nginx takes the last."""
+    _, balancing = MODES[mode]
+    actions, backends = [], []
+    for service in ("outer", "inner"):
+        name = BackendName(f"default-{service}-80{'@hash' if mode is AffinityMode.BALANCED else ''}")
+        policy = msgspec.structs.replace(sticky(mode), backend_key=service.ljust(32, "0"), sessions=sessions)
+        actions.append(ForwardTo(name, policy))
+        endpoints = [endpoint(f"{service}-{one}", await pods.start(f"{service}-{one}")) for one in "abc"]
+        backends.append(backend(*endpoints, name=name, balancing=balancing))
+    routes = (route(action=actions[0]), route(PrefixPath("/in"), actions[1]))
+    await executor.apply(Configurator(proxy_settings).configure(model([host(*routes)], backends)))
+    for _ in range(4):
+        (outer, outer_cookie), (inner, inner_cookie) = await visit(client), await visit(client, path="/in")
+        for both in (f"{inner_cookie}; {outer_cookie}", f"{outer_cookie}; {inner_cookie}; other=1"):
+            for _ in range(4):
+                assert await visit(client, both) == (outer, both)
+                assert await visit(client, both, "/in") == (inner, both)
 
 
 async def test_persistent_sessions_move_only_when_their_pod_is_gone(

@@ -74,7 +74,7 @@ def class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[D
         lines += session_cookie.request_rules(kind, **maps, placements_map=layout.map(Map.PLACEMENTS))
         lines += session_cookie.response_rules(kind, servers_map=maps["servers_map"])
     else:
-        lines += affinity.request_rules(kind, maps["servers_map"])
+        lines += affinity.request_rules(kind, **maps)
         lines += affinity.response_rules(kind.algorithm, **maps)
     if kind.rich:
         lines += proxying.response_rules()

@@ -30,7 +30,7 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(route: Route, canary: Canary, *, headers: Mapping[str, str], cookies: str, servers: Sequence[Server]) -> Decision:
     """The side of a request. Names of headers are in lower case; `servers` are those of the canary's backend."""
     main, other = _affinity(route.action), canary.action.affinity
-    session, key = _session(main, cookies)
+    session, key = _session(main, cookies, tuple(one.backend_key if one else "" for one in (other, main)))
     if key and main and key == main.backend_key:
         return Decision(Side.MAIN, "its session is not the canary's")
     is_canarys = bool(key and other and key == other.backend_key)
@@ -46,9 +46,9 @@ def _affinity(action: object) -> Affinity | None:
     return action.affinity if isinstance(action, ForwardTo) else None
 
 
-def _session(affinity: Affinity | None, cookies: str) -> tuple[str, str]:
+def _session(affinity: Affinity | None, cookies: str, keys: Sequence[str]) -> tuple[str, str]:
     """What names the server, and the backend's key."""
-    value = cookie_value(affinity.cookie_name, cookies) if affinity else None
+    value = cookie_value(affinity.cookie_name, cookies, keys) if affinity else None
     session, _, rest = (value or "").partition("|")
     return session.rpartition("~")[2], rest.partition("|")[0]
 

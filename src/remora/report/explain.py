@@ -36,7 +36,7 @@ from remora.report.learned import place_learned, session_name
 from remora.report.lifetimes import Judge
 from remora.report.losers import Loser, losers
 from remora.report.search import Found, Taker, find_route
-from remora.report.sessions import cookie_value, place
+from remora.report.sessions import place, session_value
 from remora.report.snippet_words import step_words
 from remora.report.words import match_words, struct_words
 from remora.translate import Translation
@@ -201,17 +201,18 @@ def _through_backend(
     placement = place(action.affinity, request.cookies, servers, backend.balancing, judge)
     if action.learning and servers:
         placement = place_learned(action.learning, _session_name(action.learning, request), placement)
-    is_hidden = not has_key and action.affinity is not None and _value(action, request) is not None and bool(servers)
+    value = _value(action, request, servers)
+    is_hidden = not has_key and value is not None and bool(servers)
     chosen = None if is_hidden else placement.server
     reason = "unknown here without the session key" if is_hidden else placement.reason
     pods = tuple(_pod(backend, server, is_chosen=server.name == chosen, has_key=has_key) for server in servers)
-    cookie = f"{action.affinity.cookie_name}={_value(action, request) or ''}" if action.affinity else ""
+    cookie = f"{action.affinity.cookie_name}={value or ''}" if action.affinity else ""
     affinity = action.affinity
     return msgspec.structs.replace(
         said,
         answer=_pod_answer(pods, reason),
         backend=f"{backend.name} ({_count_words(backend, len(pods))}{_spoken(backend)})",
-        cookie=cookie if affinity and _value(action, request) is not None else f"no {affinity.cookie_name}" if affinity else "",
+        cookie=cookie if affinity and value is not None else f"no {affinity.cookie_name}" if affinity else "",
         session=f"{affinity.mode.value}: {reason}" if affinity else reason,
         pods=pods,
     )
@@ -258,8 +259,8 @@ def _find_backend(model: Model, name: BackendName) -> Backend | None:
     return next((backend for backend in model.backends if backend.name == name), None)
 
 
-def _value(action: ForwardTo, request: Request) -> str | None:
-    return cookie_value(action.affinity.cookie_name, request.cookies) if action.affinity else None
+def _value(action: ForwardTo, request: Request, servers: Sequence[Server]) -> str | None:
+    return session_value(action.affinity, request.cookies, servers) if action.affinity else None
 
 
 def _pod(backend: Backend, server: Server, *, is_chosen: bool, has_key: bool) -> Pod:

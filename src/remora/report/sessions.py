@@ -1,13 +1,13 @@
 """To which pod a request's cookies lead it, as `features.affinity` and `features.former_sessions` decide it. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from remora import model
 from remora.haproxy.configuration import Server
-from remora.haproxy.features import placement
+from remora.haproxy.features import placement, session_cookie
 from remora.haproxy.features.former_sessions import KEPT
 from remora.model import Affinity, AffinityMode, Balancing, CookieFormat
 from remora.report.lifetimes import Judge, why_over
@@ -23,10 +23,26 @@ class Placement(msgspec.Struct, frozen=True):
     reason: str
 
 
-def cookie_value(name: str, cookies: str) -> str | None:
-    """The value of the last cookie of the name in a Cookie header."""
-    found = re.match(rf"(?:.*[; \t])?{re.escape(name)}=([^; \t]*)", cookies)
-    return found[1] if found else None
+def cookie_value(name: str, cookies: str, backend_keys: Sequence[str] = (), known: Collection[str] = ()) -> str | None:
+    """The value of the last cookie of the name in a Cookie header.
+
+    If that names none of the `known` servers and has none of the keys, the last one that has one of the keys goes before it.
+    """
+    values = re.findall(rf"(?:^|[; \t]){re.escape(name)}=([^; \t]*)", cookies)
+    if not values:
+        return None
+    session, _, rest = values[-1].partition("|")
+    if session.rpartition("~")[2] in known or rest.partition("|")[0] in backend_keys:
+        return str(values[-1])
+    fitting = [value for key in backend_keys for value in values if key and value.partition("|")[2].partition("|")[0] == key]
+    return str(fitting[-1] if fitting else values[-1])
+
+
+def session_value(affinity: Affinity, cookies: str, servers: Sequence[Server]) -> str | None:
+    """The value of the cookie that counts on a route."""
+    known = {name for server in servers for name in (server.name, server.former_key)}
+    is_known_enough = not session_cookie.is_wanted(affinity)
+    return cookie_value(affinity.cookie_name, cookies, (affinity.backend_key,), known if is_known_enough else ())
 
 
 _WITHOUT_SESSION = {
@@ -48,7 +64,7 @@ def place(
         return Placement(None, "it has no endpoints: 503")
     if affinity is None:
         return Placement(None, f"no session affinity: {_WITHOUT_SESSION[balancing]}")
-    value = cookie_value(affinity.cookie_name, cookies)
+    value = session_value(affinity, cookies, servers)
     find = _persistent if affinity.mode is AffinityMode.PERSISTENT else _balanced
     if value and (over := why_over(value, affinity, judge)):
         found = find(None, servers, affinity)

@@ -103,3 +103,21 @@ def test_the_former_ring_is_that_of_ingress_nginx() -> None:
 def test_without_endpoints_or_affinity_there_is_nothing_to_follow() -> None:
     assert "503" in place(None, "", ()).reason
     assert place(None, "route=a", SERVERS).server is None
+
+
+@pytest.mark.parametrize(
+    ("cookies", "found"),
+    [
+        ("r=in|k", "in|k"),
+        ("r=in|k; r=out|o", "in|k"),
+        ("r=out|o; r=in|k; x=1", "in|k"),
+        ("r=one|k; r=two|k", "two|k"),
+        ("r=in|k; r=known|o", "known|o"),
+        ("r=in|k; r=key~known|o", "key~known|o"),
+        ("r=in|kk; r=out|o", "out|o"),
+        ("r=in|k|stamp; r=out", "in|k|stamp"),
+        ("xr=in|k; R=in|k", None),
+    ],
+)
+def test_of_several_cookies_that_counts_which_leads_somewhere(cookies: str, found: str | None) -> None:
+    assert cookie_value("r", cookies, ("k",), ("known",)) == found

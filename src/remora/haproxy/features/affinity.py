@@ -25,6 +25,14 @@ FIND_WHOLE = (
 )
 """The value of the last cookie of the name; without one, text with a semicolon, which no cookie's value holds."""
 
+_FIND_FITTING = (
+    "var(txn.record),field(4,|),concat(;,txn.ours),concat(;,txn.cookies),"
+    r'regsub("^([^;]+);([^;]+);(?:.*[; \t])?\1=([^; \t|]*\|\2(?:\|[^; \t]*)?)(?:[; \t].*)?$","\3")'
+)
+"""The value of the last cookie of the name that has the backend key `txn.ours`; without one, text with semicolons."""
+
+HAS_FITTING = "{ var(txn.fitting) -m found }"
+
 _FIND_COOKIE = f"{FIND_WHOLE},field(1,|)"
 """The session in it."""
 
@@ -35,7 +43,18 @@ _OLD_BROWSERS = "Chrome/[456]|CPU.iPhone.OS.12|iPad;.CPU.OS.12|Macintosh.*Intel.
 """User agents that take `SameSite=None` for `Strict`: the list behind ingress-nginx's conditional annotation."""
 
 
-def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
+def fitting_rules(backend_key: str, when: str) -> Iterator[Directive]:
+    """`txn.fitting`: the cookie that this backend issued, where another one of the same name stands behind it.
+
+    A client of `/` and of `/api`, of two Services, has two cookies of one name, and sends that of the longer path first.
+    """
+    yield rule("http-request unset-var(txn.fitting)")
+    yield rule("http-request set-var(txn.ours)", backend_key, when=when)
+    yield rule("http-request set-var(txn.fitting)", _FIND_FITTING, when=f"{when} {{ var(txn.ours) -m len gt 0 }}")
+    yield rule("http-request unset-var(txn.fitting)", when="{ var(txn.fitting) -m sub ; }")
+
+
+def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> Iterator[Directive]:
     """From the Cookie header to `txn.session` (a server's name) and, when balanced, `txn.key` (what is hashed).
 
     `txn.agent` is only there for routes whose Set-Cookie depends on it, which are in rich classes.
@@ -43,11 +62,19 @@ def request_rules(kind: BackendClass, servers_map: str) -> Iterator[Directive]:
     if kind.algorithm not in (Algorithm.PERSISTENT, Algorithm.BALANCED):
         return
     yield from by_name.cookie_rules()
+    is_unknown = f"!{{ be_name,concat(/,txn.session),map_str({servers_map}) -m found }}"
+    fitting = fitting_rules(f"var(txn.route),map_str({cookies_map}),field(1,|)", is_unknown)
+    find_session = f"var(txn.fitting),field(1,|),{_SESSION}"
     if kind.algorithm is Algorithm.PERSISTENT:
         yield rule("http-request set-var(txn.session)", f"{_FIND_COOKIE},{_SESSION}")
+        yield from fitting
+        yield rule("http-request set-var(txn.session)", find_session, when=HAS_FITTING)
     else:
         yield rule("http-request set-var(txn.value)", _FIND_COOKIE)
         yield rule("http-request set-var(txn.session)", f"var(txn.value),{_SESSION}")
+        yield from fitting
+        yield rule("http-request set-var(txn.value)", "var(txn.fitting),field(1,|)", when=HAS_FITTING)
+        yield rule("http-request set-var(txn.session)", find_session, when=HAS_FITTING)
         # Without the stamp behind it, from when the route's sessions had lifetimes.
         yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~.)")
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"

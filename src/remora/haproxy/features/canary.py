@@ -45,10 +45,14 @@ def _side_of_session(servers_map: str) -> Iterator[Directive]:
     """A client of either side stays there, unless the canary has nobody to serve it. One that only drains serves its own."""
     yield rule("http-request set-var(txn.whole)", affinity.FIND_WHOLE)
     is_cookie = "!{ var(txn.whole) -m sub ; }"
-    yield rule("http-request set-var(txn.side_key)", "var(txn.whole),field(2,|)", when=is_cookie)
-    yield rule("http-request set-var(txn.side_server)", "var(txn.whole),field(1,|),field(-1,~)", when=is_cookie)
     for number, side in ((1, "main"), (2, "canary")):
         yield rule(f"http-request set-var(txn.{side}_key)", f"var(txn.canary),field({number},|)")
+    of_neither = " ".join(f"!{{ var(txn.whole),field(2,|),strcmp(txn.{side}_key) eq 0 }}" for side in ("main", "canary"))
+    for side in ("main", "canary"):
+        yield from affinity.fitting_rules(f"var(txn.{side}_key)", f"{is_cookie} {of_neither}")
+        yield rule("http-request set-var(txn.whole)", "var(txn.fitting)", when=affinity.HAS_FITTING)
+    yield rule("http-request set-var(txn.side_key)", "var(txn.whole),field(2,|)", when=is_cookie)
+    yield rule("http-request set-var(txn.side_server)", "var(txn.whole),field(1,|),field(-1,~)", when=is_cookie)
     has_session = "{ var(txn.side_key) -m len gt 0 }"
     yield _decide("main", f"{has_session} {{ var(txn.side_key),strcmp(txn.main_key) eq 0 }}")
     is_canarys = f"{has_session} {{ var(txn.side_key),strcmp(txn.canary_key) eq 0 }}"

@@ -83,6 +83,10 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str, pla
     yield rule("http-request set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
     yield rule("http-request set-var(txn.letters)", "var(txn.policy),field(6,|)")
     yield rule("http-request set-var(txn.whole)", affinity.FIND_WHOLE)
+    yield rule("http-request set-var(txn.backend_key)", "var(txn.policy),field(1,|)")
+    is_foreign = "!{ var(txn.whole) -m sub ; } !{ var(txn.whole),field(2,|),strcmp(txn.backend_key) eq 0 }"
+    yield from affinity.fitting_rules("var(txn.backend_key)", is_foreign)
+    yield rule("http-request set-var(txn.whole)", "var(txn.fitting)", when=affinity.HAS_FITTING)
     yield rule("http-request unset-var(txn.whole)", when="{ var(txn.whole) -m sub ; }")
     yield from _stamp_rules()
     yield from session_lifetime.request_rules()
