@@ -28,5 +28,6 @@ class Inbox:
         """The same of one that is not empty."""
         return self._queue.get_nowait()
 
-    def empty(self) -> bool:
-        return self._queue.empty()
+    def size(self) -> int:
+        """How many things there are now."""
+        return self._queue.qsize()

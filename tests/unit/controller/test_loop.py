@@ -28,8 +28,11 @@ class FakeProxy:
         self.wanted: list[Configuration] = []
         self.failures = 0
         self.error: Exception | None = None
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
 
     async def apply(self, wanted: Configuration) -> Outcome:
+        await self.may_go_on.wait()
         if error := self.error:
             self.error = None
             raise error
@@ -117,7 +120,7 @@ WEB = _make(Service, "web", spec={"ports": [{"port": 80, "name": "http"}]})
 async def test_nothing_is_applied_before_every_kind_was_listed() -> None:
     async with looping() as bench:
         await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"), but=Ingress)
-        await bench.until(bench.loop.inbox.empty)
+        await bench.until(lambda: not bench.loop.inbox.size())
         await asyncio.sleep(0.05)
         assert bench.proxy.wanted == []
         await bench.loop.inbox.put(Relisted(SCOPES[Ingress], (_ingress("a", "a.test"),)))
@@ -140,6 +143,25 @@ async def test_a_burst_is_applied_once() -> None:
             await bench.change(_ingress(f"i{number}", f"{number}.test"), "ADDED")
         await bench.until(lambda: len(bench.applied) == 2)
         assert len(bench.applied[1].model.virtual_hosts) == 50
+
+
+async def test_an_endpoint_overtakes_all_that_came_while_the_loop_was_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("remora.controller.loop.MOST_TAKEN", 20)
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        bench.proxy.may_go_on.clear()
+        for number in range(40):
+            await bench.change(_ingress(f"i{number}", f"{number}.test"), "ADDED")
+        await bench.until(lambda: not bench.loop.inbox.size())
+        await asyncio.sleep(0.15)  # what waits is overdue
+        for number in range(300):
+            await bench.change(_ingress(f"more-{number}", f"more-{number}.test"), "ADDED")
+        await bench.change(_slice("10.0.0.2"))
+        bench.proxy.may_go_on.set()
+        await bench.until(lambda: len(bench.applied) > 2)
+        assert [one.address for one in bench.applied[2].model.backends[0].endpoints] == ["10.0.0.2"]
 
 
 async def test_what_does_not_matter_to_routing_is_not_applied() -> None:
