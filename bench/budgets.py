@@ -50,14 +50,14 @@ def _rows(results: Results) -> Iterator[Budget]:
 
 
 def _requests(plane: Mapping[str, Any], alone: Mapping[str, Any]) -> Iterator[Budget]:
-    yield Budget("CPU of a sticky request / HAProxy by hand, these two alone", 1.10, "x", alone.get("ratio"))
+    yield Budget("sticky request, CPU / HAProxy by hand, alone", 1.10, "x", alone.get("ratio"))
     for where, findings in plane.get("sites", {}).items():
         found: Mapping[str, Any] = next((one["ratios"] for one in findings if one["name"] == "sticky"), {})
         for peer, most in (("HAProxy by hand", 1.10), ("nginx with Lua", 1.0), ("Envoy", 0.6), ("Traefik", 0.4)):
             value = found.get(peer)
-            place = "a handful of Ingresses" if where == "few" else where
+            place = "few Ingresses" if where == "few" else where
             seen = None if isinstance(value, str) else value
-            yield Budget(f"CPU of a sticky request / {peer}, {place}", most, "x", seen)
+            yield Budget(f"sticky request, CPU / {peer}, {place}", most, "x", seen)
 
 
 def _changes(propagation: Mapping[str, Any]) -> Iterator[Budget]:

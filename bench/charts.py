@@ -6,6 +6,8 @@ from html import escape
 LIGHT = ("#0a6ebd", "#79818c", "#2e9150", "#9452b8", "#cf7418", "#bd3a32")
 DARK = ("#58a6ff", "#8b949e", "#56b870", "#bc8cff", "#e09b4a", "#f0776c")
 """In the order of the series; ours comes first."""
+_PEERS = ("Remora", "HAProxy by hand", "nginx with Lua", "Envoy", "Traefik", "Caddy")
+"""Who have their colours wherever they appear, also where one of them is missing."""
 
 _WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP, _EDGE = 920, 345, 110, 15, 16, 84, 16
 _FARTHEST = 8
@@ -58,23 +60,27 @@ def bars(
     return _picture(height, f"{title} ({unit})", parts)
 
 
+def _colour(name: str, series: Sequence[str]) -> int:
+    return (_PEERS.index(name) if name in _PEERS else series.index(name)) % len(LIGHT)
+
+
 def _longest(groups: Mapping[str, Mapping[str, float | None]]) -> float:
     found = sorted(value for group in groups.values() for value in group.values() if value)
     return min(found[-1], _FARTHEST * found[len(found) // 2]) if found else 1.0
 
 
 def _bar(y: float, name: str, group: Mapping[str, float | None], series: Sequence[str], scale: float) -> Iterator[str]:
-    value, number = group[name], series.index(name)
+    value, number = group[name], _colour(name, series)
     if value is None:
         yield _text(_LEFT + 6, y + 11, "refused: did not do what was asked", kind="bad")
         return
     whole, room = value * scale, float(_WIDTH - _LEFT - _RIGHT)
     length, is_cut = min(room, whole), whole > room + 0.5
     shape = f'x="{_LEFT}" y="{y:.1f}" width="{max(1.5, length) if value else 0:.1f}" height="{_BAR - 3}" rx="2"'
-    yield f'<rect class="s{number % len(LIGHT)}" {shape}/>'
+    yield f'<rect class="s{number}" {shape}/>'
     if is_cut:
         yield f'<path class="ground" d="M{_LEFT + length - 14:.1f} {y + _BAR:.1f}l6 -{_BAR + 2}h4l-6 {_BAR + 2}z"/>'
-    kind = "figure ours" if number == 0 and len(series) > 2 else "figure"
+    kind = "figure ours" if name == _PEERS[0] and len(series) > 2 else "figure"
     yield _text(_LEFT + length + 6, y + 10.5, figure(value) + (" (cut)" if is_cut else ""), kind=kind)
 
 
@@ -87,8 +93,8 @@ def figure(value: float) -> str:
 
 def _legend(series: Sequence[str], has_goals: bool) -> Iterator[str]:
     x = float(_EDGE)
-    for number, name in enumerate(series):
-        yield f'<rect class="s{number % len(LIGHT)}" x="{x:.0f}" y="44" width="12" height="12" rx="2"/>'
+    for name in series:
+        yield f'<rect class="s{_colour(name, series)}" x="{x:.0f}" y="44" width="12" height="12" rx="2"/>'
         yield _text(x + 17, 54, name)
         x += 40 + 6.6 * len(name)
     if has_goals:

@@ -73,13 +73,13 @@ def write(directory: Path, facts: Mapping[str, str], found: Outcomes) -> None:
     (directory / "stickiness.json").write_text(json.dumps({"facts": facts, "scenarios": plain}, indent=1) + "\n")
     lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
     (directory / "stickiness.txt").write_text(f"{lines}\n{render(found)}\n")
-    note = "a session is broken if it leaves a pod that is still there; no bar: the scenario does not fit that peer"
+    note = "no bar: the scenario does not fit that peer"
     for name, title, unit, value in _PICTURES:
         groups = {
             next(iter(one.values())).what: {name: value(outcome) for name, outcome in one.items() if not outcome.unfit}
             for one in found
         }
-        text = bars(title, unit, groups, note=note if name == "stickiness" else "", most=100)
+        text = bars(title, unit, groups, note=note, most=100 if unit.startswith("%") else None)
         (directory / f"{name}.svg").write_text(text)
 
 
@@ -87,9 +87,9 @@ _PICTURES: tuple[tuple[str, str, str, Callable[[Outcome], float]], ...] = (
     ("stickiness", "Sessions broken", "% of those that were live", lambda one: one.broken),
     (
         "stickiness-websockets",
-        "WebSockets cut while their pod was still there",
-        "% of those that were open; one that is opened again can be cut again",
-        lambda one: 100 * one.tally.cut / max(1, one.tally.websockets),
+        "How often a WebSocket was cut while its pod was still there",
+        "times each, on average",
+        lambda one: one.tally.cut / max(1, one.tally.websockets),
     ),
 )
 
