@@ -11,6 +11,7 @@ class Output(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
     MARKDOWN = "markdown"
 
 
@@ -23,7 +24,7 @@ def check(
         str, typer.Option("--configmap", help="The controller's ConfigMap, NAMESPACE/NAME: its defaults count.")
     ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Fail for what is unknown too.")] = False,
-    output: Annotated[Output, typer.Option("--output", "-o", help="text for people, json, markdown.")] = Output.TEXT,
+    output: Annotated[Output, typer.Option("--output", "-o", help="text for people, json, yaml, markdown.")] = Output.TEXT,
 ) -> None:
     """Say for every annotation whether Remora honours it; exit code 1 if something would not be served as written."""
     from remora.cli.manifests import read_paths

@@ -61,15 +61,19 @@ def kubeconfig(
     merge: Annotated[
         bool, typer.Option("--merge", help="Add it to your own kubeconfig and make it the current context.")
     ] = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print the path of a local cluster's kubeconfig."""
     from remora.cli import local
+    from remora.cli.contexts import read_contexts
     from remora.cli.kubeconfig import merge_kubeconfig
     from remora.cli.render import say
+    from remora.cli.render.look import document
 
     found = local.started(profile)
+    target, context = found.kubeconfig, read_contexts(str(found.kubeconfig)).current
     if merge:
         target, context = merge_kubeconfig(found.kubeconfig, found.name)
         say(f"Context {context} is the current one of {target}.")
-    else:
+    if not document({"profile": found.name, "kubeconfig": str(target), "context": context}, output) and not merge:
         print(found.kubeconfig)

@@ -23,6 +23,7 @@ class Output(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    YAML = "yaml"
     MARKDOWN = "markdown"
 
 
@@ -37,7 +38,7 @@ Paths = Annotated[list[str] | None, typer.Argument(metavar="FILE|DIR", help="Man
 Cluster = Annotated[bool, typer.Option("--cluster", help="Read a cluster instead.")]
 Kubeconfig = Annotated[str, typer.Option("--kubeconfig", help="As for kubectl.")]
 Context = Annotated[str, typer.Option("--context", help="Which context of the kubeconfig.")]
-Printed = Annotated[Output, typer.Option("--output", "-o", help="text for people, json, markdown.")]
+Printed = Annotated[Output, typer.Option("--output", "-o", help="text for people, json, yaml, markdown.")]
 
 
 @app.command()
@@ -216,7 +217,7 @@ def switch(
     import asyncio
 
     from remora.cli.names import parse_name
-    from remora.cli.render import say
+    from remora.cli.render import data_document, say
     from remora.cli.switching import Wish, end_document, parse_selector, run_switch
     from remora.migrate.switch import Direction, Limits
 
@@ -238,7 +239,10 @@ def switch(
     )
     checks = [] if back else _checks(comparison, kubeconfig=kubeconfig, context=context, old_class=old_class)
     end = asyncio.run(run_switch(wish, checks, say))
-    print(end_document(end) if output is Output.JSON else f"{end.said}\n{end.state.value}")
+    if output in (Output.JSON, Output.YAML):
+        data_document(end_document(end), output.value)
+    else:
+        print(f"{end.said}\n{end.state.value}")
     if end.code:
         raise typer.Exit(end.code)
 

@@ -1,7 +1,6 @@
 """Carries out a switch: reads the objects, patches one after the other, watches, and goes back if it must."""
 
 import asyncio
-import json
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -296,6 +295,6 @@ async def _interruption() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def end_document(end: End) -> str:
+def end_document(end: End) -> dict[str, str | int]:
     """How it ended, for programs."""
-    return json.dumps({"code": end.code, "said": end.said, "state": end.state.name.lower()})
+    return {"code": end.code, "said": end.said, "state": end.state.name.lower()}

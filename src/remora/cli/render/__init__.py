@@ -30,6 +30,11 @@ def json_document(value: Any) -> None:
     document(value, Output.JSON)
 
 
+def data_document(value: Any, output: str) -> None:
+    """A value for programs, as JSON or YAML."""
+    document(value, Output(output))
+
+
 def urls(found: "Urls", output: Output) -> None:
     """One URL in a line; what is wrong goes to the person."""
     if document(found, output):

@@ -1,10 +1,10 @@
 """The findings of `remora check`: a line each, as compilers print them, or JSON, or a Markdown table for a review."""
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from remora.cli.render import json_document
+from remora.cli.render import data_document
+from remora.cli.render.look import has_colour
 from remora.report.findings import Finding, Report, Verdict
 
 _COLOURS = {Verdict.HONOURED: "32", Verdict.REFUSED: "31", Verdict.UNKNOWN: "33"}
@@ -14,12 +14,12 @@ _LONGEST_VALUE = 60
 def show(report: Report, output: str, *, refused: bool) -> None:
     """Prints the report. `refused` is the verdict on the whole."""
     match output:
-        case "json":
-            json_document(document(report, refused=refused))
+        case "json" | "yaml":
+            data_document(document(report, refused=refused), output)
         case "markdown":
             print("\n".join(markdown_lines(report)))
         case _:
-            print("\n".join(text_lines(report, colour=sys.stdout.isatty())))
+            print("\n".join(text_lines(report, colour=has_colour())))
 
 
 def text_lines(report: Report, *, colour: bool = False) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from remora.cli.render import json_document, table
+from remora.cli.render import data_document, table
 from remora.migrate.rows import WORDS
 from remora.report.findings import Verdict
 
@@ -24,8 +24,8 @@ _HEADINGS = {
 def show_plan(plan: "Plan", output: str, diff: str) -> None:
     """Prints a plan, and the diff behind it if there is one."""
     match output:
-        case "json":
-            json_document(plan_document(plan, diff))
+        case "json" | "yaml":
+            data_document(plan_document(plan, diff), output)
         case "markdown":
             print("\n".join(_plan_markdown(plan, diff)))
         case _:
@@ -130,8 +130,8 @@ def show_comparison(found: "Comparison", output: str) -> None:
         for one in found.differences
     ]
     match output:
-        case "json":
-            json_document(found)
+        case "json" | "yaml":
+            data_document(found, output)
         case "markdown":
             print(f"**remora migrate compare**: {comparison_summary(found)}")
             if rows:
