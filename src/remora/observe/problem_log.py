@@ -1,13 +1,15 @@
 """A log line for each Problem when it appears."""
 
 import logging
-from collections.abc import Iterable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from remora.core.differing import differing
 from remora.core.problem import Problem, Severity
 
-MOST = 50
-"""Problems named at once; a cluster full of them is for the metrics."""
+MOST, WITHIN = 50, 10.0
+"""Problems of a namespace that are named in so many seconds; a crowd, or one that comes and goes, is for the metrics."""
 
 _LEVELS = {Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
 
@@ -17,8 +19,12 @@ _log = logging.getLogger(__name__)
 class ProblemLog:
     """Remembers what it has said, so that a Problem is a line once, and again when it comes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._said: tuple[Problem, ...] = ()
+        self._began = clock()
+        self._named: Counter[str] = Counter()
+        self._unnamed = 0
 
     def tell(self, problems: Iterable[Problem]) -> None:
         """Takes all Problems that there are now."""
@@ -26,8 +32,25 @@ class ProblemLog:
         gone, come = differing(self._said, present)
         known = {*gone}
         new = [problem for problem in dict.fromkeys(come) if problem not in known]
-        for problem in new[:MOST]:
-            _log.log(_LEVELS[problem.severity], "%s", problem)
-        if len(new) > MOST:
-            _log.warning("and %d more problems; see the metric remora_problems", len(new) - MOST)
         self._said = present
+        self._look_at_clock()
+        left = 0
+        for problem in new:
+            namespace = problem.object.name.namespace
+            self._named[namespace] += 1
+            if self._named[namespace] <= MOST:
+                _log.log(_LEVELS[problem.severity], "%s", problem)
+            else:
+                left += 1
+        if left and not self._unnamed:
+            _log.warning("and %d more problems; see the metric remora_problems", left)
+        self._unnamed += left
+
+    def _look_at_clock(self) -> None:
+        """Begins to count anew, if it is time."""
+        now = self._clock()
+        if now - self._began < WITHIN:
+            return
+        if self._unnamed:
+            _log.warning("%d problems were not named, in %.0f seconds", self._unnamed, now - self._began)
+        self._began, self._named, self._unnamed = now, Counter(), 0
