@@ -53,6 +53,13 @@ def test_the_widest_column_gives_way_and_numbers_never_do() -> None:
     assert lines[2] == "web-b-wit…       1200   draining"
 
 
+def test_of_a_name_that_is_cut_its_end_is_kept() -> None:
+    rows = [("sticky-d-7d9f8-abcde", "default/sticky-d:8080"), ("sticky-d-7d9f8-fghij", "default/sticky-d:8080")]
+    lines = list(table_lines(("POD", "SERVICE"), rows, width=32, least=(14, 8)))
+    assert [line.split()[0] for line in lines[1:]] == ["sticky-d…abcde", "sticky-d…fghij"]
+    assert max(map(cell_width, lines)) <= 32
+
+
 def test_no_column_is_cut_beyond_recognition() -> None:
     assert shrunk([40, 30, 4], 10) == [8, 8, 4]
 

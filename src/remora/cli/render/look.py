@@ -60,6 +60,8 @@ STATES = {
 NARROWEST = 8
 """Columns are not cut to less."""
 GAP = "   "
+TAIL = 5
+"""Letters at the end of a pod's name that tell it from others of its ReplicaSet."""
 _NUMBER = re.compile(r"-|<?\d[\d.,]*( ?(%|ms|s|k|M|/s))?")
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -82,34 +84,42 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, whol
 
 
 def table_lines(
-    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int | None = None, colour: bool = False
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    width: int | None = None,
+    colour: bool = False,
+    least: Sequence[int] = (),
 ) -> Iterator[str]:
-    """Rows under headings in columns, as kubectl shows them; numbers stand at the right."""
+    """Rows under headings in columns, as kubectl shows them; numbers stand at the right.
+
+    Columns are cut to `least` at most, or to a few letters. Of names, which stand in the column that is cut least, the end is
+    kept too: names of pods differ there.
+    """
     cells = [[plain(cell) for cell in row] for row in rows]
     columns = list(zip(*cells, strict=True)) if cells else [()] * len(headings)
     is_number = [bool(column) and all(_NUMBER.fullmatch(text) for text in column) for column in columns]
     widths = [max(map(cell_width, (name, *column))) for name, column in zip(headings, columns, strict=True)]
     if width is not None:
-        widths = shrunk(widths, width, fixed=is_number)
+        widths = shrunk(widths, width, fixed=is_number, least=least)
+    named = least.index(max(least)) if least else -1
     heads: list[Sequence[Cell]] = [[Marked(name, Meaning.HEADING) for name in headings]]
     for row in (*heads, *rows):
         parts = [
-            painted(fitted(plain(cell), size, right=right), cell, colour=colour)
-            for cell, size, right in zip(row, widths, is_number, strict=True)
+            painted(fitted(plain(cell), size, right=right, tail=TAIL * (number == named)), cell, colour=colour)
+            for number, (cell, size, right) in enumerate(zip(row, widths, is_number, strict=True))
         ]
         yield GAP.join(parts).rstrip()
 
 
-def shrunk(widths: Sequence[int], width: int, *, fixed: Sequence[bool] = ()) -> list[int]:
+def shrunk(widths: Sequence[int], width: int, *, fixed: Sequence[bool] = (), least: Sequence[int] = ()) -> list[int]:
     """Widths of columns that fit: the widest gives way first, numbers never do, and none becomes unreadable."""
     found = list(widths)
     excess = sum(found) + len(GAP) * (len(found) - 1) - width
+    floors = least or [NARROWEST] * len(found)
     may_shrink = [number for number in range(len(found)) if not (fixed and fixed[number])]
-    while excess > 0 and may_shrink:
-        widest = max(may_shrink, key=lambda number: found[number])
-        if found[widest] <= NARROWEST:
-            break
-        found[widest] -= 1
+    while excess > 0 and (left := [number for number in may_shrink if found[number] > floors[number]]):
+        found[max(left, key=lambda number: found[number])] -= 1
         excess -= 1
     return found
 
@@ -127,9 +137,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub(lambda found: "\\n" if found[0] == "\n" else f"\\x{ord(found[0]):02x}", text)
 
 
-def fitted(text: str, width: int, *, right: bool = False) -> str:
-    """The text in so many columns of a terminal; what is cut ends with an ellipsis."""
-    if cell_width(text) > width:
+def fitted(text: str, width: int, *, right: bool = False, tail: int = 0) -> str:
+    """The text in so many columns of a terminal. What is cut ends with an ellipsis, and so many letters of its end."""
+    if cell_width(text) > width and tail and width >= 2 * tail and text.isascii():
+        text = f"{text[: width - tail - 1]}…{text[-tail:]}"
+    elif cell_width(text) > width:
         while text and cell_width(text) > width - 1:
             text = text[:-1]
         text = f"{text}…" if width else ""

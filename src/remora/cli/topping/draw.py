@@ -27,32 +27,33 @@ _LOWEST = 12
 
 
 class Column(NamedTuple):
-    """A column, and the width of the terminal from which on there is room for it."""
+    """A column, the width of the terminal from which on there is room for it, and how wide it is at least."""
 
     name: str
     cell: Callable[[Any], Cell]
     wide: int = 0
+    least: int = 8
 
 
 ROUTE_COLUMNS = (
-    Column("HOST", lambda one: one.host),
+    Column("HOST", lambda one: one.host, least=20),
     Column("PATH", lambda one: one.path),
     Column("REQ/S", lambda one: rate(one.rate)),
     Column("ERRORS", lambda one: share(one.errors)),
     Column("P50", lambda one: milliseconds(one.p50), 64),
     Column("P99", lambda one: milliseconds(one.p99), 50),
-    Column("TO", lambda one: _target(one), 72),
-    Column("INGRESS", lambda one: one.ingress, 110),
+    Column("TO", lambda one: _target(one), 72, 12),
+    Column("INGRESS", lambda one: one.ingress, 110, 14),
 )
 POD_COLUMNS = (
-    Column("POD", lambda one: one.pod),
+    Column("POD", lambda one: one.pod, least=20),
     Column("STATE", lambda one: state(one.state)),
     Column("SESSIONS", lambda one: _sessions(one)),
     Column("REQ/S", lambda one: rate(one.rate)),
     Column("ERRORS", lambda one: share(one.errors), 64),
     Column("MS", lambda one: one.milliseconds, 50),
     Column("CONN", lambda one: one.connections, 58),
-    Column("SERVICE", lambda one: one.service, 76),
+    Column("SERVICE", lambda one: one.service, 76, 18),
     Column("NODE", lambda one: one.node or "-", 120),
     Column("WHY", lambda one: one.why or "-", 150),
 )
@@ -155,7 +156,8 @@ def _body(view: View, choice: Choice, width: int, page: int, colour: bool) -> li
     tabs = "  ".join(f"[{name}]" if name == choice.tab else f" {name} " for name in ("routes", "pods"))
     until = f"{choice.top + 1}-{choice.top + len(shown)} of {len(lines)}" if shown else "none"
     filtered = f"   filter: {choice.filter}" if choice.filter else ""
-    title = fitted(f"{tabs}   {until}   by {choice.order_name}{filtered}", width).rstrip()
+    unmeasured = "   (p50, p99: --enable-metrics)" if choice.tab == "routes" and not view.measures else ""
+    title = fitted(f"{tabs}   {until}   by {choice.order_name}{filtered}{unmeasured}", width).rstrip()
     return [title, *_table(choice, shown, width, colour)]
 
 
@@ -165,14 +167,16 @@ def _table(choice: Choice, lines: Sequence[Line], width: int | None, colour: boo
     while True:
         rows = [[column.cell(line) for column in columns] for line in lines]
         headings = [column.name for column in columns]
-        if len(columns) == 1 or width is None or _fits(headings, rows, width):
-            yield from table_lines(headings, rows, width=width, colour=colour)
+        # On the narrowest terminals a name is better cut short than alone.
+        least = [min(column.least, (width or 80) // 3) for column in columns]
+        if len(columns) == 1 or width is None or _fits(headings, rows, width, least):
+            yield from table_lines(headings, rows, width=width, colour=colour, least=least)
             return
         columns.pop()
 
 
-def _fits(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> bool:
-    return all(cell_width(line) <= width for line in table_lines(headings, rows, width=width))
+def _fits(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int, least: Sequence[int]) -> bool:
+    return all(cell_width(line) <= width for line in table_lines(headings, rows, width=width, least=least))
 
 
 def _foot(choice: Choice, trouble: str) -> Marked:
