@@ -73,7 +73,7 @@ def service(name: str, *ports: ServicePort, **spec: Any) -> Service:
 
 
 def endpoint(address: str, pod: str = "", *, uid: str | None = None, **conditions: bool) -> Endpoint:
-    target = TargetRef("Pod", "shop", pod, pod if uid is None else uid) if pod else None
+    target = TargetRef(pod, pod if uid is None else uid) if pod else None
     return Endpoint((address,), EndpointConditions(**conditions), target)
 
 

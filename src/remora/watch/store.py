@@ -26,19 +26,43 @@ class EventType(Enum):
     DELETED = "DELETED"
 
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Where `kubectl apply` keeps the whole object once more."""
+
+
+def kept_part(obj: KubernetesObject) -> KubernetesObject:
+    """The object without what nobody reads, which of ten thousand is tens of megabytes."""
+    return msgspec.structs.replace(obj, metadata=_kept_metadata(obj))
+
+
+def _kept_metadata(obj: KubernetesObject) -> ObjectMeta:
+    meta = obj.metadata
+    match obj:
+        case EndpointSlice():
+            name = meta.labels.get(SERVICE_NAME_LABEL)
+            return ObjectMeta(meta.name, meta.namespace, labels={SERVICE_NAME_LABEL: name} if name else {})
+        case Pod(session_drain=drain):
+            # Much is written on pods, also by us; nobody is to be translated anew for it.
+            annotations = {} if drain is None else {SESSION_DRAIN: drain}
+            return ObjectMeta(meta.name, meta.namespace, meta.uid, annotations=annotations)
+        case _:
+            annotations = meta.annotations
+            if _LAST_APPLIED in annotations:
+                annotations = {key: text for key, text in annotations.items() if key != _LAST_APPLIED}
+            return ObjectMeta(
+                meta.name,
+                meta.namespace,
+                meta.uid,
+                creation_timestamp=meta.creation_timestamp,
+                deletion_timestamp=meta.deletion_timestamp,
+                annotations=annotations,
+            )
+
+
 def _read_part(obj: KubernetesObject) -> KubernetesObject:
-    """The object without what routing does not read."""
-    metadata = msgspec.structs.replace(obj.metadata, resource_version="", generation=0)
-    if isinstance(obj, EndpointSlice):
-        labels = {SERVICE_NAME_LABEL: obj.metadata.labels.get(SERVICE_NAME_LABEL, "")}
-        metadata = msgspec.structs.replace(metadata, labels=labels, annotations={})
-    if isinstance(obj, Pod):
-        # Much is written on pods, also by us; nobody is to be translated anew for it.
-        annotations = {SESSION_DRAIN: obj.session_drain or ""}
-        return Pod(ObjectMeta(metadata.name, metadata.namespace, metadata.uid, annotations=annotations))
-    if isinstance(obj, Ingress):
-        return msgspec.structs.replace(obj, metadata=metadata, status=IngressStatus())
-    return msgspec.structs.replace(obj, metadata=metadata)
+    """The object without what routing does not read: the status of an Ingress, which it is told."""
+    part = kept_part(obj)
+    return msgspec.structs.replace(part, status=IngressStatus()) if isinstance(part, Ingress) else part
 
 
 def is_same(before: KubernetesObject | None, after: KubernetesObject | None) -> bool:
@@ -77,6 +101,7 @@ class Store:
 
     def _apply(self, kind: Kind, objects: dict[NamespacedName, KubernetesObject | None]) -> tuple[Change, ...]:
         before = self.snapshot
+        objects = {name: obj and kept_part(obj) for name, obj in objects.items()}
         changes = tuple(Change(kind, name) for name, obj in objects.items() if not is_same(before.find(kind, name), obj))
         self.snapshot = before.changed(kind, objects)
         self._changes.update(dict.fromkeys(changes))

@@ -35,10 +35,10 @@ READING = ProxyReading(
 SLICE = EndpointSlice(
     metadata=ObjectMeta("web-1", "default", labels={"kubernetes.io/service-name": "web"}),
     endpoints=(
-        Endpoint(("127.0.0.1",), EndpointConditions(True), TargetRef("Pod", "default", "a"), node_name="here"),
-        Endpoint(("127.0.0.2",), EndpointConditions(True), TargetRef("Pod", "default", "b"), node_name="there"),
-        Endpoint(("127.0.0.3",), EndpointConditions(False), TargetRef("Pod", "default", "c")),
-        Endpoint(("127.0.0.4",), EndpointConditions(False, False, True), TargetRef("Pod", "default", "d")),
+        Endpoint(("127.0.0.1",), EndpointConditions(True), TargetRef("a"), node_name="here"),
+        Endpoint(("127.0.0.2",), EndpointConditions(True), TargetRef("b"), node_name="there"),
+        Endpoint(("127.0.0.3",), EndpointConditions(False), TargetRef("c")),
+        Endpoint(("127.0.0.4",), EndpointConditions(False, False, True), TargetRef("d")),
     ),
 )
 CORDONED = Pod(ObjectMeta("b", "default", annotations={SESSION_DRAIN: "true"}))

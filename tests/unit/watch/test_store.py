@@ -79,3 +79,16 @@ def test_what_else_is_written_on_a_pod_is_no_change() -> None:
     counted = with_metadata(pod, annotations=annotations, labels={"a": "b"}, resource_version="9")
     assert store.apply(EventType.MODIFIED, counted) is None
     assert store.apply(EventType.MODIFIED, drained_pod("shop/a", "false"))
+
+
+def test_what_nobody_reads_is_not_kept() -> None:
+    store = Store()
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "nginx.ingress.kubernetes.io/affinity": "cookie"}
+    store.apply(EventType.ADDED, with_metadata(ingress("shop/a"), annotations=annotations, labels={"app": "a"}, generation=3))
+    kept = store.snapshot.find(Ingress, named("shop/a"))
+    assert kept == with_metadata(ingress("shop/a"), annotations={"nginx.ingress.kubernetes.io/affinity": "cookie"})
+    one = endpoint_slice("shop/web-1", "web", endpoint("10.0.0.1", "a"))
+    store.apply(EventType.ADDED, with_metadata(one, labels={**one.metadata.labels, "x": "y"}, annotations=annotations))
+    slice_ = store.snapshot.find(EndpointSlice, named("shop/web-1"))
+    assert slice_ is not None
+    assert (slice_.service, slice_.endpoints, slice_.metadata.annotations) == (one.service, one.endpoints, {})

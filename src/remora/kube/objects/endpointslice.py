@@ -16,8 +16,8 @@ class EndpointConditions(Wire, frozen=True):
 
 
 class TargetRef(Wire, frozen=True):
-    kind: str = ""
-    namespace: str = ""
+    """What stands behind an endpoint: a pod of the slice's namespace."""
+
     name: str = ""
     uid: str = ""
 
