@@ -28,6 +28,7 @@ def read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         "apply.traffic.READING_AGE",
         "apply.traffic.SHARE",
         "controller.traffic.REPORT_AGE",
+        "controller.traffic.SHARE",
     ):
         monkeypatch.setattr(f"remora.{name}", -1.0)
 

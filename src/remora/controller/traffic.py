@@ -1,7 +1,7 @@
 """`GET /traffic`: what the dashboard and `remora top` show.
 
-Nothing is reckoned until somebody asks, except for the last changes, which are kept. What was reckoned is good for a second, so
-that many viewers cost one; it runs in a thread.
+Nothing is reckoned until somebody asks, except for the last changes, which are kept. What was reckoned is good for a second,
+or a little more, so that many viewers cost one; it runs in a thread.
 """
 
 import asyncio
@@ -33,6 +33,8 @@ from remora.plan.outcome import BrokenCount, OutcomeKind, ProxyReading, RequestC
 from remora.watch.snapshot import Snapshot
 
 REPORT_AGE = 1.0
+SHARE = 10
+"""A report that takes long is kept for so many times as long, and with it HAProxy's figures, so that rates are even."""
 GONE_FOR = 60.0
 """Seconds for which a pod that is no more is told of."""
 NAMES_OF_A_CHANGE = 5
@@ -92,8 +94,10 @@ class Traffic:
 
     async def _read(self) -> TrafficReport:
         if self._report is None or time.monotonic() > self._fresh_until:
+            begun = time.monotonic()
             self._report = await self._reckon()
-            self._fresh_until = time.monotonic() + REPORT_AGE
+            now = time.monotonic()
+            self._fresh_until = now + max(REPORT_AGE, SHARE * (now - begun))
             self._encoded = {}
         return self._report
 
