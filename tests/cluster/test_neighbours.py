@@ -17,7 +17,7 @@ from tests.support.certificates import self_signed
 pytestmark = pytest.mark.timeout(120)
 
 HOST = "shop.test"
-TOKEN = "LgnZ-jLhA0VtzLrC"  # noqa: S105
+TOKEN = "LgnZ-jLhA0VtzLrC"
 CHALLENGE = f"/.well-known/acme-challenge/{TOKEN}"
 KEY_AUTHORIZATION = f"{TOKEN}.b9AcqZ1"
 # What an ACME solver answers is the key authorization, whatever the path.
