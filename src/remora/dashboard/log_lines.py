@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -11,11 +12,26 @@ _LONGEST = 16_384
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
 class Line(msgspec.Struct, frozen=True, array_like=True):
     """A line, and when it was written (RFC 3339 with nanoseconds)."""
 
     at: str
     text: str
+
+
+def moment(at: str) -> tuple[int, int] | None:
+    """A time as seconds and nanoseconds, whatever its zone and digits; None for what is no time."""
+    found = _TIME.fullmatch(at)
+    if found is None:
+        return None
+    try:
+        whole = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00"))
+        return int(whole.timestamp()), int((found[2] or "").ljust(9, "0"))
+    except (ValueError, OverflowError):
+        return None
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -32,7 +48,9 @@ class Wish(msgspec.Struct, frozen=True):
         if follow and not self.previous:
             asked["follow"] = "true"
         # The API knows whole seconds only; what it tells twice is left out by its time.
-        return asked | ({"sinceTime": f"{since[:19]}Z"} if since else {"tailLines": str(self.lines)})
+        if (begun := moment(since)) is None:
+            return asked | {"tailLines": str(self.lines)}
+        return asked | {"sinceTime": datetime.fromtimestamp(begun[0], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def parse_wish(query: Mapping[str, str], containers: tuple[str, ...]) -> Wish:
@@ -49,7 +67,7 @@ class Lines:
 
     def __init__(self, after: str = "") -> None:
         self._rest = b""
-        self._after = after
+        self._after = moment(after) or (0, 0)
 
     def feed(self, piece: bytes) -> Iterator[Line]:
         """The lines that this piece ends."""
@@ -57,7 +75,9 @@ class Lines:
         if len(self._rest) > _LONGEST * 8:
             whole, self._rest = [*whole, self._rest], b""
         for raw in whole:
-            if (line := parse_line(raw)).at > self._after or not line.at:
+            line = parse_line(raw)
+            written = moment(line.at)
+            if written is None or written > self._after:
                 yield line
 
     def end(self) -> Iterator[Line]:
@@ -70,7 +90,7 @@ def parse_line(raw: bytes) -> Line:
     """A line as the API writes it: its time, a space and its text. Colours for terminals are taken out."""
     text = raw.decode("utf-8", "replace").rstrip("\r")
     at, space, rest = text.partition(" ")
-    if not (space and at[:4].isdigit() and "T" in at):
+    if not (space and moment(at)):
         at, rest = "", text
     return Line(at, _COLOURS.sub("", rest)[:_LONGEST])
 

@@ -18,7 +18,16 @@ from remora.dashboard.workload_others import (
     service_rows,
     services_to,
 )
-from remora.dashboard.workloads import Workloads, namespace_rows, owner_path, pods_of, restart_patch, workload_row
+from remora.dashboard.workloads import (
+    NamespaceRows,
+    Workloads,
+    chosen,
+    namespace_rows,
+    owner_path,
+    pods_of,
+    restart_patch,
+    workload_row,
+)
 
 Wire = dict[str, Any]
 
@@ -200,3 +209,17 @@ def test_each_kind_is_where_the_api_has_it() -> None:
     assert SORTS["deployments"].resource.path("n", "d") == "/apis/apps/v1/namespaces/n/deployments/d"
     assert (SORTS["deployments"].group, SORTS["pods"].group) == ("apps", "")
     assert NamespacedName("n", "d") in {workload("d", namespace="n").key}
+
+
+def names(found: tuple[NamespaceRows, ...]) -> list[str]:
+    return [*(row.name.name for one in found for row in one.workloads), *(row.name.name for one in found for row in one.bare)]
+
+
+def test_a_search_takes_all_its_words_and_trouble_alone_if_wanted() -> None:
+    rows = namespace_rows(CLUSTER)
+    assert names(chosen(rows, words="deployment WEB-1-a")) == ["web"]
+    assert names(chosen(rows, words="pod bare")) == ["bare"]
+    assert names(chosen(rows, in_trouble=True)) == ["web"]
+    assert chosen(rows, namespace="elsewhere") == ()
+    assert chosen(rows, words="nothing") == ()
+    assert chosen(rows) == rows
