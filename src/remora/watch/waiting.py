@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from remora.watch.debounce import is_urgent
 from remora.watch.snapshot import Change
 
-MOST_AT_ONCE, FEWEST_AT_ONCE = 500, 50
+MOST_AT_ONCE, FEWEST_AT_ONCE = 500, 150
 """Changes that are no endpoints' and are acted on together: as a rule a quarter of a second's work, if all are new."""
 LONGEST = 0.25
 """Seconds that a portion should take at most: others wait for the one that is under way, and for the one that they are in.
@@ -22,6 +22,7 @@ class Waiting:
     def __init__(self) -> None:
         self._most = MOST_AT_ONCE
         self._last = 0
+        self._went_alone = False
         self._urgent: dict[Change, float] = {}
         self._others: dict[str, dict[Change, float]] = {}
 
@@ -42,9 +43,13 @@ class Waiting:
         return taken
 
     def take(self, *, is_overdue: bool) -> Mapping[Change, float]:
-        """The urgent ones; and if there are none, or the others have waited long enough, a portion of the others."""
+        """The urgent ones; or if there are none, a portion of the others.
+
+        With others that have waited long enough these go alone every second time only, so that neither holds up the other.
+        """
         taken, self._urgent = self._urgent, {}
-        turns = self._take_turns() if is_overdue or not taken else {}
+        self._went_alone = bool(taken) and not (is_overdue and self._went_alone)
+        turns = {} if self._went_alone else self._take_turns()
         self._last = len(turns)
         return taken | turns
 
