@@ -4,7 +4,7 @@ Whatever is written under one of our prefixes ends in a group's field or in a Pr
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
@@ -40,7 +40,7 @@ from remora.annotations.timeouts import Timeouts
 from remora.annotations.tls import Tls
 from remora.annotations.unread import Unread
 from remora.annotations.values import ValueRefused
-from remora.core.names import ObjectRef
+from remora.core.names import NamespacedName, ObjectRef
 from remora.core.problem import Problem, Severity
 
 G = TypeVar("G")
@@ -154,8 +154,7 @@ class Defaults(msgspec.Struct, frozen=True, gc=False):
     def of(self, group: type[G]) -> G:
         """The group as it is without any annotation."""
         found: G | None = self.groups.get(group)
-        unchanged: G = _unchanged(cast(Any, group))
-        return unchanged if found is None else found
+        return _unchanged(group) if found is None else found
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
@@ -170,13 +169,18 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
 
     def of(self, group: type[G]) -> G:
         """The group as the Ingress has it."""
+        # Asked eighty times for each Ingress, so without a call of `Defaults.of`.
         found: G | None = self.groups.get(group)
-        return found if found is not None else self.defaults.of(group)
+        if found is None:
+            found = self.defaults.groups.get(group)
+        return _unchanged(group) if found is None else found
 
 
-@cache
-def _unchanged(group: Any) -> Any:
+def _made(group: type[G]) -> G:
     return group()
+
+
+_unchanged: Callable[[type[G]], G] = cache(_made)  # type: ignore[assignment]
 
 
 def parse(
@@ -189,7 +193,39 @@ def parse(
 
 
 def parse_all(annotations: Mapping[str, str], *, object: ObjectRef, prefixes: tuple[str, ...], defaults: Defaults) -> Parsed:
-    """Every group of an object's annotations. Problems come in the order of the annotations' names."""
+    """Every group of an object's annotations. Problems come in the order of the annotations' names.
+
+    Objects whose annotations are the same and right share the result.
+    """
+    ours = tuple((key, text) for key, text in annotations.items() if is_ours(key.partition("/")[0], prefixes))
+    nobody = ObjectRef(object.kind, NamespacedName("", ""))
+    shared = _parse_alike(ours, nobody, prefixes, _Same(defaults))
+    return _parse_all(dict(ours), object=object, prefixes=prefixes, defaults=defaults) if shared.problems else shared
+
+
+class _Same:
+    """Defaults as the key of a cache: equal to themselves alone, so that nobody has to compare hundreds of settings."""
+
+    __slots__ = ("defaults",)
+
+    def __init__(self, defaults: Defaults) -> None:
+        self.defaults = defaults
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.defaults is other.defaults
+
+    def __hash__(self) -> int:
+        return id(self.defaults)
+
+
+@lru_cache(maxsize=1024)
+def _parse_alike(
+    annotations: tuple[tuple[str, str], ...], nobody: ObjectRef, prefixes: tuple[str, ...], defaults: _Same
+) -> Parsed:
+    return _parse_all(dict(annotations), object=nobody, prefixes=prefixes, defaults=defaults.defaults)
+
+
+def _parse_all(annotations: Mapping[str, str], *, object: ObjectRef, prefixes: tuple[str, ...], defaults: Defaults) -> Parsed:
     known, unknown = _find_written(annotations, prefixes)
     parsed = _parse_written(known, object=object, defaults=defaults)
     if not unknown:
