@@ -152,6 +152,9 @@ async def test_a_session_stays_on_its_side_whatever_header_and_weight_say(
         assert cookies[name].endswith({MAIN: "|a1", CANARY: "|b2"}[name])
     assert await side(client, cookie=cookies[MAIN], X_Canary="always") == MAIN
     assert await side(client, cookie=cookies[CANARY], X_Canary="never") == CANARY
+    foreign = cookies[MAIN].replace("|a1", "|c3")  # of a path around this one, which the client sends last
+    assert await side(client, cookie=f"{cookies[MAIN]}; {foreign}", X_Canary="always") == MAIN
+    assert await side(client, cookie=f"{cookies[CANARY]}; {foreign}", X_Canary="never") == CANARY
     await executor.apply(configurator.configure(canaried(canary(other, weight=100), {MAIN: ports[MAIN]}, to=main)))
     assert await side(client, cookie=cookies[CANARY]) == MAIN
 

@@ -31,7 +31,7 @@ _FIND_FITTING = (
 )
 """The value of the last cookie of the name that has the backend key `txn.ours`; without one, text with semicolons."""
 
-HAS_FITTING = "{ var(txn.fitting) -m found }"
+HAS_FITTING = "{ var(txn.fitting) -m len gt 0 } !{ var(txn.fitting) -m sub ; }"
 
 _FIND_COOKIE = f"{FIND_WHOLE},field(1,|)"
 """The session in it."""
@@ -48,10 +48,8 @@ def fitting_rules(backend_key: str, when: str) -> Iterator[Directive]:
 
     A client of `/` and of `/api`, of two Services, has two cookies of one name, and sends that of the longer path first.
     """
-    yield rule("http-request unset-var(txn.fitting)")
     yield rule("http-request set-var(txn.ours)", backend_key, when=when)
-    yield rule("http-request set-var(txn.fitting)", _FIND_FITTING, when=f"{when} {{ var(txn.ours) -m len gt 0 }}")
-    yield rule("http-request unset-var(txn.fitting)", when="{ var(txn.fitting) -m sub ; }")
+    yield rule("http-request set-var(txn.fitting)", _FIND_FITTING, when="{ var(txn.ours) -m len gt 0 }")
 
 
 def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> Iterator[Directive]:

@@ -51,6 +51,7 @@ def _side_of_session(servers_map: str) -> Iterator[Directive]:
     for side in ("main", "canary"):
         yield from affinity.fitting_rules(f"var(txn.{side}_key)", f"{is_cookie} {of_neither}")
         yield rule("http-request set-var(txn.whole)", "var(txn.fitting)", when=affinity.HAS_FITTING)
+        yield from (rule(f"http-request unset-var(txn.{name})") for name in ("ours", "fitting"))
     yield rule("http-request set-var(txn.side_key)", "var(txn.whole),field(2,|)", when=is_cookie)
     yield rule("http-request set-var(txn.side_server)", "var(txn.whole),field(1,|),field(-1,~)", when=is_cookie)
     has_session = "{ var(txn.side_key) -m len gt 0 }"
