@@ -85,7 +85,7 @@ async def test_every_answer_says_what_a_browser_may_do_with_it(
     headers = (await client.get(path)).headers
     assert headers["content-security-policy"] == POLICY
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(
