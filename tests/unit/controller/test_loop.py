@@ -135,6 +135,16 @@ async def test_a_cluster_without_anything_is_applied_as_well() -> None:
         await bench.until(lambda: len(bench.applied) == 1)
 
 
+async def test_what_changed_is_told_with_what_came_of_it() -> None:
+    async with looping() as bench:
+        await bench.list_all(NGINX, WEB, _ingress("a", "a.test"), _slice("10.0.0.1"))
+        await bench.until(lambda: len(bench.applied) == 1)
+        await bench.change(_slice("10.0.0.2"))
+        await bench.until(lambda: len(bench.applied) == 2)
+        assert bench.applied[0].changes == ()
+        assert [change.kind for change in bench.applied[1].changes] == [EndpointSlice]
+
+
 async def test_a_burst_is_applied_once() -> None:
     async with looping() as bench:
         await bench.list_all(NGINX, WEB)
