@@ -4,13 +4,15 @@ Changes of endpoints overtake others. The others are taken in portions in which 
 a hundred thousand of another namespace does not wait for all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from remora.watch.debounce import is_urgent
 from remora.watch.snapshot import Change
 
 MOST_AT_ONCE, FEWEST_AT_ONCE = 500, 150
 """Changes that are no endpoints' and are acted on together: as a rule a quarter of a second's work, if all are new."""
+FEW = 20
+"""Changes with which a namespace is no crowd."""
 LONGEST = 0.25
 """Seconds that a portion should take at most: others wait for the one that is under way, and for the one that they are in.
 Where one took longer the next is smaller, whatever made it so long."""
@@ -22,7 +24,7 @@ class Waiting:
     def __init__(self) -> None:
         self._most = MOST_AT_ONCE
         self._last = 0
-        self._went_alone = False
+        self._went_ahead = False
         self._urgent: dict[Change, float] = {}
         self._others: dict[str, dict[Change, float]] = {}
 
@@ -45,13 +47,23 @@ class Waiting:
     def take(self, *, is_overdue: bool) -> Mapping[Change, float]:
         """The urgent ones; or if there are none, a portion of the others.
 
-        With others that have waited long enough these go alone every second time only, so that neither holds up the other.
+        Where others have waited long enough, what is urgent and what namespaces with few changes have goes without the crowd
+        every second time, so that neither holds up the other.
         """
         taken, self._urgent = self._urgent, {}
-        self._went_alone = bool(taken) and not (is_overdue and self._went_alone)
-        turns = {} if self._went_alone else self._take_turns()
-        self._last = len(turns)
+        few = self._with_few()
+        self._went_ahead = (bool(taken) and not is_overdue) or (bool(taken or few) and not self._went_ahead)
+        if not self._went_ahead:
+            turns = self._take_turns(self._others)
+        else:
+            turns = self._take_turns(few) if is_overdue or not taken else {}
+        self._last = 0 if self._went_ahead else len(turns)
         return taken | turns
+
+    def _with_few(self) -> list[str]:
+        """The namespaces that have few changes, if another one has many."""
+        few = [namespace for namespace, waiting in self._others.items() if len(waiting) <= FEW]
+        return few if len(few) < len(self._others) else []
 
     def note_seconds(self, seconds: float) -> None:
         """Takes how long it took to act on what was taken last."""
@@ -61,8 +73,8 @@ class Waiting:
             self._most = min(MOST_AT_ONCE, 2 * self._most)
         self._last = 0
 
-    def _take_turns(self) -> dict[Change, float]:
-        turns = {namespace: iter(waiting) for namespace, waiting in self._others.items()}
+    def _take_turns(self, among: Iterable[str]) -> dict[Change, float]:
+        turns = {namespace: iter(self._others[namespace]) for namespace in among}
         chosen: list[Change] = []
         while turns and len(chosen) < self._most:
             for namespace in list(turns)[: self._most - len(chosen)]:

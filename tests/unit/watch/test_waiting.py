@@ -38,6 +38,15 @@ def test_endpoints_go_alone_every_second_time_while_others_are_overdue() -> None
     assert sizes == [1, 5, 1, 5]
 
 
+def test_who_has_little_goes_without_the_crowd_every_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 100)
+    waiting, taken = crowd(300), []
+    for _ in range(4):
+        waiting.add(QUIET, 99)
+        taken.append(waiting.take(is_overdue=True))
+    assert [(QUIET in one, len(one)) for one in taken] == [(True, 1), (True, 100), (True, 1), (True, 100)]
+
+
 def test_namespaces_take_turns() -> None:
     waiting = crowd(10)
     waiting.add(QUIET, 99)
