@@ -12,7 +12,7 @@ from remora.dashboard.guard import FORM_LIMIT, POLICY
 from remora.dashboard.poller import Poller
 from remora.dashboard.site import OpenPage
 from remora.dashboard.viewer import OneTimeUrl, Viewer
-from tests.support.dashboard import Told, dashboard
+from tests.support.dashboard import PAUSE, Told, dashboard
 from tests.support.traffic import change, pod, problem, report, route
 
 ORIGIN = {"Origin": "http://testserver"}
@@ -32,7 +32,7 @@ async def access() -> OneTimeUrl:
 
 @pytest.fixture
 async def client(told: Told, access: OneTimeUrl) -> AsyncIterator[httpx.AsyncClient]:
-    poller = Poller(told.ask)
+    poller = Poller(told.ask, pause=PAUSE)
     polling = asyncio.create_task(poller.run())
     transport = httpx.ASGITransport(dashboard(poller, access))
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
@@ -202,13 +202,13 @@ async def test_a_stream_sends_what_changed_and_nothing_else(told: Told) -> None:
 
     viewer = Viewer("you", None)
     page = OpenPage(viewer, roots, {}, await roots(viewer, {}))
-    events = stream(page, {})
+    events = stream(page, {}, pause=0.01)
     assert await anext(events) == b"retry: 2000\n\n"
     async with asyncio.timeout(30):
         while not (event := await anext(events)).startswith(b"event"):
             pass
     assert event == b'event: changes\ndata: [["a","<p id=\\"a\\">two</p>"]]\n\n'
-    again = stream(page, {})
+    again = stream(page, {}, pause=0.01)
     await anext(again)
     assert b'id=\\"b\\"' in await anext(again)
 

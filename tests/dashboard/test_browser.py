@@ -1,6 +1,5 @@
 """The pages of traffic in a real browser."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import msgspec
@@ -135,7 +134,8 @@ async def test_the_keyboard_is_enough(page: Page, dashboard: Served) -> None:
     await expect(page.locator(".tile.lit")).to_contain_text("this pod")
     await expect(page.locator(".answer")).to_have_text("pod web-abc-2")
     # The way stays lit while figures change.
-    await asyncio.sleep(1.5)
+    _change(dashboard, pod("web-abc-1", sessions=4), pod("web-abc-2", sessions=77))
+    await expect(page.locator(".tile.lit")).to_contain_text("sessions77")
     await expect(page.locator(".tile.lit")).to_have_count(1)
 
 
@@ -207,7 +207,8 @@ async def test_charts_are_drawn_and_can_be_read_as_tables(page: Page, dashboard:
     await page.locator("#chart-sessions summary").click()
     await expect(page.locator("#chart-sessions th", has_text="web-abc-1")).to_be_visible()
     # A table that is open stays open when the chart is drawn anew.
-    await asyncio.sleep(2.5)
+    await page.locator("#chart-sessions").evaluate("one => { one.dataset.old = 'yes'; }")
+    await expect(page.locator("#chart-sessions:not([data-old])")).to_be_attached()
     await expect(page.locator("#chart-sessions th", has_text="web-abc-1")).to_be_visible()
     label = await page.locator("#chart-sessions svg[role=img]").get_attribute("aria-label")
     assert label is not None

@@ -19,6 +19,7 @@ from remora.observe.traffic_report import TrafficReport
 from remora.report.explain import Explanation, Pod, RouteLine
 
 COOKIE = "remora-test"
+PAUSE = 0.1
 
 
 class Told:
@@ -52,7 +53,7 @@ async def explain(viewer: Viewer, question: Question) -> Explained:
 
 def dashboard(poller: Poller, access: Access | None = None) -> Starlette:
     """The application, which answers to `testserver` and 127.0.0.1."""
-    site = Site(title="https://cluster.example")
+    site = Site(title="https://cluster.example", pause=PAUSE)
     part = Traffic(site, poller, explain).part()
     hosts = frozenset({"testserver", "127.0.0.1"})
     return application(site, access or OneTimeUrl(Viewer("you", None)), [part], hosts=hosts, cookie=COOKIE)
@@ -76,7 +77,7 @@ def served(told: Told) -> Iterator[Served]:
     ended = asyncio.Event()
 
     async def run() -> None:
-        poller = Poller(told.ask)
+        poller = Poller(told.ask, pause=PAUSE)
         parts = [asyncio.create_task(poller.run()), asyncio.create_task(serve(dashboard(poller, access), where))]
         await ended.wait()
         for part in parts:

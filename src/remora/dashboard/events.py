@@ -11,8 +11,6 @@ from remora.dashboard.fragments import Change, Placed, differences, render, to_w
 from remora.dashboard.site import OpenPage, Site
 from remora.dashboard.viewer import Viewer
 
-PAUSE = 1.0
-"""Seconds between two looks."""
 _HEARTBEAT = 15
 """Looks without a change after which a line is sent all the same, so that whoever has gone is noticed."""
 _FORGOTTEN = b"event: reload\ndata:\n\n"
@@ -26,10 +24,10 @@ async def events(site: Site, request: Request) -> Response:
     headers = {"X-Accel-Buffering": "no"}
     if page is None:
         return StreamingResponse(iter((_FORGOTTEN,)), media_type="text/event-stream", headers=headers)
-    return StreamingResponse(stream(page, query), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(stream(page, query, pause=site.pause), media_type="text/event-stream", headers=headers)
 
 
-async def stream(page: OpenPage, query: dict[str, str]) -> AsyncIterator[bytes]:
+async def stream(page: OpenPage, query: dict[str, str], *, pause: float = 1.0) -> AsyncIterator[bytes]:
     """Events, for as long as somebody reads them."""
     # What was under way when a stream broke is unknown, so that a second one begins with everything.
     if page.streams or query != page.query:
@@ -49,7 +47,7 @@ async def stream(page: OpenPage, query: dict[str, str]) -> AsyncIterator[bytes]:
             yield _event("changes", to_wire(changes))
         elif quiet % _HEARTBEAT == 0:
             yield b": still here\n\n"
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(pause)
 
 
 async def _changes(page: OpenPage) -> list[Change]:

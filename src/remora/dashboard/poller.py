@@ -37,8 +37,9 @@ class State(msgspec.Struct, frozen=True):
 class Poller:
     """Keeps the history."""
 
-    def __init__(self, ask: Callable[[], Awaitable[Heard]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[Heard]], *, pause: float = PAUSE) -> None:
         self._ask = ask
+        self._pause = pause
         self._state = State(0, History())
         self._looked = 0.0
         self._wanted = asyncio.Event()
@@ -74,7 +75,7 @@ class Poller:
             begun = time.monotonic()
             await self._take()
             self._told.set()
-            await asyncio.sleep(max(PAUSE, _SHARE * (time.monotonic() - begun)))
+            await asyncio.sleep(max(self._pause, _SHARE * (time.monotonic() - begun)))
 
     async def _take(self) -> None:
         number = self._state.number + 1

@@ -56,7 +56,9 @@ class OpenPage:
 class Site:
     """Renders pages and remembers which are open."""
 
-    def __init__(self, *, title: str = "", is_local: bool = True) -> None:
+    def __init__(self, *, title: str = "", is_local: bool = True, pause: float = 1.0) -> None:
+        """`pause` is the time in seconds between two looks at what an open page shows."""
+        self.pause = pause
         self.title = title
         self.is_local = is_local
         self.entries: list[Entry] = []
