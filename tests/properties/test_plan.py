@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator, configure
 from remora.haproxy.layout import Layout
+from remora.haproxy.pool import CLASSES
 from remora.model import (
     Affinity,
     AffinityMode,
@@ -30,6 +31,7 @@ from remora.model import (
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
 from remora.plan.files import render_files
 from remora.plan.running import Running
+from remora.plan.slots import free_slots
 from tests.support.models import endpoint, host, model, route
 
 SETTINGS = ProxySettings(state_directory="/state")
@@ -132,6 +134,19 @@ def test_a_slot_is_free_again_when_its_last_server_was_swept_away(first: Model, 
     for slot, name, _ in list(sweep(running)):
         running = swept(running, slot, name)
     assert running.leaving == {}
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(models, st.booleans()), min_size=2, max_size=6))
+def test_the_slots_that_are_known_to_be_free_are_those_that_a_look_at_all_finds(steps: list[tuple[Model, bool]]) -> None:
+    configurator = Configurator(SETTINGS)
+    running = started(configurator.configure(Model()))
+    for wanted, is_swept in steps:
+        running = follow(running, wanted, configurator)
+        for slot, name, _ in list(sweep(running)) if is_swept else ():
+            running = swept(running, slot, name)
+        for kind in CLASSES:
+            assert list(running.unused.get(kind.name, ())) in ([], free_slots(running, kind))
 
 
 @given(models)

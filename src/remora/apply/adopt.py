@@ -55,6 +55,7 @@ async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
         slots={backend: slot for slot, backend in names.items()},
         servers={backend: servers.get(slot, ()) for slot, backend in names.items()},
         leaving=leaving,
+        orphaned=frozenset(leaving) - names.keys(),
         hosts=parse_hosts(maps, names),
         certificates={name: LoadedCertificate.parse(text) for name, text in maps[Map.CERTIFICATES]},
         streams={key: names[Slot(slot)] for key, slot in maps[Map.STREAMS]},

@@ -20,7 +20,7 @@ from remora.plan import commands
 from remora.plan.entries import authorities_sure, authorities_unsure, entries_in, entries_out
 from remora.plan.running import Running, Step
 from remora.plan.servers import leaving_after, servers_in, servers_out
-from remora.plan.slots import assign, assign_afresh
+from remora.plan.slots import Assignment, assign, assign_afresh, with_freed
 
 
 class Unchanged(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
     reasons = (*assignment.missing, *_oversized_certificates(running, wanted), *_oversized_files(running, wanted))
     if reasons:
         return Reload(reasons)
-    after = _running_after(running, wanted, assignment.slots, changed)
+    after = _running_after(running, wanted, assignment, changed)
     update = tuple(_update(Step(running, after, changed, _changed_hosts(running, wanted)), wanted=wanted, layout=layout))
     if not update:
         return Unchanged()
@@ -69,9 +69,12 @@ def decide(running: Running, wanted: Configuration, layout: Layout) -> Plan:
 
 def is_light(running: Running, wanted: Configuration) -> bool:
     """Whether deciding is a matter of a millisecond: little is other than what was decided last."""
-    if not running.backends or len(keys_differing(running.backends, wanted.backends)) > MOST_AT_ONCE:
+    if not running.backends or len(keys_differing(running.hosts, wanted.hosts)) > MOST_AT_ONCE:
         return False
-    return len(keys_differing(running.hosts, wanted.hosts)) <= MOST_AT_ONCE
+    changed = keys_differing(running.backends, wanted.backends)
+    come = (wanted.backends[name] for name in changed if name in wanted.backends and name not in running.slots)
+    # Without a note of the free slots a whole pool is looked through.
+    return len(changed) <= MOST_AT_ONCE and all(backend.kind.name in running.unused for backend in come)
 
 
 def _changed_backends(running: Running, wanted: Configuration) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def _program_reason(running: Running, wanted: Configuration) -> str:
 def started(wanted: Configuration) -> Running:
     """What runs after a start or a reload with the wanted Configuration in files."""
     slots, pool = assign_afresh(wanted.backends)
-    return _running_after(Running(digest=wanted.digest, pool=pool), wanted, slots, wanted.backends)
+    return _running_after(Running(digest=wanted.digest, pool=pool), wanted, Assignment(slots, {}), wanted.backends)
 
 
 def sweep(running: Running) -> Iterator[tuple[Slot, ServerName, Command]]:
@@ -109,13 +112,20 @@ def swept(running: Running, slot: Slot, name: ServerName) -> Running:
     """What runs after a leaving server was deleted."""
     remaining = tuple(server for server in running.leaving[slot] if server.name != name)
     leaving = {key: servers for key, servers in running.leaving.items() if key != slot}
-    return msgspec.structs.replace(running, leaving=leaving | ({slot: remaining} if remaining else {}))
+    if remaining:
+        return msgspec.structs.replace(running, leaving=leaving | {slot: remaining})
+    freed = running.orphaned & {slot}
+    unused = with_freed(running.unused, freed)
+    return msgspec.structs.replace(running, leaving=leaving, orphaned=running.orphaned - freed, unused=unused)
 
 
-def _running_after(before: Running, wanted: Configuration, slots: Mapping[str, Slot], changed: Collection[str]) -> Running:
+def _running_after(before: Running, wanted: Configuration, assignment: Assignment, changed: Collection[str]) -> Running:
     """What runs when everything wanted is done: servers that are not wanted any more are leaving."""
+    slots = assignment.slots
     found = ((name, wanted.backends.get(name)) for name in changed)
     servers = persistent(before.servers).changed({name: backend.servers if backend else None for name, backend in found})
+    leaving = leaving_after(before, changed, servers, slots)
+    left = frozenset(before.slots[name] for name in changed if name in before.slots and name not in slots)
     return Running(
         digest=wanted.digest,
         peers=wanted.peers.digest,
@@ -124,7 +134,9 @@ def _running_after(before: Running, wanted: Configuration, slots: Mapping[str, S
         slots=slots,
         servers=servers,
         backends=wanted.backends,
-        leaving=leaving_after(before, changed, servers, slots),
+        leaving=leaving,
+        orphaned=before.orphaned | (left & leaving.keys()),
+        unused=with_freed(assignment.unused, left - leaving.keys()),
         hosts=wanted.hosts,
         certificates=wanted.loaded,
         streams=wanted.streams,

@@ -32,6 +32,11 @@ class Running(msgspec.Struct, frozen=True):
     backends: Mapping[str, ProxyBackend] = {}
     """Those whose servers they are; none where they were found running."""
     leaving: Mapping[Slot, tuple[Server, ...]] = {}
+    orphaned: frozenset[Slot] = frozenset()
+    """Slots of which nothing is left but servers that are leaving."""
+    unused: Mapping[str, tuple[Slot, ...]] = {}
+    """The slots that serve nothing and have no server, last first, by name of a class, of those classes that were looked
+    through for some."""
     hosts: Mapping[Hostname, HostPart] = {}
     certificates: Mapping[str, LoadedCertificate] = {}
     streams: Mapping[str, str] = {}

@@ -1,5 +1,6 @@
 """Which slot of the pool serves which backend."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from operator import itemgetter
@@ -16,6 +17,7 @@ class Assignment(msgspec.Struct, frozen=True):
     """`slots` serves every wanted backend unless `missing` says which must be declared first, and why."""
 
     slots: Mapping[str, Slot]
+    unused: Mapping[str, tuple[Slot, ...]]
     missing: tuple[str, ...] = ()
     low: tuple[str, ...] = ()
 
@@ -28,7 +30,7 @@ def assign(running: Running, wanted: Mapping[str, ProxyBackend], changed: Iterab
     gone = [name for name in changed if name not in wanted]
     come = sorted(name for name in changed if name in wanted and name not in running.slots)
     if not (gone or come):
-        return Assignment(running.slots)
+        return Assignment(running.slots, running.unused)
     slots: dict[str, Slot | None] = dict.fromkeys(gone)
     missing = []
     free: dict[BackendClass, list[Slot]] = {}
@@ -40,12 +42,17 @@ def assign(running: Running, wanted: Mapping[str, ProxyBackend], changed: Iterab
                 missing.append(f"{name} needs directives of its own")
             continue
         if backend.kind not in free:
-            free[backend.kind] = _free_slots(running, backend.kind)
+            free[backend.kind] = list(running.unused.get(backend.kind.name) or free_slots(running, backend.kind))
         if free[backend.kind]:
             slots[name] = free[backend.kind].pop()
         else:
             missing.append(f"the pool {backend.kind.name} has no free backend")
-    return Assignment(persistent(running.slots).changed(slots), tuple(dict.fromkeys(missing)), tuple(_low_pools(running, free)))
+    return Assignment(
+        persistent(running.slots).changed(slots),
+        {**running.unused, **{kind.name: tuple(left) for kind, left in free.items()}},
+        tuple(dict.fromkeys(missing)),
+        tuple(_low_pools(running, free)),
+    )
 
 
 def assign_afresh(wanted: Mapping[str, ProxyBackend]) -> tuple[Mapping[str, Slot], Mapping[BackendClass, int]]:
@@ -61,7 +68,28 @@ def assign_afresh(wanted: Mapping[str, ProxyBackend]) -> tuple[Mapping[str, Slot
     return slots, {kind: pool_size(count) for kind, count in used.items()}
 
 
-def _free_slots(running: Running, kind: BackendClass) -> list[Slot]:
+def with_freed(unused: Mapping[str, tuple[Slot, ...]], freed: Iterable[Slot]) -> Mapping[str, tuple[Slot, ...]]:
+    """The free slots of the classes that were looked through, with those that have become free, each in its place.
+
+    Of a class that has none left nothing is kept, so it is looked through again.
+    """
+    after = {pool: slots for pool, slots in unused.items() if slots}
+    for slot in freed:
+        if known := after.get(_pool_of(slot)):
+            place = bisect_left(known, -_number_of(slot), key=lambda one: -_number_of(one))
+            after[_pool_of(slot)] = (*known[:place], slot, *known[place:])
+    return after
+
+
+def _pool_of(slot: Slot) -> str:
+    return slot.rpartition("-")[0]
+
+
+def _number_of(slot: Slot) -> int:
+    return int(slot.rpartition("-")[2])
+
+
+def free_slots(running: Running, kind: BackendClass) -> list[Slot]:
     """Last first, so that `pop` gives the lowest number. One with a server in it is not free, be it only leaving."""
     taken = {*running.slots.values(), *running.leaving}
     return [slot for slot in _declared(kind, running.pool.get(kind, 0)) if slot not in taken]
