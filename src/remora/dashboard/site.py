@@ -75,7 +75,7 @@ class Site:
             title=title,
             site=self,
             viewer=viewer,
-            chosen=chosen,
+            chosen=values.get("chosen", chosen),
             csrf=viewer.csrf if viewer else "",
         )
         return HTMLResponse(text, status)

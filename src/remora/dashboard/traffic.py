@@ -132,10 +132,9 @@ class Traffic:
         return await self._map(request, question, explained)
 
     async def _map(self, request: Request, question: Question, explained: Explained | None, *, refusal: str = "") -> Response:
-        lit = host = None
+        lit = None
         if explained is not None:
             said = explained.explanation
-            host = said.route.host if said.route else ""
             chosen = frozenset(pod.name for pod in said.pods if pod.chosen)
             lit = Lit(said.route.id if said.route else "", chosen)
         return await self._site.live_page(
@@ -148,7 +147,7 @@ class Traffic:
             explained=explained,
             refusal=refusal,
             can_explain=self._explain is not None,
-            lit_host=host,
+            chosen="/",
         )
 
     def _map_roots(self, lit: Lit | None) -> Roots:

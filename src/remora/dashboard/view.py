@@ -201,7 +201,10 @@ class _Mapping:
             by_host.setdefault(route.host, []).append(route)
         chosen = {host: kept for host in by_host if (kept := tuple(self._groups(host, by_host[host])))}
         self._sparks = self._drawn(chosen.values())
-        hosts = tuple(self._host(host, chosen[host], by_host[host]) for host in sorted(chosen, key=lambda one: (not one, one)))
+        lit = self._wanted.lit.route if self._wanted.lit else ""
+        first = {route.host for route in self._now.routes if lit and route.id == lit}
+        order = sorted(chosen, key=lambda one: (one not in first, not one, one))
+        hosts = tuple(self._host(host, chosen[host], by_host[host]) for host in order)
         rest = [one for key in self._problems for one in self._problems[key] if key not in self._told]
         summary = self._summary()
         shown_rest = () if self._wanted.words else tuple(map(problem_view, rest))

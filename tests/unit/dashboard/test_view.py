@@ -57,7 +57,7 @@ def test_pods_of_a_service_of_two_hosts_are_shown_once() -> None:
 
 def test_the_way_of_a_request_is_lit_to_its_pod_even_where_pods_are_not_shown_otherwise() -> None:
     reports = report(route("a.example"), route("b.example"), pod("web-1"), pod("web-2"))
-    first, second = _map(reports, lit=Lit("b.example/", frozenset({"web-2"}))).hosts
+    second, first = _map(reports, lit=Lit("b.example/", frozenset({"web-2"}))).hosts
     assert not first.groups[0].lit
     assert second.groups[0].lit
     assert second.groups[0].service is not None
