@@ -21,6 +21,7 @@ class PodLine(msgspec.Struct, frozen=True):
     state: str
     restarts: int
     ip: str
+    created: str = ""
 
 
 class ServiceLine(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ def pod_line(pod: Object) -> PodLine:
         state=_pod_state(pod),
         restarts=sum(container.get("restartCount", 0) for container in containers),
         ip=status.get("podIP", ""),
+        created=pod["metadata"].get("creationTimestamp", ""),
     )
 
 

@@ -14,6 +14,7 @@ from remora.cli.render.look import (
     Marked,
     Meaning,
     age,
+    age_since,
     cell_width,
     document_text,
     fitted,
@@ -44,6 +45,14 @@ def test_numbers_stand_at_the_right_and_all_else_at_the_left() -> None:
         "web-a                           5   ready",
         "web-b-with-a-long-name       1200   draining",
         "c                               -",
+    ]
+
+
+def test_addresses_are_no_numbers() -> None:
+    rows = [("127.0.0.1", "5/10", "0.5 %", "-"), ("10.20.30.40", "1", "100.0 %", "-")]
+    assert list(table_lines(("IP", "SESSIONS", "SHARE", "URL"), rows))[1:] == [
+        "127.0.0.1         5/10     0.5 %   -",
+        "10.20.30.40          1   100.0 %   -",
     ]
 
 
@@ -112,6 +121,11 @@ def test_wide_characters_take_two_columns() -> None:
 )
 def test_ages_are_those_of_kubectl(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+def test_an_object_is_as_old_as_its_creation_timestamp_says() -> None:
+    assert age_since("1970-01-01T00:01:40Z", 105.0) == "5s"
+    assert age_since("", 105.0) == "<unknown>"
 
 
 @given(_DATA)

@@ -2,11 +2,12 @@
 
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from remora.cli.options import Output
-from remora.cli.render.look import Cell, Marked, Meaning, document, print_table, state
+from remora.cli.render.look import Cell, Marked, Meaning, age_since, document, print_table, state
 
 if TYPE_CHECKING:
     from remora.cli.status import ServiceLine, Status
@@ -100,8 +101,12 @@ def status(found: "Status", output: Output) -> None:
     for name, value in head:
         print(f"{name:<11} {value}")
     print()
-    pods = [(pod.namespace, pod.name, pod.ready, state(pod.state), pod.restarts, pod.ip) for pod in found.pods]
-    table(("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "IP"), pods, output)
+    now = time.time()
+    pods = [
+        (pod.namespace, pod.name, pod.ready, state(pod.state), pod.restarts, age_since(pod.created, now), pod.ip)
+        for pod in found.pods
+    ]
+    table(("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"), pods, output)
     services = [(item.namespace, item.name, item.type, _where(item)) for item in found.services]
     table(("NAMESPACE", "SERVICE", "TYPE", "URL"), services, output)
     ingresses = [(item.namespace, item.name, ",".join(item.hosts) or "*", item.address or "-") for item in found.ingresses]

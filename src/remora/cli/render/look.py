@@ -10,6 +10,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ NARROWEST = 8
 GAP = "   "
 TAIL = 5
 """Letters at the end of a pod's name that tell it from others of its ReplicaSet."""
-_NUMBER = re.compile(r"-|<?\d[\d.,]*( ?(%|ms|s|k|M|/s))?")
+_NUMBER = re.compile(r"-|\d+(\.\d+)?(/\d+)?( %)?")
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -98,7 +99,7 @@ def table_lines(
     """
     cells = [[plain(cell) for cell in row] for row in rows]
     columns = list(zip(*cells, strict=True)) if cells else [()] * len(headings)
-    is_number = [bool(column) and all(_NUMBER.fullmatch(text) for text in column) for column in columns]
+    is_number = [set(column) != {"-"} and all(_NUMBER.fullmatch(text) for text in column) for column in columns]
     widths = [max(map(cell_width, (name, *column))) for name, column in zip(headings, columns, strict=True)]
     if width is not None:
         widths = shrunk(widths, width, fixed=is_number, least=least)
@@ -201,6 +202,14 @@ def age(seconds: float) -> str:
         if whole < until:
             return text
     return f"{days // 365}y"
+
+
+def age_since(created: str, now: float) -> str:
+    """The age of an object with that creationTimestamp, as kubectl prints it."""
+    try:
+        return age(now - datetime.fromisoformat(created).timestamp())
+    except ValueError:
+        return "<unknown>"
 
 
 def _parts(large: int, large_unit: str, small: int, small_unit: str) -> str:
