@@ -49,7 +49,7 @@ PARTS = (
     Part("stickiness", "stickiness.py", 150, quick=("--quick",), writes=True),
     Part("propagation", "propagation.py", 300, ("--changes", "20"), ("--counts", "100", "--changes", "10"), writes=True),
     Part("scale", "scale.py", 240, quick=("--count", "1000")),
-    Part("sticky-request", "sticky_request.py", 40),
+    Part("sticky-request", "sticky_request.py", 60),
     Part("policies", "policies.py", 120, ("--json", "--rounds", "4", "--requests", "2400"), ("--json", "--rounds", "2")),
     Part("cluster", "cluster.py", 150, quick=("--objects", "1000")),
 )
