@@ -13,6 +13,7 @@ from remora.cli.catalogue import EXAMPLES, SECTIONS
 from remora.cli.controller_flags import FLAGS
 from remora.cli.flags import parse_flags
 from remora.cli.main import app
+from remora.core.errors import UsageError
 
 FLAG_COMMANDS = ("controller", "webhook")
 """Their flags are those of ingress-nginx, and not of this parser."""
@@ -73,3 +74,18 @@ def test_an_example_is_of_its_command_and_its_options_exist(name: str, words: li
     assert {word.partition("=")[0] for word in own if word.startswith("-") and word != "-"} <= options
     context = COMMANDS[name].make_context(name, list(rest), resilient_parsing=True)
     assert not context.args
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tail"], "say which pods"),
+        (["tail", "("], "no regular expression"),
+        (["tail", "web", "--since", "soon"], "--since: found 'soon', needed a number of seconds"),
+        (["tail", "web", "--grep", "["], "--grep '['"),
+    ],
+)
+def test_a_tail_that_cannot_be_says_what_to_type(words: list[str], said: str) -> None:
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, UsageError)
+    assert said in str(error)

@@ -41,7 +41,7 @@ async def examine(patient: Patient) -> list[Finding]:
     found = await run_checks(machine_checks(patient), patient.timeout)
     version: judge.Version | None = None
     if patient.cluster:
-        of_cluster, version = await _examine_cluster(patient)
+        of_cluster, version = await examine_cluster(patient)
         found += of_cluster
     kubectl = Check("kubectl", lambda: _one(machine.read_kubectl, lambda client: [judge.judge_kubectl(client, version)]))
     return [*found, *await run_checks([kubectl], patient.timeout)]
@@ -87,7 +87,8 @@ def machine_checks(patient: Patient) -> list[Check]:
     ]
 
 
-async def _examine_cluster(patient: Patient) -> tuple[list[Finding], judge.Version | None]:
+async def examine_cluster(patient: Patient) -> tuple[list[Finding], judge.Version | None]:
+    """What is found in the cluster of a kubeconfig, and the version of its API server."""
     from remora.cli.doctoring.kubernetes import Cluster
     from remora.kube.client import ApiClient
     from remora.kube.credentials import connect
