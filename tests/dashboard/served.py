@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from remora.dashboard.app import application
-from remora.dashboard.mirror import Mirror
+from remora.dashboard.lookout import Lookout
 from remora.dashboard.serve import bound, serve
 from remora.dashboard.site import Site
 from remora.dashboard.viewer import OneTimeUrl, Viewer
@@ -93,12 +93,12 @@ def served(connect: Callable[[], Awaitable[Connection]], *, may_write: bool = Tr
     async def run() -> None:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(ApiClient.open(await connect()))
-            access, mirror = OneTimeUrl(Viewer("you", client, may_write=may_write)), Mirror()
+            access, lookout = OneTimeUrl(Viewer("you", client, may_write=may_write)), Lookout()
             where, site = bound(HOST, 0), Site(title="test")
             stack.callback(where.close)
-            part = workload_part(site, mirror, may_write=may_write)
+            part = workload_part(site, lookout, may_write=may_write)
             app = application(site, access, [part], hosts=frozenset({HOST}), cookie="test")
-            tasks = [asyncio.create_task(serve(app, where)), asyncio.create_task(mirror.run())]
+            tasks = [asyncio.create_task(serve(app, where)), asyncio.create_task(lookout.run())]
             stop, loop = asyncio.Event(), asyncio.get_running_loop()
             ended.append(lambda: loop.call_soon_threadsafe(stop.set))
             started.set_result(Served(f"http://{HOST}:{where.getsockname()[1]}", access.key))

@@ -11,7 +11,7 @@ from remora.cli.dashboard_sources import Explaining, asking
 from remora.cli.health_ports import Whom, health_ports
 from remora.cli.render import say
 from remora.dashboard.app import application
-from remora.dashboard.mirror import Mirror
+from remora.dashboard.lookout import Lookout
 from remora.dashboard.poller import Poller
 from remora.dashboard.serve import bound, serve
 from remora.dashboard.site import Part, Site
@@ -62,9 +62,9 @@ async def _run(wish: Wish) -> None:
         poller = Poller(asking(ports))
         explain = Explaining(wish.flags) if client else None
         parts: list[Part] = [Traffic(site, poller, explain).part()]
-        mirror = Mirror()
+        lookout = Lookout()
         if client is not None:
-            parts.append(workload_part(site, mirror, may_write=viewer.may_write))
+            parts.append(workload_part(site, lookout, may_write=viewer.may_write))
         hosts = frozenset({LOCALHOST, "localhost"})
         app = application(site, access, parts, hosts=hosts, cookie=f"remora-{port}")
         url = f"http://{LOCALHOST}:{port}/enter?token={access.key}"
@@ -74,7 +74,7 @@ async def _run(wish: Wish) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(end_at_signal())
                 group.create_task(poller.run())
-                group.create_task(mirror.run())
+                group.create_task(lookout.run())
                 group.create_task(serve(app, where))
                 if wish.browse:
                     group.create_task(asyncio.to_thread(webbrowser.open, url))

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from remora.dashboard.fragments import Element
-from remora.dashboard.mirror import Mirror, Seen
+from remora.dashboard.lookout import Lookout, Seen
 from remora.dashboard.site import Query, Site
 from remora.dashboard.workload_kinds import CONFIGMAP, EVENT, INGRESS, NODE, SECRET, SERVICE, Sort
 from remora.dashboard.workload_objects import Event, Holder, Ingress, Node, Service
@@ -84,9 +84,9 @@ TABS = {
 class ObjectPages:
     """`/objects/{tab}`."""
 
-    def __init__(self, site: Site, mirror: Mirror) -> None:
+    def __init__(self, site: Site, lookout: Lookout) -> None:
         self._site = site
-        self._mirror = mirror
+        self._lookout = lookout
 
     def routes(self) -> tuple[Route, ...]:
         """Where the pages are."""
@@ -110,8 +110,8 @@ class ObjectPages:
             table = leaves.titled(tab.macro, "objects", tab.heads, rows, empty=f"No {tab.title} here.")
             return (leaves.notices("unknown", sorted(seen.trouble.items())), table)
 
-        roots = kept(make, lambda viewer: self._mirror.see(viewer, tab.needs), leaves)
-        await self._mirror.see(viewer, tab.needs)
+        roots = kept(make, lambda viewer: self._lookout.see(viewer, tab.needs), leaves)
+        await self._lookout.see(viewer, tab.needs)
         return await self._site.live_page(request, "objects.html", roots, title=tab.title, tabs=TABS, tab=name)
 
 

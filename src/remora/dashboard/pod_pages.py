@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from remora.core.names import NamespacedName
 from remora.dashboard.fragments import Element, element_id
-from remora.dashboard.mirror import Mirror, Seen
+from remora.dashboard.lookout import Lookout, Seen
 from remora.dashboard.pod_page import container_rows
 from remora.dashboard.site import Site, shell
 from remora.dashboard.viewer import Viewer
@@ -27,9 +27,9 @@ _PARTS = ("containers", "conditions", "events")
 class PodPages:
     """`/pods/{namespace}/{name}`."""
 
-    def __init__(self, site: Site, mirror: Mirror, rights: Rights) -> None:
+    def __init__(self, site: Site, lookout: Lookout, rights: Rights) -> None:
         self._site = site
-        self._mirror = mirror
+        self._lookout = lookout
         self._rights = rights
 
     def routes(self) -> tuple[Route, ...]:
@@ -50,7 +50,7 @@ class PodPages:
         leaves, sorts = Leaves(self._site), (*SHOWN, EVENT)
 
         async def see(viewer: Viewer) -> Seen:
-            return await self._mirror.see(viewer, sorts)
+            return await self._lookout.see(viewer, sorts)
 
         seen = await see(viewer)
         found = _find(name, seen)

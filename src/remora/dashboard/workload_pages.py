@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from remora.core.names import NamespacedName
 from remora.dashboard.fragments import Element
-from remora.dashboard.mirror import Mirror, Seen
+from remora.dashboard.lookout import Lookout, Seen
 from remora.dashboard.site import Query, Roots, Site, shell
 from remora.dashboard.viewer import Viewer
 from remora.dashboard.workload_actions import Rights, Told, restart, scale
@@ -65,9 +65,9 @@ def workloads_in(seen: Seen) -> Workloads:
 class WorkloadPages:
     """`/workloads` and below."""
 
-    def __init__(self, site: Site, mirror: Mirror, rights: Rights) -> None:
+    def __init__(self, site: Site, lookout: Lookout, rights: Rights) -> None:
         self._site = site
-        self._mirror = mirror
+        self._lookout = lookout
         self._rights = rights
 
     def routes(self) -> tuple[Route, ...]:
@@ -100,9 +100,9 @@ class WorkloadPages:
             trouble = leaves.notices("unknown", sorted(seen.trouble.items()))
             return (trouble, shell("div", "workloads", sections))
 
-        seen = await self._mirror.see(viewer, SHOWN)
+        seen = await self._lookout.see(viewer, SHOWN)
         namespaces = sorted({one.metadata.namespace for found in seen.objects.values() for one in found})
-        roots = kept(make, lambda viewer: self._mirror.see(viewer, SHOWN), leaves)
+        roots = kept(make, lambda viewer: self._lookout.see(viewer, SHOWN), leaves)
         return await self._site.live_page(
             request, "workloads.html", roots, title="Workloads", namespaces=namespaces, may_apply=viewer.may_write
         )
@@ -125,8 +125,8 @@ class WorkloadPages:
         viewer, sort, name = viewer_of(request), _sort_of(request), name_of(request)
         leaves = Leaves(self._site)
         sorts = (*SHOWN, EVENT, SERVICE, INGRESS)
-        roots = kept(lambda seen, _: _about(leaves, sort, name, seen), lambda viewer: self._mirror.see(viewer, sorts), leaves)
-        seen = await self._mirror.see(viewer, sorts)
+        roots = kept(lambda seen, _: _about(leaves, sort, name, seen), lambda viewer: self._lookout.see(viewer, sorts), leaves)
+        seen = await self._lookout.see(viewer, sorts)
         found = _find(sort, name, seen)
         if found is None and told is None:
             raise HTTPException(404)

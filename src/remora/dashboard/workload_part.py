@@ -2,7 +2,7 @@
 
 from remora.dashboard.apply_page import ApplyPage
 from remora.dashboard.log_pages import LogPages
-from remora.dashboard.mirror import Mirror
+from remora.dashboard.lookout import Lookout
 from remora.dashboard.object_pages import ObjectPages
 from remora.dashboard.pod_pages import PodPages
 from remora.dashboard.site import Entry, Part, Site
@@ -10,10 +10,10 @@ from remora.dashboard.workload_actions import Rights
 from remora.dashboard.workload_pages import WorkloadPages
 
 
-def workload_part(site: Site, mirror: Mirror, *, may_write: bool) -> Part:
+def workload_part(site: Site, lookout: Lookout, *, may_write: bool) -> Part:
     """The part. Where nobody may write, nothing that writes has a route."""
     rights = Rights()
-    pages = (WorkloadPages(site, mirror, rights), PodPages(site, mirror, rights), ObjectPages(site, mirror), LogPages(site))
+    pages = (WorkloadPages(site, lookout, rights), PodPages(site, lookout, rights), ObjectPages(site, lookout), LogPages(site))
     routes = [route for one in pages for route in one.routes()]
     if may_write:
         routes += ApplyPage(site).routes()

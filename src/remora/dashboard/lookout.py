@@ -167,7 +167,7 @@ class Seen(msgspec.Struct, frozen=True):
         return [one for one in self.objects.get(sort.plural, ()) if isinstance(one, shape)]
 
 
-class Mirror:
+class Lookout:
     """All that is followed for all viewers. `run` has to be under way."""
 
     def __init__(self) -> None:
