@@ -9,7 +9,7 @@ PYTHON_FOUND := $(shell command -v $(PYTHON) || command -v python3)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lint types imports unit features cluster clients chart golden docs bench chaos clean
+.PHONY: help demo up test chromium pictures check format lint types imports unit features cluster clients chart golden docs bench chaos clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,7 +27,12 @@ demo: $(STAMP)  ## Show a real client held by a real cookie on a real pod, on a 
 up: $(STAMP)  ## Start the local cluster in the foreground
 	@$(BIN)/remora up
 
-test: $(STAMP)  ## Run all tests, four files at a time: most of them wait for something
+# Browser tests need Debian's Chromium; where it is missing and cannot be had, they are skipped and say so.
+chromium:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { timeout 60 apt-get update -qq && timeout 120 apt-get install -y -qq --no-install-recommends chromium; } || true
+
+test: $(STAMP) chromium  ## Run all tests, four files at a time: most of them wait for something
 	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: lint types imports unit  ## Format, lint, types, import contracts, pure tests
@@ -69,6 +74,9 @@ golden: $(STAMP)  ## Rewrite the expected results of tests/golden; review the di
 docs: $(STAMP)  ## Write the pages that are made from tables, and build the site: build/site/index.html
 	REMORA_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/architecture/test_generated_pages.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+pictures: $(STAMP) chromium  ## Make the dashboard's pictures in docs/pictures anew, from a cluster of its own
+	$(BIN)/python -m tests.dashboard.pictures docs/pictures
 
 # QUICK=1 gives a look at the questions of the suite, and pictures and tables that nobody should cite.
 PICTURES := $(if $(QUICK),build/bench,docs/pictures)
