@@ -96,12 +96,17 @@ def _redraw(sight: Sight, fetch: Callable[[], Sight], output: Output, pause: flo
             lines += ["", paint(f"trying again: {clean(why)}", Meaning.BAD)]
         return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
-    with Live(drawn(""), console=Console(highlight=False), auto_refresh=False) as live:
-        while True:
-            time.sleep(pause)
-            found, why = _tried(fetch)
-            sight = found or sight
-            live.update(drawn(why), refresh=True)
+    console = Console(highlight=False)
+    try:
+        with Live(drawn(""), console=console, auto_refresh=False) as live:
+            while True:
+                time.sleep(pause)
+                found, why = _tried(fetch)
+                sight = found or sight
+                live.update(drawn(why), refresh=True)
+    finally:
+        # Live does not see to it if it is interrupted while it begins.
+        console.show_cursor(True)
 
 
 def _tried(fetch: Callable[[], Sight]) -> tuple[Sight | None, str]:

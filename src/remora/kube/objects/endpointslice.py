@@ -42,8 +42,8 @@ class Endpoint(Wire, frozen=True):
     conditions: EndpointConditions = EndpointConditions()
     target_ref: TargetRef | None = None
     zone: str = ""
-    node_name: str = ""
     hints: EndpointHints | None = None
+    node_name: str = ""
 
 
 class EndpointPort(Wire, frozen=True):
