@@ -7,6 +7,7 @@ import time
 
 from remora.cli.health_ports import HealthPorts, Whom, health_ports
 from remora.cli.render.look import has_colour
+from remora.cli.render.watching import ending_in_order
 from remora.cli.topping.choice import Choice, chosen_lines, parse_keys, pressed, within
 from remora.cli.topping.draw import page_size, screen_lines
 from remora.cli.topping.rates import View, view_of
@@ -65,7 +66,7 @@ async def run_screen(whom: Whom, interval: float) -> int:
         reader = Reader(ports)
         view, notes = await reader.read()
         keys = Keyboard()
-        with open_screen(keys) as screen:
+        with ending_in_order(), open_screen(keys) as screen:
             return await Top(screen, reader, view, notes, interval).run(keys.descriptor)
 
 

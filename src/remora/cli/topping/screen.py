@@ -73,4 +73,8 @@ def open_screen(keys: Keyboard) -> Iterator[Screen]:
         with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
             yield Screen(console, live, keys)
     finally:
+        # Live does not see to these if it is interrupted while it begins.
+        if console.is_alt_screen:
+            console.set_alt_screen(False)
+        console.show_cursor(True)
         keys.give_back()
