@@ -18,10 +18,10 @@ T = TypeVar("T")
 K = TypeVar("K", bound=KubernetesObject)
 
 
-class Unit(msgspec.Struct, Generic[T], frozen=True, gc=False):
+class Unit(msgspec.Struct, Generic[T], frozen=True, gc=False, cache_hash=True):
     """A piece of translation: its fields say which one it is, and `run` makes its outcome, a frozen value.
 
-    A unit reads only units of a lower `layer`.
+    A unit reads only units of a lower `layer`. Its hash is kept, since it is a key in half a dozen places.
     """
 
     layer: ClassVar[int] = 0
