@@ -19,7 +19,7 @@ expect.set_options(timeout=PATIENCE)
 
 
 def _usual() -> TrafficReport:
-    rows = [
+    rows: list[object] = [
         route(),
         route(path="/cart"),
         route("blog.example", namespace="blog", service="blog", does="closed", reason="refused"),
@@ -144,7 +144,7 @@ async def test_every_page_has_its_landmarks_one_heading_and_names_for_all_it_let
         await _at_rest(page, path, dashboard)
         assert await page.locator("h1").all_text_contents() == [title]
         for landmark in ("banner", "navigation", "main", "search"):
-            await expect(page.get_by_role(landmark)).to_have_count(1)  # type: ignore[arg-type]
+            await expect(page.get_by_role(landmark)).to_have_count(1)
         await expect(page.locator("nav [aria-current=page]")).to_have_text(title)
         nameless = "all => all.filter(one => !(one.textContent.trim() || one.labels?.length || one.ariaLabel)).length"
         assert await page.locator("button, a, input:not([type=hidden]), summary").evaluate_all(nameless) == 0

@@ -64,7 +64,8 @@ def problem(name: str = "web", *, namespace: str = "shop", kind: str = "Ingress"
 
 
 def change(at: float = START - 5, kind: Any = "runtime update", **more: Any) -> ChangeReport:
-    return ChangeReport(at=at, kind=kind, **({"objects": ("Ingress shop/web",), "commands": 3, "milliseconds": 2.0} | more))
+    usual: dict[str, Any] = {"objects": ("Ingress shop/web",), "commands": 3, "milliseconds": 2.0}
+    return ChangeReport(at=at, kind=kind, **(usual | more))
 
 
 def later(one: TrafficReport, seconds: float, **more: Any) -> TrafficReport:
