@@ -93,6 +93,9 @@ class Followed:
             except (RemoraError, msgspec.MsgspecError) as error:
                 self._answer(error if isinstance(error, ApiServerError) else ApiServerError(f"{self._path}: {error}"))
                 self._since = ""
+                if isinstance(error, ApiServerRefused) and error.status in (401, 403):
+                    # A right that was taken away, or a token that has expired: what was seen with it is not shown any longer.
+                    self.objects = {}
                 await asyncio.sleep(wait)
                 wait = min(_LONGEST_WAIT, wait * 2)
 
