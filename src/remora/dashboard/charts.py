@@ -109,7 +109,7 @@ def _latency(
     if series:
         return frame.chart("latency", "Time to answer", series, duration)
     means = [(now.at, mean) for _, now in steps(samples, every) if (mean := mean_seconds((now,), namespaces)) is not None]
-    note = "The mean of each pod's last answers. Percentiles are there when the controller measures requests."
+    note = "The mean of each pod's last answers. Percentiles need a controller with --enable-metrics."
     return frame.chart("latency", "Time to answer", {"mean": means} if means else {}, duration, note=note)
 
 
