@@ -7,7 +7,7 @@ that a person changed stay changed until the packaged one changes.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
 from typing import Any
@@ -134,16 +134,17 @@ def controller_objects(entry: Entry, *, may_bind_low_ports: bool) -> list[Object
 def adjusted(obj: Object, entry: Entry, *, may_bind_low_ports: bool) -> Object:
     """The one place where the packaged manifest is changed for this machine.
 
-    The Service answers at the entry; sessions are tracked, so that `remora sessions` has something to show; and a user who may
-    not listen below 1024 may not do so on a pod's address either.
+    The Service answers at the entry; sessions are tracked and requests measured, so that `remora sessions` and `remora top` have
+    something to show; and a user who may not listen below 1024 may not do so on a pod's address either.
     """
     match obj["kind"], obj["metadata"]["name"]:
         case "Service", "remora-controller":
             return _at_entry(obj, entry)
         case "ConfigMap", "remora-controller":
             return {**obj, "data": {**(obj.get("data") or {}), "session-tracking": "true"}}
-        case "Deployment", "remora-controller" if not may_bind_low_ports:
-            return _on_high_ports(obj)
+        case "Deployment", "remora-controller":
+            measuring = _with_container(obj, _measuring)
+            return measuring if may_bind_low_ports else _with_container(measuring, _on_high_ports)
     return obj
 
 
@@ -153,14 +154,18 @@ def _at_entry(service: Object, entry: Entry) -> Object:
     return {**service, "spec": {**service["spec"], "type": "LoadBalancer", "loadBalancerIP": entry.address, "ports": ports}}
 
 
-def _on_high_ports(deployment: Object) -> Object:
+def _with_container(deployment: Object, change: Callable[[Object], Object]) -> Object:
     template = deployment["spec"]["template"]
-    containers = [_container_on_high_ports(container) for container in template["spec"]["containers"]]
+    containers = [change(container) for container in template["spec"]["containers"]]
     changed = {**template, "spec": {**template["spec"], "containers": containers}}
     return {**deployment, "spec": {**deployment["spec"], "template": changed}}
 
 
-def _container_on_high_ports(container: Object) -> Object:
+def _measuring(container: Object) -> Object:
+    return {**container, "args": [*(container.get("args") or ()), "--enable-metrics"]}
+
+
+def _on_high_ports(container: Object) -> Object:
     ports = [{**port, "containerPort": _HIGH_PORTS.get(port["name"], port["containerPort"])} for port in container["ports"]]
     flags = [f"--{name}-port={number}" for name, number in _HIGH_PORTS.items()]
     return {**container, "args": [*(container.get("args") or ()), *flags], "ports": ports}

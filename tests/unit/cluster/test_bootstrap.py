@@ -38,8 +38,15 @@ def test_sessions_are_tracked_in_a_local_cluster_and_what_else_the_configmap_say
 
 
 def test_nothing_else_of_the_manifest_is_changed() -> None:
-    deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}}
-    assert adjusted(deployment, ENTRY, may_bind_low_ports=True) is deployment
+    account = {"kind": "ServiceAccount", "metadata": {"name": "remora-controller"}}
+    assert adjusted(account, ENTRY, may_bind_low_ports=True) is account
+
+
+def test_requests_are_measured_in_a_local_cluster() -> None:
+    spec = {"template": {"spec": {"containers": [{"args": ["--x"]}]}}}
+    deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}, "spec": spec}
+    found = adjusted(deployment, ENTRY, may_bind_low_ports=True)["spec"]["template"]["spec"]["containers"]
+    assert found == [{"args": ["--x", "--enable-metrics"]}]
 
 
 def test_an_ordinary_users_controller_listens_on_high_ports() -> None:
@@ -47,7 +54,7 @@ def test_an_ordinary_users_controller_listens_on_high_ports() -> None:
     spec = {"template": {"spec": {"containers": [container]}}}
     deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}, "spec": spec}
     found = adjusted(deployment, ENTRY, may_bind_low_ports=False)["spec"]["template"]["spec"]["containers"][0]
-    assert found["args"] == ["--x", "--http-port=8080", "--https-port=8443"]
+    assert found["args"] == ["--x", "--enable-metrics", "--http-port=8080", "--https-port=8443"]
     assert [port["containerPort"] for port in found["ports"]] == [8080, 10254]
 
 
