@@ -134,8 +134,8 @@ def controller_objects(entry: Entry, *, may_bind_low_ports: bool) -> list[Object
 def adjusted(obj: Object, entry: Entry, *, may_bind_low_ports: bool) -> Object:
     """The one place where the packaged manifest is changed for this machine.
 
-    The Service answers at the entry; sessions are tracked and requests measured, so that `remora sessions` and `remora top` have
-    something to show; and a user who may not listen below 1024 may not do so on a pod's address either.
+    The Service answers at the entry; sessions are tracked and requests measured, so that `remora sessions` and `remora top`
+    have something to show; and a user who may not listen below 1024 may not do so on a pod's address either.
     """
     match obj["kind"], obj["metadata"]["name"]:
         case "Service", "remora-controller":
