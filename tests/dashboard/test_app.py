@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from remora.dashboard.events import stream
+from remora.dashboard.fragments import Leaf
 from remora.dashboard.guard import FORM_LIMIT, POLICY
 from remora.dashboard.poller import Poller
 from remora.dashboard.site import OpenPage
@@ -190,8 +191,6 @@ async def test_an_open_page_of_nobody_is_told_to_load_itself_again(client: httpx
 
 
 async def test_a_stream_sends_what_changed_and_nothing_else(told: Told) -> None:
-    from remora.dashboard.fragments import Leaf
-
     texts = iter(["one", "one", "two"])
     last = "two"
 
@@ -211,6 +210,15 @@ async def test_a_stream_sends_what_changed_and_nothing_else(told: Told) -> None:
     again = stream(page, {}, pause=0.01)
     await anext(again)
     assert b'id=\\"b\\"' in await anext(again)
+
+
+async def test_a_stream_ends_when_its_viewer_signs_out() -> None:
+    async def roots(viewer: Viewer, query: object) -> list[Leaf]:
+        return []
+
+    page = OpenPage(Viewer("you", None), roots, {}, [])
+    events = [event async for event in stream(page, {}, pause=0.01, is_in=lambda: False)]
+    assert events[-1] == b"event: reload\ndata:\n\n"
 
 
 async def test_nobody_is_asked_while_nobody_looks(told: Told) -> None:

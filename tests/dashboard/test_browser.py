@@ -237,3 +237,16 @@ async def test_two_thousand_pods_are_shown_and_one_change_sends_one_tile(page: P
     _change(dashboard, msgspec.structs.replace(many[0], sessions=7777), *many[1:])
     await expect(page.locator(".tile").first).to_contain_text("sessions7.8k")
     assert 0 < await page.evaluate("window.replaced") < 10
+
+
+async def test_who_signs_out_in_one_page_is_out_in_all(context: BrowserContext, dashboard: Served) -> None:
+    first, second = await context.new_page(), await context.new_page()
+    await _at_rest(first, "/", dashboard)
+    await first.bring_to_front()
+    await second.goto(dashboard.base)
+    await second.get_by_role("button", name="Sign out").click()
+    await expect(second.locator("h1")).to_have_text("Sign in")
+    await first.bring_to_front()
+    await expect(first.locator("h1")).to_have_text("Sign in")
+    for page in (first, second):
+        await page.close()

@@ -1,7 +1,7 @@
 """Server-sent events: what has changed in the live part of an open page, at most once a second."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -24,11 +24,14 @@ async def events(site: Site, request: Request) -> Response:
     headers = {"X-Accel-Buffering": "no"}
     if page is None:
         return StreamingResponse(iter((_FORGOTTEN,)), media_type="text/event-stream", headers=headers)
-    return StreamingResponse(stream(page, query, pause=site.pause), media_type="text/event-stream", headers=headers)
+    told = stream(page, query, pause=site.pause, is_in=request.state.is_in)
+    return StreamingResponse(told, media_type="text/event-stream", headers=headers)
 
 
-async def stream(page: OpenPage, query: dict[str, str], *, pause: float = 1.0) -> AsyncIterator[bytes]:
-    """Events, for as long as somebody reads them."""
+async def stream(
+    page: OpenPage, query: dict[str, str], *, pause: float = 1.0, is_in: Callable[[], bool] = lambda: True
+) -> AsyncIterator[bytes]:
+    """Events, for as long as somebody reads them who has not signed out."""
     # What was under way when a stream broke is unknown, so that a second one begins with everything.
     if page.streams or query != page.query:
         page.shown = {}
@@ -48,6 +51,9 @@ async def stream(page: OpenPage, query: dict[str, str], *, pause: float = 1.0) -
         elif quiet % _HEARTBEAT == 0:
             yield b": still here\n\n"
         await asyncio.sleep(pause)
+        if not is_in():
+            yield _FORGOTTEN
+            return
 
 
 async def _changes(page: OpenPage) -> list[Change]:

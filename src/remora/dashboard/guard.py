@@ -61,7 +61,9 @@ class Guard:
             return PlainTextResponse("This dashboard is not called that.\n", 421)
         secret = cookie_value(headers, self._cookie)
         viewer = self._signed_in.find(secret)
-        scope.setdefault("state", {}).update(viewer=viewer, secret=secret, form={})
+        scope.setdefault("state", {}).update(
+            viewer=viewer, secret=secret, form={}, is_in=lambda: self._signed_in.find(secret) is viewer
+        )
         if viewer is None and not scope["path"].startswith(OPEN_PATHS):
             return _to_sign_in(headers)
         return None
