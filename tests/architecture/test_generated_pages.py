@@ -3,11 +3,18 @@
 import os
 from pathlib import Path
 
+import typer.main
+from typer.core import TyperGroup
+
 from remora.cli.controller_flags import FLAGS
+from remora.cli.main import app
+from remora.cli.render.commands_page import render_commands_page
 from remora.cli.render.flags_page import render_flags_page
+from remora.cli.render.metrics_page import render_metrics_page
 from remora.report.annotation_page import render_annotation_page
 from remora.report.configmap_page import render_configmap_page
 from remora.report.snippet_page import render_snippet_page
+from tests.support.scrape import every_metric
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -38,3 +45,21 @@ def test_the_page_of_flags_is_fresh() -> None:
     if os.environ.get("REMORA_UPDATE_GOLDEN"):
         page.write_text(render_flags_page(FLAGS))
     assert page.read_text() == render_flags_page(FLAGS)
+
+
+def test_the_page_of_commands_is_fresh() -> None:
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    page, wanted = DOCS / "commands.md", render_commands_page(root)
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(wanted)
+    assert page.read_text() == wanted
+
+
+def test_the_page_of_metrics_is_fresh_and_has_all_that_are_told() -> None:
+    families = every_metric()
+    assert [family.name for family in families if not family.samples] == []
+    page, wanted = DOCS / "metrics.md", render_metrics_page(families)
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(wanted)
+    assert page.read_text() == wanted

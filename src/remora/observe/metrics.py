@@ -66,7 +66,9 @@ def sum_requests(counts: Iterable[RequestCount], labels: Mapping[RouteId, RouteL
 
 REASONS = {
     "was not running": "start",
+    "ConfigMap's": "settings",
     "program": "settings",
+    "peers changed": "peers",
     "needs directives of its own": "dedicated-backend",
     "has no free backend": "pool-exhausted",
     "runs low": "pool-low",

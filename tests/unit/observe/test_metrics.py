@@ -50,4 +50,6 @@ def test_everything_told_is_rendered() -> None:
 
 def test_reasons_have_bounds() -> None:
     assert reason_label("shop-web-80:spread-rich:ab needs directives of its own") == "dedicated-backend"
+    assert reason_label("the ConfigMap's use-proxy-protocol, ssl-certificate changed") == "settings"
+    assert reason_label("peers changed") == "peers"
     assert reason_label("something new") == "other"
