@@ -1,7 +1,11 @@
 """What a HAProxy that somebody else started is running, read from HAProxy itself."""
 
+import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from remora.apply.runtime import RuntimeSocket
 from remora.core.errors import HAProxyRefused
@@ -24,6 +28,8 @@ _FORCED_MAINTENANCE = 0x01
 _FORCED_DRAIN = 0x08
 """Bits of `srv_admin_state` in `show servers state` (management guide, section 9.3)."""
 
+_OF_POOL = re.compile(r"(.+)-[0-9]+")
+
 Entries = list[tuple[str, str]]
 Servers = dict[Slot, tuple[Server, ...]]
 
@@ -41,15 +47,44 @@ async def read_running(socket: RuntimeSocket, layout: Layout) -> Running:
         raise HAProxyRefused(f"what it runs cannot be read: {error}") from error
 
 
+class Replies(msgspec.Struct, frozen=True):
+    """HAProxy's words: its maps, and its replies to other questions."""
+
+    maps: Mapping[Map, str]
+    servers: str
+    backends: str
+    program: str
+    peers: str
+    ports: str
+
+
 async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
-    maps = {name: parse_map(await socket.read(f"show map {layout.map(name)}")) for name in Map}
+    replies = Replies(
+        maps={name: await socket.read(f"show map {layout.map(name)}") for name in Map},
+        servers=await socket.read("show servers state"),
+        backends=await socket.read("show backend"),
+        program=await socket.read("get var proc.program"),
+        peers=await socket.read(f"get var {VARIABLE}"),
+        ports=await socket.read(f"get var {PORTS}"),
+    )
+    # With ten thousand hosts it takes a second.
+    return await asyncio.to_thread(parse_running, replies)
+
+
+def parse_running(replies: Replies) -> Running:
+    """What runs, as HAProxy tells it.
+
+    Raises:
+        ValueError or LookupError: it is nothing that a controller has brought about.
+    """
+    maps = {name: parse_map(text) for name, text in replies.maps.items()}
     names = {Slot(slot): backend for slot, backend in maps[Map.SLOTS]}
     former_keys = {f"{key.partition('/')[0]}/{name}": key.partition("/")[2] for key, name in maps[Map.SERVERS]}
-    servers, leaving = parse_servers(await socket.read("show servers state"), former_keys)
-    pool, dedicated = parse_pools((await socket.read("show backend")).splitlines(), names)
+    servers, leaving = parse_servers(replies.servers, former_keys)
+    pool, dedicated = parse_pools(replies.backends.splitlines(), names)
     return Running(
-        digest=parse_digest(await socket.read("get var proc.program")),
-        peers=parse_digest(await socket.read(f"get var {VARIABLE}")),
+        digest=parse_digest(replies.program),
+        peers=parse_digest(replies.peers),
         pool=pool,
         dedicated=dedicated,
         slots={backend: slot for slot, backend in names.items()},
@@ -59,7 +94,7 @@ async def _read_running(socket: RuntimeSocket, layout: Layout) -> Running:
         hosts=parse_hosts(maps, names),
         certificates={name: LoadedCertificate.parse(text) for name, text in maps[Map.CERTIFICATES]},
         streams={key: names[Slot(slot)] for key, slot in maps[Map.STREAMS]},
-        ports=parse_ports(parse_digest(await socket.read(f"get var {PORTS}"))),
+        ports=parse_ports(parse_digest(replies.ports)),
         files=frozenset(name for name, _ in maps[Map.UPSTREAM_FILES]),
     )
 
@@ -171,7 +206,8 @@ def parse_servers(reply: str, former_keys: Mapping[str, str]) -> tuple[Servers, 
 def parse_pools(names: list[str], backends: Mapping[Slot, str]) -> tuple[dict[BackendClass, int], frozenset[str]]:
     """How many backends of each class are declared, and which are declared by name."""
     declared = set(names)
-    pool = {kind: sum(1 for name in declared if re.fullmatch(f"{kind.name}-[0-9]+", name)) for kind in CLASSES}
+    numbered = Counter(found[1] for name in declared if (found := _OF_POOL.fullmatch(name)))
+    pool = {kind: numbered[kind.name] for kind in CLASSES}
     return pool, frozenset(backend for slot, backend in backends.items() if slot in declared and ":" in slot)
 
 

@@ -24,6 +24,11 @@ def slots_with(running: Running, servers: Collection[str]) -> Iterator[Slot]:
             yield slot
 
 
+def has_requests(reply: str) -> bool:
+    """Whether any line of a reply of `show stat` has requests or WebSockets under way; its columns are as for ConnectionReader."""
+    return any(len(cells := line.split(",", 5)) == 6 and cells[4].isdigit() and cells[4] != "0" for line in reply.split("\n"))
+
+
 class ConnectionReader:
     """Takes the reply of `show stat` as it comes and adds up what the servers have: requests and WebSockets under way.
 

@@ -184,7 +184,7 @@ class Executor:
         """
         total = 0
         running = self._running
-        for slot in slots_with(running, servers) if running else ():
+        for slot in await asyncio.to_thread(lambda: [*slots_with(running, servers)]) if running else ():
             reader = ConnectionReader(servers)
             reader.feed((await self._socket.read(show_servers(slot))).encode())
             total += reader.finish()

@@ -6,7 +6,6 @@ its master socket.
 
 import asyncio
 import contextlib
-import csv
 import errno
 import os
 import signal
@@ -14,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from remora.apply.connections import has_requests
 from remora.apply.master import HAProxyMaster, complaints
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 
@@ -121,7 +121,7 @@ class HAProxyProcess(HAProxyMaster):
     async def _is_answering(self) -> bool:
         """Whether some worker has a request, or a WebSocket, with a server."""
         replies = await self.ask_workers("show stat -1 2 -1")
-        return any(int(row["scur"]) for reply in replies.values() for row in csv.DictReader(reply.splitlines()))
+        return await asyncio.to_thread(lambda: any(map(has_requests, replies.values())))
 
     def _file_arguments(self) -> list[str]:
         return [argument for file in self._files for argument in ("-f", str(file))]

@@ -16,6 +16,8 @@ REPLY_TIMEOUT = 10.0
 PIECE = 65536
 """Bytes of a long reply that are taken at a time: some 400 lines of a table."""
 
+FEW_PIECES = 16
+
 BROKEN = (OSError, TimeoutError, RuntimeError)
 """A connection that broke; uvloop raises RuntimeError for a write to one that the other side has closed already."""
 
@@ -37,7 +39,9 @@ class RuntimeSocket:
             writer.write(command_bytes(command))
             writer.write_eof()
             async with asyncio.timeout(self._timeout):
-                return (await reader.read()).decode(errors="replace").strip("\n")
+                pieces = [piece async for piece in _pieces(reader)]
+            # A table of ten megabytes is no matter of a moment.
+            return await asyncio.to_thread(_text, pieces) if len(pieces) > FEW_PIECES else _text(pieces)
         except BROKEN as error:
             raise HAProxyUnreachable(f"{self._path}: no reply to {command!r}: {error}") from error
         finally:
@@ -120,3 +124,12 @@ class RuntimeSocket:
             yield ask
         finally:
             writer.close()
+
+
+async def _pieces(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while piece := await reader.read(PIECE):
+        yield piece
+
+
+def _text(pieces: Sequence[bytes]) -> str:
+    return b"".join(pieces).decode(errors="replace").strip("\n")

@@ -87,7 +87,7 @@ class Drains:
                 continue
             if model is None:
                 raise HAProxyUnreachable("the controller does not know the pods yet")
-            servers |= servers_of(model, question.pod).keys()
+            servers |= (await asyncio.to_thread(servers_of, model, question.pod)).keys()
             state = await self._read(model, question, servers)
             if is_over(state, waited, timeout=question.timeout):
                 left = servers and not state.state
@@ -99,7 +99,9 @@ class Drains:
     async def _read(self, model: Model, question: DrainQuestion, servers: Collection[str]) -> DrainState:
         services = await self._sessions.read()
         connections = await self._connections.read_connections(servers) if servers else 0
-        return drain_state(model, services, question.pod, connections=connections, with_digests=question.with_digests)
+        return await asyncio.to_thread(
+            lambda: drain_state(model, services, question.pod, connections=connections, with_digests=question.with_digests)
+        )
 
 
 def parse_question(query: Mapping[str, str]) -> DrainQuestion:

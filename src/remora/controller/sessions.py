@@ -68,7 +68,7 @@ class Sessions:
 
     async def answer(self, query: Mapping[str, str]) -> bytes:
         """The same as JSON."""
-        return msgspec.json.encode(await self.report(query))
+        return await asyncio.to_thread(msgspec.json.encode, await self.report(query))
 
     async def _read(self) -> tuple[Model, Sequence[LiveSession], tuple[ServiceSessions, ...]]:
         async with self._reckoning:

@@ -1,4 +1,4 @@
-from remora.apply.connections import ConnectionReader, slots_with
+from remora.apply.connections import ConnectionReader, has_requests, slots_with
 from remora.haproxy.configuration import Server, ServerName
 from remora.haproxy.pool import Slot
 from remora.plan.running import Running
@@ -24,6 +24,13 @@ def test_an_error_of_haproxy_counts_nothing() -> None:
     reader = ConnectionReader({"aa"})
     reader.feed(b"No such proxy.\n")
     assert reader.finish() == 0
+
+
+def test_a_reply_has_requests_if_one_of_its_lines_has_some() -> None:
+    head = "# pxname,svname,qcur,qmax,scur,smax,slim,\n"
+    assert not has_requests(f"{head}spread-plain-1,BACKEND,0,0,0,9,,\n\n")
+    assert has_requests(f"{head}spread-plain-1,BACKEND,0,0,0,9,,\npersistent-plain-1,BACKEND,0,0,1,9,,\n\n")
+    assert not has_requests("No such worker.\n")
 
 
 def test_a_server_is_looked_for_where_it_stands_and_where_it_is_leaving() -> None:
