@@ -27,11 +27,12 @@ def sessions(
 
     source = SessionSource(controller, kubeconfig, context)
     question = SessionQuestion(namespace=namespace, service=service)
+    everything = not (namespace or service)
     if cookie:
         found = read_cookie(cookie)
         asked = SessionQuestion(namespace=namespace, service=service, session=found.digest, server=found.server)
         show_whereabouts(found, asyncio.run(fetch_sessions(source, asked)), output)
     elif watch:
-        watch_sessions(lambda: asyncio.run(fetch_sessions(source, question)), output)
+        watch_sessions(lambda: asyncio.run(fetch_sessions(source, question)), output, everything=everything)
     else:
-        show_sessions(asyncio.run(fetch_sessions(source, question)), output)
+        show_sessions(asyncio.run(fetch_sessions(source, question)), output, everything=everything)

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from remora.cli.options import Output
-from remora.cli.render.sessions import notes, show_sessions, whereabouts_lines
+from remora.cli.render.sessions import notes, show_sessions, watch_sessions, whereabouts_lines
 from remora.cli.session_source import SessionSource, Told, fetch_sessions
 from remora.core.errors import RemoraError, UsageError
 from remora.observe.session_report import PodReport, ServiceReport, SessionQuestion, SessionReport, Whereabouts
@@ -111,3 +111,22 @@ def test_one_session_is_told_step_by_step(
 def test_a_controller_that_is_not_there_is_an_error() -> None:
     with pytest.raises(RemoraError, match="does not answer"):
         asyncio.run(fetch_sessions(SessionSource("http://127.0.0.1:1"), SessionQuestion()))
+
+
+def test_watching_says_so_while_there_are_none_and_nobody_is_told_of_all_who_asked_for_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reports = iter([SessionReport(()), SessionReport((SERVICE,)), SessionReport(())])
+
+    def fetch() -> Told:
+        if (report := next(reports, None)) is None:
+            raise KeyboardInterrupt
+        return Told(report)
+
+    watch_sessions(fetch, Output.TEXT, pause=0)
+    first, *table, last = capsys.readouterr().out.strip().split("\n")
+    assert first == last
+    assert first.startswith("No Service has sessions here")
+    assert any("web-a" in line for line in table)
+    show_sessions(Told(SessionReport(())), Output.TEXT, everything=False)
+    assert "of that name" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """Showing something again and again where no terminal is."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -48,3 +50,34 @@ def test_documents_come_one_after_another(capsys: pytest.CaptureFixture[str]) ->
 def test_without_a_first_answer_there_is_nothing_to_watch(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RemoraError, match="nobody"):
         watch(fetching(RemoraError("nobody answers")), Output.TEXT, pause=0)
+
+
+def test_nothing_is_printed_again_of_which_only_the_ages_are_others(capsys: pytest.CaptureFixture[str]) -> None:
+    ages = iter(range(9))
+    results = iter(("a", "a", "b"))
+
+    def fetch() -> Sight:
+        one = next(results, None)
+        if one is None:
+            raise KeyboardInterrupt
+        return Sight(lambda width, colour: (f"{one} {next(ages)}",), one, essence=one)
+
+    watch(fetch, Output.TEXT, pause=0)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if line] == ["a", "b"]
+
+
+NEVER_CHANGES = """
+from remora.cli.options import Output
+from remora.cli.render.watching import Sight, watch
+watch(lambda: Sight(lambda width, colour: ("a",), {}), Output.TEXT, pause=3600)
+"""
+
+
+def test_it_ends_when_nobody_reads_along_also_if_nothing_changes_any_more() -> None:
+    process = subprocess.Popen([sys.executable, "-c", NEVER_CHANGES], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    assert process.stdout.readline() == b"a\n"
+    process.stdout.close()
+    assert b"BrokenPipeError" in process.stderr.read()
+    assert process.wait(60) == 1
+    process.stderr.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from remora.cli.options import Output
 from remora.cli.render import NOTE, say, table
 from remora.cli.render.look import Cell, Marked, Meaning, document, painted, state, step_lines, table_lines
-from remora.cli.render.watching import Sight, watch
+from remora.cli.render.watching import PAUSE, Sight, watch
 from remora.cli.session_source import Told
 from remora.haproxy.features.broken_sessions import Reason
 from remora.observe.session_report import PodReport, ServiceReport, Whereabouts
@@ -15,28 +15,31 @@ POD_COLUMNS = ("NAMESPACE", "SERVICE", "POD", "STATE", "SESSIONS", "IN USE", "SH
 BROKEN_COLUMNS = ("NAMESPACE", "SERVICE", *(f"BROKEN: {reason.value.upper()}" for reason in Reason))
 HOW_TO_TRACK = 'remora.io/session-tracking: "true" on its Ingress, or session-tracking: "true" in the controller\'s ConfigMap'
 
+_NOTHING = "No Service has sessions here: no Ingress that leads to one asks for session affinity."
+_NOT_THESE = "No Service of that name and namespace has sessions; `remora sessions` shows all that have."
 
-def show_sessions(told: Told, output: Output) -> None:
-    """All Services once."""
+
+def show_sessions(told: Told, output: Output, *, everything: bool = True) -> None:
+    """All Services once, or not `everything` but those that were asked for."""
     if document(told.report, output):
         return
     for line in notes(told):
         say(f"{NOTE}{line}")
     if not told.report.services:
-        say("No Service has sessions here: no Ingress that leads to one asks for session affinity.")
+        say(_NOTHING if everything else _NOT_THESE)
         return
     table(POD_COLUMNS, pod_rows(told.report.services), output)
     table(BROKEN_COLUMNS, broken_rows(told.report.services), output)
 
 
-def watch_sessions(fetch: Callable[[], Told], output: Output) -> None:
+def watch_sessions(fetch: Callable[[], Told], output: Output, *, everything: bool = True, pause: float = PAUSE) -> None:
     """The same again and again, until Ctrl-C."""
 
     def sight() -> Sight:
         told = fetch()
-        return Sight(lambda width, colour: tuple(_lines(told, width, colour)), told.report)
+        return Sight(lambda width, colour: tuple(_lines(told, width, colour, everything)), told.report)
 
-    watch(sight, output)
+    watch(sight, output, pause=pause)
 
 
 def show_whereabouts(cookie: CookieFacts, told: Told, output: Output) -> None:
@@ -100,9 +103,12 @@ def notes(told: Told) -> Iterator[str]:
             yield f"only some routes to {name} track their sessions; for the others set {HOW_TO_TRACK}"
 
 
-def _lines(told: Told, width: int | None, colour: bool) -> Iterator[str]:
+def _lines(told: Told, width: int | None, colour: bool, everything: bool) -> Iterator[str]:
     services = told.report.services
-    yield from table_lines(POD_COLUMNS, pod_rows(services), width=width, colour=colour)
+    if not services:
+        yield _NOTHING if everything else _NOT_THESE
+    else:
+        yield from table_lines(POD_COLUMNS, pod_rows(services), width=width, colour=colour)
     if broken := broken_rows(services):
         yield ""
         yield from table_lines(BROKEN_COLUMNS, broken, width=width, colour=colour)

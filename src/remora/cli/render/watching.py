@@ -1,5 +1,6 @@
 """Showing something again and again, until Ctrl-C: on a terminal in place, elsewhere whenever it is another."""
 
+import select
 import shutil
 import signal
 import sys
@@ -16,6 +17,7 @@ from remora.cli.render.look import Meaning, clean, document_text, has_colour, pa
 from remora.core.errors import RemoraError, UsageError
 
 PAUSE = 1.0
+_STDOUT = 1
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -23,6 +25,8 @@ class Sight(msgspec.Struct, frozen=True):
 
     lines: Callable[[int | None, bool], Sequence[str]]
     value: Any
+    essence: Any = None
+    """What is another when something changed; the lines, unless it is given. (Ages change all the time.)"""
 
 
 def watch(fetch: Callable[[], Sight], output: Output, *, pause: float = PAUSE) -> None:
@@ -64,24 +68,38 @@ def _write_documents(sight: Sight, fetch: Callable[[], Sight], output: Output, p
     while True:
         if found is not None:
             print(document_text(found.value, output, in_one_line=True), flush=True)
-        time.sleep(pause)
+        _rest(pause)
         found, why = _tried(fetch)
         if why:
             print(f"note: {why}", file=sys.stderr, flush=True)
 
 
 def _print_changes(sight: Sight, fetch: Callable[[], Sight], pause: float) -> None:
-    shown: Sequence[str] = ()
+    shown: Any = None
     found: Sight | None = sight
     while True:
-        lines = tuple(found.lines(None, False)) if found is not None else shown
-        if lines != shown:
-            print("\n".join((*lines, "")), flush=True)
-            shown = lines
-        time.sleep(pause)
+        if found is not None:
+            lines = tuple(found.lines(None, False))
+            essence = lines if found.essence is None else found.essence
+            if essence != shown:
+                print("\n".join((*lines, "")), flush=True)
+                shown = essence
+        _rest(pause)
         found, why = _tried(fetch)
         if why:
             print(f"note: {why}", file=sys.stderr, flush=True)
+
+
+def _rest(seconds: float) -> None:
+    """Waits, as long as somebody reads along.
+
+    Raises:
+        BrokenPipeError: nobody does any more (`… --watch | head`), which writing alone would show only at the next change.
+    """
+    output = select.poll()
+    output.register(_STDOUT, 0)  # errors are told without being asked for
+    if output.poll(seconds * 1000):
+        raise BrokenPipeError
 
 
 def _redraw(sight: Sight, fetch: Callable[[], Sight], output: Output, pause: float) -> None:
