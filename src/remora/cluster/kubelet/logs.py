@@ -181,8 +181,15 @@ async def read_log(
     """A log as a client sees it; with `live` it goes on until that log is finished."""
     since = b"" if since_seconds is None else render_stamp(time.time_ns() - int(since_seconds * 1e9))
     left = limit_bytes
+    goes_on = False
     async for lines in _read_lines(path, live=live, tail_lines=tail_lines):
-        shown = b"".join(render_line(line, since=since, timestamps=timestamps) for line in lines)
+        parts = []
+        for line in lines:
+            # A line that was broken into parts has one time in front, as from the kubelet.
+            part = render_line(line, since=since, timestamps=timestamps and not goes_on)
+            goes_on = bool(part) and not part.endswith(b"\n")
+            parts.append(part)
+        shown = b"".join(parts)
         if left is not None:
             shown = shown[:left]
             left -= len(shown)

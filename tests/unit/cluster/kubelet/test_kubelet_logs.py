@@ -65,6 +65,13 @@ async def test_tail_goes_back_into_the_rotated_file(tmp_path: Path) -> None:
     assert await tail(100) == await tail(None) == b"".join(b"%d\n" % number for number in range(8))
 
 
+async def test_a_line_of_several_parts_has_one_time_in_front(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(b"".join(_lines(b"x" * (2 * LONGEST + 1) + b"\nshort\n")))
+    shown = b"".join([part async for part in read_log(path, timestamps=True)])
+    assert shown == STAMP + b" " + b"x" * (2 * LONGEST + 1) + b"\n" + STAMP + b" short\n"
+
+
 async def test_log_is_rotated_at_its_bound_and_a_reader_keeps_up(tmp_path: Path) -> None:
     log = Log(tmp_path / "0.log")
     line = STAMP + b" stdout F " + b"x" * 999_960 + b"\n"
