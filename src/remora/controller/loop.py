@@ -46,6 +46,9 @@ PATIENCE_FOR_NAMES = 2.0
 MOST_TAKEN = 200
 """Things told that are taken without a pause: some 10 ms."""
 
+MOST_ADDED = 2000
+"""Changes that are put among those that wait without a pause; a list has them all at once."""
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -139,7 +142,7 @@ class ControlLoop:
                 _log.exception("an error of Remora itself; everything is translated anew")
                 self._tell_failure()
                 self._is_anew = True
-                self._configurator = self._configurator.anew()
+                self._configurator = await asyncio.to_thread(self._configurator.anew)
                 self._put_off()
 
     async def _take(self) -> None:
@@ -156,8 +159,10 @@ class ControlLoop:
             if number % MOST_TAKEN == 0:
                 await asyncio.sleep(0)
         changes = self._cache.take_changes()
-        for change in changes:
+        for number, change in enumerate(changes, start=1):
             self._waiting.add(change, came)
+            if number % MOST_ADDED == 0:
+                await asyncio.sleep(0)
         now = self._clock()
         self._burst = grown(self._burst, changes, now)
         if has_news and self._burst is None:

@@ -102,10 +102,10 @@ class Controller:
             measures=settings.proxy.measures_requests,
             spans=self._spans,
         )
-        self._sessions = Sessions(self._executor)
-        self._drains = Drains(self._sessions, self._executor)
-        self._traffic = Traffic(self._executor, self._sessions, self._requests.durations, replica=settings.instance)
-        self._placement = PlacementCounts(self._executor)
+        self._sessions = Sessions(self._executor.readings)
+        self._drains = Drains(self._sessions, self._executor.readings)
+        self._traffic = Traffic(self._executor.readings, self._sessions, self._requests.durations, replica=settings.instance)
+        self._placement = PlacementCounts(self._executor.readings)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._own_pod: ObjectRef | None = None
@@ -215,10 +215,14 @@ class Controller:
                 client, NamespacedName(_own_namespace(), settings.instance), internal=settings.publish.internal_of_nodes
             ),
         )
+        # It writes the whole program.
+        configurator = await asyncio.to_thread(
+            Configurator, msgspec.structs.replace(settings.proxy, lifetime_key=derive_key(key))
+        )
         loop = ControlLoop(
             cache,
             Translator(routing),
-            Configurator(msgspec.structs.replace(settings.proxy, lifetime_key=derive_key(key))),
+            configurator,
             self._executor,
             tell=lambda applied: self._tell(applied, reporter),
             tell_failure=self._metrics.tell_failure,
@@ -294,16 +298,16 @@ class Controller:
     async def _read_counters(self) -> None:
         fullness = Fullness()
         while True:
-            self._metrics.tell_requests(await self._executor.read_counters())
-            fullness.tell(await self._executor.read_process())
+            self._metrics.tell_requests(await self._executor.readings.read_counters())
+            fullness.tell(await self._executor.readings.read_process())
             await asyncio.sleep(COUNTERS_PAUSE)
 
     async def _render_metrics(self) -> bytes:
-        self._metrics.tell_requests(await self._executor.read_counters())
-        self._metrics.tell_process(await self._executor.read_process())
+        self._metrics.tell_requests(await self._executor.readings.read_counters())
+        self._metrics.tell_process(await self._executor.readings.read_process())
         self._metrics.tell_reading(self._requests, self._spans)
         with suppress(HAProxyUnreachable):
-            self._metrics.tell_sessions(await self._sessions.read_tracked(), self._executor.broken_sessions)
+            self._metrics.tell_sessions(await self._sessions.read_tracked(), self._executor.readings.broken_sessions)
         # With ten thousand routes there is much to add up.
         return await asyncio.to_thread(self._metrics.render)
 

@@ -1,9 +1,13 @@
-"""Writes to the API what `addresses` and `events` decide: few at a time, and never in the way of routing."""
+"""Writes to the API what `addresses` and `events` decide: few at a time, and never in the way of routing.
+
+What is told is only noted. Deciding looks at every Ingress, and waits for the turn of a thread.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,8 +26,12 @@ from remora.watch.snapshot import Snapshot
 
 AT_ONCE = 4
 """Patches under way at the same time."""
+AT_FIRST, PER_SECOND = 500, 200
+"""Statuses that are written without a pause, and after these: a twentieth of a core, where ten thousand wait after a start."""
 EVENT_INTERVAL = 0.25
 """Seconds between two Events."""
+MOST_UNNOTED = 1000
+"""Reports that wait for their turn; of more the first are passed over."""
 RETRY = 5.0
 SHORTEST_PASS = 0.5
 """Seconds that a pass over all statuses has at least before it begins anew for what was told meanwhile."""
@@ -34,8 +42,22 @@ _log = logging.getLogger(__name__)
 class Report(msgspec.Struct, frozen=True):
     """What there is to tell."""
 
-    problems: tuple[Problem, ...] = ()
+    problems: Sequence[Problem] = ()
     published: tuple[ObjectRef, ...] = ()
+
+
+class Pace:
+    """Lets a number pass at first, and then so many a second; what was not used comes back."""
+
+    def __init__(self, *, at_first: int, per_second: float) -> None:
+        self._step = 1 / per_second
+        self._ahead = at_first * self._step
+        self._next = 0.0
+
+    def take(self, now: float) -> float:
+        """Takes the next turn; the seconds until it comes."""
+        self._next = max(self._next, now - self._ahead) + self._step
+        return max(0.0, self._next - now)
 
 
 class Reporter:
@@ -65,10 +87,11 @@ class Reporter:
         self._notebook = Notebook(sync_events=sync_events)
         self._own = Notebook()
         self._report = Report()
+        self._unnoted: deque[Report] = deque(maxlen=MOST_UNNOTED)
         self._told_addresses: Addresses | None = None
-        self._seen_addresses: Addresses | None = None
-        self._unseen: dict[ObjectRef, None] | None = None
-        """The Ingresses whose statuses are to be looked at; None for all that are served."""
+        self._seen: tuple[tuple[ObjectRef, ...], Addresses | None] | None = None
+        """The Ingresses whose statuses were looked at, and what they were to say; None if all are to be looked at again."""
+        self._pace = Pace(at_first=AT_FIRST, per_second=PER_SECOND)
         self._told = asyncio.Event()
         self._noted = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -79,13 +102,8 @@ class Reporter:
         is_same = report.problems is self._report.problems and report.published is self._report.published
         if is_same and addresses == self._told_addresses:
             return
-        if self._unseen is not None and report.published is not self._report.published:
-            gone, come = differing(self._report.published, report.published)
-            for ref in gone:
-                self._unseen.pop(ref, None)
-            self._unseen.update(dict.fromkeys(come))
         self._report, self._told_addresses = report, addresses
-        self._notebook.take(report.problems, report.published)
+        self._unnoted.append(report)
         self._told.set()
         self._noted.set()
 
@@ -96,7 +114,7 @@ class Reporter:
 
     def wake(self) -> None:
         """Looks at everything at once, since this replica leads now."""
-        self._unseen = None
+        self._seen = None
         self._told.set()
         self._noted.set()
 
@@ -121,15 +139,16 @@ class Reporter:
                 async with asyncio.timeout(wait):
                     await self._told.wait()
             except TimeoutError:
-                self._unseen = None
+                self._seen = None
             self._told.clear()
             self._pass_until = self._clock() + SHORTEST_PASS
             if self._fetch_nodes and self._leads():
                 await self._look_at_nodes(self._fetch_nodes)
             async with self._writing:
-                is_done = await self._write_all(self._patches() if self._leads() else (), may_write=self._goes_on)
+                patches = await self._patches() if self._leads() else ()
+                is_done = await self._write_all(patches, may_write=self._goes_on, pace=self._pace)
                 if not is_done:
-                    self._unseen = None
+                    self._seen = None
             # No replica was ready yet, this one included.
             is_in_vain = self._fetch_nodes is not None and self._leads() and not self._settings.addresses
             wait = self._interval if is_done and not is_in_vain else min(RETRY, self._interval)
@@ -145,25 +164,28 @@ class Reporter:
         except (ApiServerError, ConfigurationError, TimeoutError) as error:
             _log.warning("what addresses the nodes have is not to be seen: %s", error or type(error).__name__)
 
-    def _patches(self) -> tuple[StatusPatch, ...]:
+    async def _patches(self) -> tuple[StatusPatch, ...]:
         """For what is to be looked at, which counts as seen then."""
-        addresses = self._addresses()
-        is_all = self._unseen is None or addresses != self._seen_addresses
-        refs: Iterable[ObjectRef] = self._report.published if is_all else tuple(self._unseen or ())
-        self._unseen, self._seen_addresses = {}, addresses
-        return decide_patches(self._read_snapshot(), refs, addresses)
+        seen, now = self._seen, (self._report.published, self._addresses())
+        self._seen = now
+        before = seen[0] if seen and seen[1] == now[1] else ()
+        return await asyncio.to_thread(_patches_of_new, self._read_snapshot(), before, *now)
 
     def _addresses(self) -> Addresses | None:
         service = self._read_snapshot().find(Service, self._settings.service) if self._settings.service else None
         return decide_addresses(self._settings, service)
 
-    async def _write_all(self, patches: Iterable[StatusPatch], *, may_write: Callable[[], bool]) -> bool:
+    async def _write_all(
+        self, patches: Iterable[StatusPatch], *, may_write: Callable[[], bool], pace: Pace | None = None
+    ) -> bool:
         """Whether all of them are written now."""
         waiting = iter(patches)
         results: list[bool] = []
 
         async def work() -> None:
             while may_write() and (patch := next(waiting, None)):
+                if pace:
+                    await asyncio.sleep(pace.take(self._clock()))
                 results.append(await self._write(patch))
 
         async with asyncio.TaskGroup() as tasks:
@@ -192,14 +214,18 @@ class Reporter:
             except TimeoutError:
                 pass
             self._noted.clear()
-            while saying := self._next():
+            while saying := await self._next():
                 try:
                     await self._say(saying)
                 except (ApiServerError, ConfigurationError) as error:
                     _log.warning("Event %s was not recorded: %s", event_name(saying.note), error)
                 await asyncio.sleep(EVENT_INTERVAL)
 
-    def _next(self) -> Saying | None:
+    async def _next(self) -> Saying | None:
+        if self._unnoted:
+            reports = tuple(self._unnoted)
+            self._unnoted.clear()
+            await asyncio.to_thread(_take_all, self._notebook, reports)
         now = self._clock()
         return self._own.next(now) or (self._notebook.next(now) if self._leads() else None)
 
@@ -228,6 +254,18 @@ class Reporter:
                 raise
             return False
         return True
+
+
+def _take_all(notebook: Notebook, reports: Iterable[Report]) -> None:
+    """One after the other, since what went away between two of them and came back is to be said again."""
+    for report in reports:
+        notebook.take(report.problems, report.published)
+
+
+def _patches_of_new(
+    snapshot: Snapshot, before: tuple[ObjectRef, ...], published: tuple[ObjectRef, ...], addresses: Addresses | None
+) -> tuple[StatusPatch, ...]:
+    return decide_patches(snapshot, differing(before, published)[1], addresses)
 
 
 class _Event(msgspec.Struct):

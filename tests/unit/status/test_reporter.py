@@ -13,7 +13,7 @@ from remora.kube.objects import Ingress, Service
 from remora.status import addresses as addresses_module
 from remora.status import reporter
 from remora.status.addresses import Addresses, PublishSettings, StatusPatch
-from remora.status.reporter import Report, Reporter
+from remora.status.reporter import Pace, Report, Reporter
 from remora.watch.snapshot import Snapshot
 from tests.support.api import FakeApi, running_api
 
@@ -178,3 +178,10 @@ async def test_an_event_that_was_forgotten_is_written_again() -> None:
         bench.reporter.tell(Report())
         bench.reporter.tell(Report((problem,)))
         await until(lambda: len(bench.api.objects["events"]) == 1)
+
+
+def test_a_number_passes_at_once_and_the_rest_in_turn() -> None:
+    pace = Pace(at_first=3, per_second=10)
+    assert [pace.take(100.0) for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
+    # Two of three have come back.
+    assert [pace.take(100.3) for _ in range(4)] == pytest.approx([0, 0, 0.1, 0.2])
