@@ -7,13 +7,31 @@ import typer
 from remora.cli.options import Output, OutputOption, ProfileOption
 
 
-def status(profile: ProfileOption = "default", output: OutputOption = Output.TEXT) -> None:
+def status(
+    profile: ProfileOption = "default",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it, every second.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
     """Show what a local cluster runs, where it can be reached, and what is wrong."""
-    from remora.cli import local, render
+    import time
+
+    from remora.cli import local
+    from remora.cli.render.status import show_status, status_lines
+    from remora.cli.render.watching import Sight
+    from remora.cli.render.watching import watch as go_on
     from remora.cli.status import read_status
 
-    found = read_status(local.existing(profile))
-    render.status(found, output)
+    which = local.existing(profile)
+
+    def sight() -> Sight:
+        found = read_status(which)
+        return Sight(lambda width, colour: tuple(status_lines(found, width, colour, now=time.time())), found, essence=found)
+
+    if watch:
+        go_on(sight, output)
+        return
+    found = read_status(which)
+    show_status(found, output)
     if not found.running:
         raise typer.Exit(1)
 

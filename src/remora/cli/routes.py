@@ -14,16 +14,33 @@ def routes(
     ] = None,
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="As for kubectl.")] = "",
     context: Annotated[str, typer.Option("--context", help="Which context of the kubeconfig.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on showing them.")] = False,
     flags: Annotated[str, typer.Option("--flags", help="The controller's flags, where they matter to routing.")] = "",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List the routes of a cluster or of manifests, in the order in which they are tried."""
     from remora.cli.observed import observe
     from remora.cli.render import say
-    from remora.cli.render.explain import show_routes
-    from remora.report.explain import route_rows
+    from remora.cli.render.explain import route_lines, show_routes
+    from remora.cli.render.watching import Sight
+    from remora.cli.render.watching import watch as go_on
+    from remora.core.errors import UsageError
+    from remora.report.explain import RouteRow, route_rows
 
-    observed = observe(filename or (), kubeconfig=kubeconfig, context=context, flags=flags)
-    for note in observed.notes:
+    def read() -> tuple[tuple[RouteRow, ...], tuple[str, ...]]:
+        observed = observe(filename or (), kubeconfig=kubeconfig, context=context, flags=flags)
+        return tuple(route_rows(observed.translation.model, host)), observed.notes
+
+    def sight() -> Sight:
+        rows, notes = read()
+        return Sight(lambda width, colour: tuple(route_lines(rows, width, colour, host=host, output=output, notes=notes)), rows)
+
+    if watch:
+        if "-" in (filename or ()):
+            raise UsageError("standard input can be read once: give files or a folder to --watch")
+        go_on(sight, output, pause=2.0)
+        return
+    rows, notes = read()
+    for note in notes:
         say(f"note: {note}")
-    show_routes(tuple(route_rows(observed.translation.model, host)), output)
+    show_routes(rows, output, host=host)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from remora.cli.status import find_entry, pod_line, service_line
+from remora.cli.render.status import status_lines
+from remora.cli.status import PodLine, Status, find_entry, pod_line, service_line
 
 
 def pod(**status: Any) -> dict[str, Any]:
@@ -46,3 +47,18 @@ def test_the_entry_is_the_controllers_service() -> None:
     }
     assert find_entry([service]) == "http://127.0.0.1:8080"
     assert find_entry([]) == ""
+
+
+def test_what_does_not_run_is_red_and_what_has_ended_faint() -> None:
+    states = {"Running": "32", "CrashLoopBackOff": "31", "OOMKilled": "31", "Completed": "2", "ContainerCreating": "33"}
+    pods = tuple(PodLine("default", f"web-{name}", "0/1", name, 0, "") for name in states)
+    lines = list(status_lines(Status(profile="p", running=True, pods=pods), None, True, now=0))
+    for name, colour in states.items():
+        (line,) = [line for line in lines if f"web-{name} " in line]
+        assert f"\033[{colour}m{name}\033[0m" in line
+
+
+def test_a_cluster_that_is_down_is_one_line_while_it_is_watched() -> None:
+    assert list(status_lines(Status(profile="p", running=False, directory="/d"), 80, False, now=0)) == [
+        "Profile p does not run; its state is in /d."
+    ]

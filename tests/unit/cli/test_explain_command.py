@@ -78,3 +78,22 @@ async def test_a_name_elsewhere_is_resolved(tmp_path: Path) -> None:
         said = await asyncio.to_thread(run, "explain", "shop.example", "-f", str(tmp_path), "--flags", flags)
     assert "backend default-web-80@hash (2 addresses of db.example)" in said
     assert {"- 192.0.2.1:80 active -", "- 192.0.2.2:80 active -"} <= set(said)
+
+
+def test_who_asks_for_a_host_without_routes_is_not_told_that_there_are_none_at_all(manifests: str) -> None:
+    result = CliRunner().invoke(app, ["routes", "other.example", "-f", manifests, "--flags", "--watch-ingress-without-class"])
+    assert "There are no routes of host other.example; `remora routes` lists" in result.output
+
+
+def test_routes_are_watched_and_printed_again_when_they_are_others(manifests: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter((MANIFESTS, MANIFESTS.replace("/x", "/y")))
+
+    def rest(seconds: float) -> None:
+        if (text := next(looks, None)) is None:
+            raise KeyboardInterrupt
+        Path(manifests).write_text(text)
+
+    monkeypatch.setattr("remora.cli.render.watching._rest", rest)
+    said = run("routes", "-f", manifests, "--flags", "--watch-ingress-without-class", "--watch")
+    assert [line.split()[2] for line in said if "Exact" in line] == ["/x", "/y"]
+    assert CliRunner().invoke(app, ["routes", "-f", "-", "--watch"]).exception

@@ -2,15 +2,13 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from remora.cli.options import Output
-from remora.cli.render.look import Cell, Marked, Meaning, age_since, document, print_table, state
+from remora.cli.render.look import Cell, document, print_table
 
 if TYPE_CHECKING:
-    from remora.cli.status import ServiceLine, Status
     from remora.cli.urls import Urls
     from remora.cluster.images.build import Built
     from remora.cluster.kubelet.images import Image
@@ -84,37 +82,6 @@ def image_built(built: "Built", profile: str, output: Output) -> None:
 
 def _image(image: "Image") -> tuple[str, str, str, str]:
     return (image.name, shlex.join((*image.command, *image.arguments)), image.root + image.workdir, image.created or "-")
-
-
-def status(found: "Status", output: Output) -> None:
-    """One cluster with its pods, Services and Ingresses."""
-    if document(found, output):
-        return
-    if not found.running:
-        say(f"Profile {found.profile} does not run; its state is in {found.directory}.")
-        return
-    head = (
-        ("profile", f"{found.profile} (pid {found.pid})"),
-        ("API server", found.server),
-        ("entry", found.entry or "not yet"),
-    )
-    for name, value in head:
-        print(f"{name:<11} {value}")
-    print()
-    now = time.time()
-    pods = [
-        (pod.namespace, pod.name, pod.ready, state(pod.state), pod.restarts, age_since(pod.created, now), pod.ip)
-        for pod in found.pods
-    ]
-    table(("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"), pods, output)
-    services = [(item.namespace, item.name, item.type, _where(item)) for item in found.services]
-    table(("NAMESPACE", "SERVICE", "TYPE", "URL"), services, output)
-    ingresses = [(item.namespace, item.name, ",".join(item.hosts) or "*", item.address or "-") for item in found.ingresses]
-    table(("NAMESPACE", "INGRESS", "HOSTS", "ADDRESS"), ingresses, output)
-
-
-def _where(item: "ServiceLine") -> Cell:
-    return Marked(item.problem, Meaning.BAD) if item.problem else " ".join(item.urls) or "-"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], output: Output = Output.TEXT) -> None:

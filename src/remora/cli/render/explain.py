@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from remora.cli.options import Output
-from remora.cli.render import say, table
-from remora.cli.render.look import Cell, Marked, Meaning, document, state, step_lines
+from remora.cli.render import NOTE, say, table
+from remora.cli.render.look import Cell, Marked, Meaning, clean, document, state, step_lines, table_lines
 from remora.report.explain import Explanation, RouteRow
 
 _MOST_LOSERS = 20
@@ -46,20 +46,44 @@ def lines(found: Explanation) -> Iterator[str]:
     yield from step_lines(((name, text) for name, text in steps if text), meanings=_MEANINGS)
 
 
-def show_routes(rows: Sequence[RouteRow], output: Output) -> None:
-    """The table of routes."""
+def show_routes(rows: Sequence[RouteRow], output: Output, *, host: str = "") -> None:
+    """The table of routes, of one host if there is one."""
     if document(rows, output):
         return
-    if not rows:
-        say("There are no routes.")
+    if rows:
+        table(*_routes(rows, output), output)
+    else:
+        say(_no_routes(host))
+
+
+def route_lines(
+    rows: Sequence[RouteRow], width: int | None, colour: bool, *, host: str, output: Output, notes: Sequence[str]
+) -> Iterator[str]:
+    """The same for watching, with what is to be said of it."""
+    if rows:
+        headings, cells = _routes(rows, output)
+        yield from table_lines(headings, cells, width=width, colour=colour)
+    else:
+        yield _no_routes(host)
+    yield from (f"{NOTE}{clean(note)}" for note in notes)
+
+
+def _no_routes(host: str) -> str:
+    return (
+        f"There are no routes of host {clean(host)}; `remora routes` lists those of all hosts."
+        if host
+        else "There are no routes."
+    )
+
+
+def _routes(rows: Sequence[RouteRow], output: Output) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
     is_wide = output is Output.WIDE
     cells = [
         (row.host, row.match, row.ingress, row.target, _pods(row), row.session or "-")
         + ((", ".join(row.policies) or "-", row.id) if is_wide else ())
         for row in rows
     ]
-    headings = ("HOST", "PATH", "INGRESS", "TO", "PODS", "SESSION", *(("POLICIES", "ID") if is_wide else ()))
-    table(headings, cells, output)
+    return ("HOST", "PATH", "INGRESS", "TO", "PODS", "SESSION", *(("POLICIES", "ID") if is_wide else ())), cells
 
 
 def _pods(row: RouteRow) -> Cell:
