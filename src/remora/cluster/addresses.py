@@ -55,6 +55,12 @@ class Network(msgspec.Struct, frozen=True):
         return IPv4Network(f"127.{_FIRST_OCTET + self.index}.{third}.0/{prefix}")
 
 
+def is_of_a_cluster(address: str) -> bool:
+    """Whether some profile may have the address."""
+    found = ip_address(address)
+    return found.version == 4 and found.is_loopback and _FIRST_OCTET <= found.packed[1] <= _FIRST_OCTET + HIGHEST_INDEX
+
+
 def is_assignable(network: IPv4Network, address: str) -> bool:
     """Whether something may have the address: it lies in the network and does not end in 0, 254 or 255.
 

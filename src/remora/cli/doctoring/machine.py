@@ -13,7 +13,7 @@ from pathlib import Path
 
 from remora.apply.binary import find_binary
 from remora.cli.doctoring.listening import find_process, holders, read_listeners
-from remora.cluster.addresses import Network
+from remora.cluster.addresses import Network, is_of_a_cluster
 from remora.cluster.profile import home
 from remora.core.errors import HAProxyMissing
 from remora.report.doctor.machine import DirectoryFacts, HAProxyFacts, PortFacts, Version
@@ -59,8 +59,10 @@ def read_ports() -> list[PortFacts]:
 
 def read_port(address: str, port: int, purpose: str) -> PortFacts:
     """One port at one address."""
-    found = holders(read_listeners(), address, port)
+    found = sorted(holders(read_listeners(), address, port), key=lambda one: is_of_a_cluster(one.address))
     if found:
+        if is_of_a_cluster(found[0].address):
+            return PortFacts(address, port, purpose, cluster=found[0].address)
         process = find_process(found[0].inode)
         who = f"{process[1]} (pid {process[0]})" if process else "a process of another user"
         return PortFacts(address, port, purpose, holder=who)

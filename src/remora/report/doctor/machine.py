@@ -72,11 +72,17 @@ class PortFacts(msgspec.Struct, frozen=True):
     purpose: str
     holder: str = ""
     refusal: str = ""
+    cluster: str = ""
+    """The address of a local cluster that has the port there, "" if none does or somebody else has it too."""
 
 
 def judge_port(facts: PortFacts) -> Finding:
     """Whether a port can be had."""
     place = f"{facts.address}:{facts.port}"
+    if facts.cluster:
+        return ok(
+            "ports", f"{place}: a local cluster has {facts.cluster}:{facts.port}; {facts.purpose} needs another port meanwhile"
+        )
     if facts.holder:
         todo = f"end {facts.holder}, or choose another port for {facts.purpose}"
         return warning("ports", f"{place} is taken", f"{facts.holder} listens there, and {facts.purpose} needs it", todo)

@@ -73,6 +73,9 @@ def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
     refused = judge_port(PortFacts("0.0.0.0", 80, "the controller", refusal="Permission denied"))
     assert (refused.level, "CAP_NET_BIND_SERVICE" in refused.todo) == (Level.WARNING, True)
     assert judge_port(PortFacts("0.0.0.0", 80, "the controller")).level is Level.OK
+    own = judge_port(PortFacts("0.0.0.0", 80, "the controller", cluster="127.64.192.1"))
+    assert (own.level, own.todo) == (Level.OK, "")
+    assert "127.64.192.1:80" in own.what
 
 
 @pytest.mark.parametrize(
