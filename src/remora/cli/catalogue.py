@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     import typer
@@ -99,6 +99,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 }
 """By command. They are held to the commands' options by a test."""
 
+OPTIONS = "Options"
+OPTION_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Which cluster": ("profile", "controller", "kubeconfig", "context", "flags", "cluster", "filename"),
+    "How it is shown": ("output", "watch", "once", "interval", "colour", "timestamps", "quiet"),
+    "Also": ("help",),
+}
+"""Under which heading a command's help lists options that several have; its own come first."""
+
 
 def examples_text(name: str) -> str:
     """The block of a command's examples, "" if it has none."""
@@ -107,9 +115,10 @@ def examples_text(name: str) -> str:
 
 
 def add_examples(app: "typer.Typer", path: tuple[str, ...] = ()) -> None:
-    """Ends the help of every command with its examples."""
+    """Ends the help of every command with its examples, and groups its options."""
     for info in app.registered_commands:
         assert info.callback is not None
+        info.cls = Grouped
         name = info.name or info.callback.__name__.replace("_", "-")
         if text := examples_text(" ".join((*path, name))):
             # The first line keeps the lines below from being joined.
@@ -117,6 +126,25 @@ def add_examples(app: "typer.Typer", path: tuple[str, ...] = ()) -> None:
     for group in app.registered_groups:
         assert group.typer_instance is not None
         add_examples(group.typer_instance, (*path, group.name or ""))
+
+
+class Grouped(TyperCommand):
+    """Lists options under headings."""
+
+    def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Writes arguments, then every option once."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], OPTIONS: [], **{name: [] for name in OPTION_GROUPS}}
+        for one in self.get_params(ctx):
+            if record := one.get_help_record(ctx):
+                groups["Arguments" if one.param_type_name == "argument" else _group(one.name or "")].append(record)
+        for heading, records in groups.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def _group(name: str) -> str:
+    return next((heading for heading, names in OPTION_GROUPS.items() if name in names), OPTIONS)
 
 
 class Sections(TyperGroup):

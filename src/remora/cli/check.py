@@ -1,18 +1,10 @@
 """`remora check`: what Remora does with every annotation of Ingresses, before anything is deployed."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-
-class Output(StrEnum):
-    """How the findings are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    YAML = "yaml"
-    MARKDOWN = "markdown"
+from remora.cli.options import Report, ReportOption
 
 
 def check(
@@ -24,7 +16,7 @@ def check(
         str, typer.Option("--configmap", help="The controller's ConfigMap, NAMESPACE/NAME: its defaults count.")
     ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Fail for what is unknown too.")] = False,
-    output: Annotated[Output, typer.Option("--output", "-o", help="text for people, json, yaml, markdown.")] = Output.TEXT,
+    output: ReportOption = Report.TEXT,
 ) -> None:
     """Say for every annotation whether Remora honours it; exit code 1 if something would not be served as written."""
     from remora.cli.manifests import read_paths

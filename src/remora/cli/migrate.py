@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from remora.cli.options import Report, ReportOption
+
 if TYPE_CHECKING:
     from remora.migrate.plan import Plan
     from remora.migrate.switch import Check
@@ -16,15 +18,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-
-
-class Output(StrEnum):
-    """How a result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    YAML = "yaml"
-    MARKDOWN = "markdown"
 
 
 class By(StrEnum):
@@ -38,7 +31,6 @@ Paths = Annotated[list[str] | None, typer.Argument(metavar="FILE|DIR", help="Man
 Cluster = Annotated[bool, typer.Option("--cluster", help="Read a cluster instead.")]
 Kubeconfig = Annotated[str, typer.Option("--kubeconfig", help="As for kubectl.")]
 Context = Annotated[str, typer.Option("--context", help="Which context of the kubeconfig.")]
-Printed = Annotated[Output, typer.Option("--output", "-o", help="text for people, json, yaml, markdown.")]
 
 
 @app.command()
@@ -49,7 +41,7 @@ def plan(
     context: Context = "",
     write: Annotated[str, typer.Option("--write", metavar="DIR", help="Write manifests for Remora and the steps.")] = "",
     rewrite: Annotated[bool, typer.Option("--rewrite", help="Show Ingresses brought up to date, as a diff.")] = False,
-    output: Printed = Output.TEXT,
+    output: ReportOption = Report.TEXT,
 ) -> None:
     """Say what becomes of every Ingress, flag, Helm value and setting; exit code 1 if not all is served as written."""
     from remora.cli.render import say
@@ -158,7 +150,7 @@ def compare(
     sessions: Annotated[int, typer.Option("--sessions", help="How many to begin at each, for each route that has them.")] = 3,
     ignore_header: Annotated[list[str] | None, typer.Option("--ignore-header", help="A header that may differ.")] = None,
     ignore_body: Annotated[list[str] | None, typer.Option("--ignore-body", help="A pattern that bodies may differ in.")] = None,
-    output: Printed = Output.TEXT,
+    output: ReportOption = Report.TEXT,
 ) -> None:
     """Send the same requests to both controllers, and say every difference; exit code 1 if there is an unexpected one."""
     from remora.cli.render import say
@@ -208,7 +200,7 @@ def switch(
     controller: Annotated[str, typer.Option("--controller", help="URL of Remora's health port; else by the API server.")] = "",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
-    output: Printed = Output.TEXT,
+    output: ReportOption = Report.TEXT,
 ) -> None:
     """Move clients to Remora, watch, and go back if errors rise or sessions break.
 
@@ -239,7 +231,7 @@ def switch(
     )
     checks = [] if back else _checks(comparison, kubeconfig=kubeconfig, context=context, old_class=old_class)
     end = asyncio.run(run_switch(wish, checks, say))
-    if output in (Output.JSON, Output.YAML):
+    if output in (Report.JSON, Report.YAML):
         data_document(end_document(end), output.value)
     else:
         print(f"{end.said}\n{end.state.value}")

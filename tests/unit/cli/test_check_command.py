@@ -34,6 +34,12 @@ def test_standard_input_is_checked_line_by_line() -> None:
     assert said.startswith('-:6: Ingress default/web: refused: nginx.ingress.kubernetes.io/affinity "a|b": ')
 
 
+def test_the_output_for_people_is_a_table_and_its_former_name_still_counts() -> None:
+    assert run("-", "-o", "text", text=GOOD) == run("-", "-o", "table", text=GOOD) == run("-", text=GOOD)
+    assert "text" not in CliRunner().invoke(app, ["check", "--help"]).stdout.partition("--output")[2].partition("--help")[0]
+    assert CliRunner().invoke(app, ["check", "-", "-o", "xml"], input=GOOD).exit_code == 2
+
+
 def test_folders_are_searched_for_yaml_and_json_and_hidden_ones_are_not(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(GOOD)
     (tmp_path / "values.yaml").write_text("kind of: thing\n")

@@ -1,5 +1,6 @@
 """Every command's help has examples, and the examples are commands that there are."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from itertools import takewhile
@@ -49,6 +50,19 @@ def test_commands_are_listed_under_headings() -> None:
     text = CliRunner().invoke(app, ["--help"]).output
     assert [heading for heading in SECTIONS if f"\n{heading}:\n" in text] == list(SECTIONS)
     assert "Others:" not in text
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in FLAG_COMMANDS])
+def test_every_option_stands_once_and_what_commands_share_under_the_same_heading(name: str) -> None:
+    text = CliRunner().invoke(app, [*name.split(), "--help"]).output.partition("Examples:\n")[0]
+    for parameter in COMMANDS[name].params:
+        if parameter.param_type_name == "option":
+            assert len(re.findall(rf"^  (?:-\w, )?{parameter.opts[0]}(?![\w-])", text, re.MULTILINE)) == 1
+    if "--output" in text:
+        assert text.index("How it is shown:") < text.index("--output")
+    for option in ("--kubeconfig", "--profile"):
+        if option in text:
+            assert text.index("Which cluster:") < text.index(option)
 
 
 def invocations() -> Iterator[tuple[str, list[str]]]:
