@@ -4,6 +4,7 @@ A command parses arguments, calls one function and hands the result to `render`.
 commands, so that `remora --help` answers at once.
 """
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -94,6 +95,7 @@ def remora(
 
 def main() -> None:
     """Runs the command; exit code 2 for what the person can correct by typing something else, 1 for broken surroundings."""
+    _open_missing_streams()
     try:
         if COMPLETE_VARIABLE in os.environ:
             from remora.cli.completing import complete
@@ -101,9 +103,27 @@ def main() -> None:
             complete(app)
         app()
     except RemoraError as error:
+        from remora.cli.hints import hint_for
+
         print(f"remora: {error}", file=sys.stderr)
+        if hint := hint_for(error):
+            print(f"to do: {hint}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         # Whoever read our output has had enough (`remora … | head`).
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"remora: {error.filename or 'the output'}: {error.strerror}; make room and try again", file=sys.stderr)
+        # What is left in the buffer cannot be written either.
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _open_missing_streams() -> None:
+    """Output that whoever started us has closed (`>&-`) goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123  # for as long as we run

@@ -1,6 +1,5 @@
 """`remora tail`: the logs of many pods, as one stream."""
 
-import os
 import signal
 import sys
 from enum import StrEnum
@@ -105,13 +104,14 @@ def tail(
 def _look(
     output: LineOutput, colour: Colour, *, timestamps: bool, namespaces: bool, only: list[str], never: list[str]
 ) -> "Look":
+    from remora.cli.render.look import has_colour
     from remora.cli.tailing.choice import parse_pattern
     from remora.cli.tailing.look import Look, TailOutput
 
     terminal = sys.stdout.isatty()
     return Look(
         output=TailOutput(output.value),
-        colour=colour is Colour.ALWAYS or (colour is Colour.AUTO and terminal and not os.environ.get("NO_COLOR")),
+        colour=colour is Colour.ALWAYS or (colour is Colour.AUTO and has_colour()),
         terminal=terminal,
         timestamps=timestamps,
         namespaces=namespaces,

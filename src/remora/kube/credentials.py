@@ -103,8 +103,10 @@ async def from_kubeconfig(paths: str, context: str = "") -> Connection:
     """
     if not _is_any_there(paths):
         raise ConfigurationError(f"kubeconfig {paths}: there is no such file; give --kubeconfig FILE or set KUBECONFIG")
-    from remora.kube.plain_kubeconfig import find_plain
+    from remora.kube.plain_kubeconfig import context_names, find_plain
 
+    if context and (known := context_names(paths)) and context not in known:
+        raise ConfigurationError(f"kubeconfig {paths}: there is no context {context}; it has {', '.join(sorted(known))}")
     if plain := find_plain(paths, context):
         return plain
     # Half a second of imports that few need.

@@ -71,6 +71,16 @@ class _File(msgspec.Struct, frozen=True, rename="kebab"):
     current_context: str = ""
 
 
+def context_names(paths: str) -> set[str]:
+    """The contexts of all files; none if one of them cannot be read, which whoever reads it in full says better."""
+    try:
+        files = [Path(path).expanduser() for path in paths.split(":") if path]
+        read = [msgspec.convert(yaml.safe_load(file.read_bytes()), _File) for file in files if file.is_file()]
+    except (OSError, ValueError, yaml.YAMLError):
+        return set()
+    return {str(one.get("name")) for file in read for one in file.contexts}
+
+
 def find_plain(paths: str, context: str) -> Connection | None:
     """The connection of a context, or None if it takes more to find it out."""
     files = [path for path in (Path(path).expanduser() for path in paths.split(":") if path) if path.is_file()]

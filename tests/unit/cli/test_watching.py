@@ -75,7 +75,8 @@ watch(lambda: Sight(lambda width, colour: ("a",), {}), Output.TEXT, pause=3600)
 
 def test_it_ends_when_nobody_reads_along_also_if_nothing_changes_any_more() -> None:
     process = subprocess.Popen([sys.executable, "-c", NEVER_CHANGES], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout and process.stderr
+    assert process.stdout
+    assert process.stderr
     assert process.stdout.readline() == b"a\n"
     process.stdout.close()
     assert b"BrokenPipeError" in process.stderr.read()

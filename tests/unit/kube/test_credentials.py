@@ -122,7 +122,7 @@ async def test_files_are_merged_and_missing_ones_passed_over(tmp_path: Path) -> 
 
 async def test_what_is_wrong_in_a_kubeconfig_is_named_with_its_file(tmp_path: Path) -> None:
     path = _kubeconfig(tmp_path / "config", token="t")
-    with pytest.raises(ConfigurationError, match=r"config.*name two in .*contexts"):
+    with pytest.raises(ConfigurationError, match=r"config.*no context two; it has one"):
         await from_kubeconfig(path, "two")
     with pytest.raises(ConfigurationError, match="there is no such file"):
         await from_kubeconfig(f"{tmp_path}/none")
