@@ -9,6 +9,7 @@ from remora.apply.executor import Executor
 from remora.controller.loop import Applied
 from remora.controller.sessions import Sessions
 from remora.controller.traffic import Traffic
+from remora.core.problems import Problems
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.model import Backend, ForwardTo, Model, SessionPolicy
@@ -24,7 +25,7 @@ TRACKED = msgspec.structs.replace(sticky(), sessions=SessionPolicy(tracking=True
 def read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """No reading is kept."""
     for name in (
-        "apply.executor.SESSIONS_AGE",
+        "apply.readings.SESSIONS_AGE",
         "apply.traffic.READING_AGE",
         "apply.traffic.SHARE",
         "controller.traffic.REPORT_AGE",
@@ -39,13 +40,13 @@ class Scene:
     def __init__(self, executor: Executor, settings: ProxySettings) -> None:
         self._executor = executor
         self._configurator = Configurator(settings)
-        self.sessions = Sessions(executor)
-        self.traffic = Traffic(executor, self.sessions, RequestDurations(), replica="here")
+        self.sessions = Sessions(executor.readings)
+        self.traffic = Traffic(executor.readings, self.sessions, RequestDurations(), replica="here")
 
     async def apply(self, wanted: Model) -> None:
         outcome = await self._executor.apply(self._configurator.configure(wanted))
         self.sessions.tell(wanted)
-        self.traffic.tell(Applied(wanted, (), (), outcome))
+        self.traffic.tell(Applied(wanted, Problems(), (), outcome))
 
     async def read(self, **query: str) -> TrafficReport:
         return msgspec.json.decode(await self.traffic.answer(query), type=TrafficReport)
@@ -79,7 +80,7 @@ async def test_requests_are_counted_by_route_and_by_pod_across_reloads(
     assert cookie.partition("=")[2] not in msgspec.json.encode(report).decode()
     assert '"client' not in msgspec.json.encode(await scene.read(digests="1")).decode()
 
-    await executor.read_traffic()
+    await executor.readings.read_traffic()
     await executor._reload(scene._configurator.configure(wanted(backend(a, b))), ("for the test",))
     # The connection that is open is still the former worker's, which ends with it.
     await client.get("nobody.example")

@@ -1,7 +1,9 @@
 """Translating what changed gives what translating everything gives, whatever happened and in whatever order."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import given, settings
@@ -172,6 +174,21 @@ def test_following_changes_equals_starting_anew(batches: list[list[tuple[EventTy
         for event, obj in batch:
             store.apply(event, obj)
         assert translator.translate(store.snapshot, store.take_changes()) == fresh(store)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(events, min_size=1, max_size=6))
+def test_setting_those_apart_that_cannot_win_changes_nothing(batches: list[list[tuple[EventType, KubernetesObject]]]) -> None:
+    store, translator = Store(), Translator(SETTINGS)
+    for batch in batches:
+        for event, obj in batch:
+            store.apply(event, obj)
+        usual = fresh(store)
+        with patch("remora.translate.crowds.CROWD", 0):
+            followed = translator.translate(store.snapshot, store.take_changes())
+            assert followed == fresh(store)
+        assert (followed.model, followed.published) == (usual.model, usual.published)
+        assert Counter(followed.problems) == Counter(usual.problems)
 
 
 @settings(max_examples=60, deadline=None)

@@ -26,7 +26,7 @@ from remora.controller.options import OptionsInUse
 from remora.controller.refused import refused_problems
 from remora.core.names import NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
-from remora.core.problem import Problem
+from remora.core.problems import Problems
 from remora.haproxy.configuration import Configuration, Configurator
 from remora.kube.objects import DnsAnswer
 from remora.kube.reflector import Relisted, Told
@@ -49,6 +49,9 @@ MOST_TAKEN = 200
 MOST_ADDED = 2000
 """Changes that are put among those that wait without a pause; a list has them all at once."""
 
+UNREADABLE, REFUSED = ("8", "", "unreadable"), ("9", "", "refused")
+"""What Problems come from that no translation finds; after those that one does."""
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -69,7 +72,7 @@ class Applied(msgspec.Struct, frozen=True):
     """
 
     model: Model
-    problems: tuple[Problem, ...]
+    problems: Problems
     published: tuple[ObjectRef, ...]
     outcome: Outcome
     change_seconds: float | None = None
@@ -277,9 +280,7 @@ class ControlLoop:
 
     def _applied(self, translation: Translation, model: Model, outcome: Outcome, waited: float | None) -> Applied:
         refused = (*refused_problems(model, outcome.refused), *self._options.problems(self._configmap))
-        problems = translation.problems
-        if self._cache.problems or refused:
-            problems = (*problems, *self._cache.problems, *refused)
+        problems = translation.problems.changed({UNREADABLE: self._cache.problems, REFUSED: refused})
         return Applied(model, problems, self._published, outcome, waited)
 
     def _put_off(self) -> None:

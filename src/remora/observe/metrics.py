@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Protocol
 
@@ -156,7 +156,7 @@ class Metrics(Collector):
         self._requests: tuple[RequestCount, ...] = ()
         self._sessions: tuple[ServiceSessions, ...] = ()
         self._broken: tuple[BrokenCount, ...] = ()
-        self._problems: tuple[Problem, ...] = ()
+        self._problems: Sequence[Problem] = ()
         self.registry.register(self)
 
     def tell_outcome(self, outcome: Outcome) -> None:
@@ -176,10 +176,10 @@ class Metrics(Collector):
         if seconds is not None:
             self._change_seconds.observe(seconds)
 
-    def tell_translation(self, model: Model, problems: Iterable[Problem]) -> None:
+    def tell_translation(self, model: Model, problems: Sequence[Problem]) -> None:
         """Takes what there is now."""
         self._model = model
-        self._problems = tuple(problems)
+        self._problems = problems
 
     def tell_requests(self, counts: tuple[RequestCount, ...]) -> None:
         """Takes HAProxy's counters; nothing is forgotten because they could not be read."""

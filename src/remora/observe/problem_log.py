@@ -3,10 +3,10 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from remora.core.differing import differing
 from remora.core.problem import Problem, Severity
+from remora.core.problems import Problems, problems_of
 
 MOST, WITHIN = 50, 10.0
 """Problems of a namespace that are named in so many seconds; a crowd, or one that comes and goes, is for the metrics."""
@@ -21,15 +21,15 @@ class ProblemLog:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: tuple[Problem, ...] = ()
+        self._said = Problems()
         self._began = clock()
         self._named: Counter[str] = Counter()
         self._unnamed = 0
 
-    def tell(self, problems: Iterable[Problem]) -> None:
+    def tell(self, problems: Sequence[Problem]) -> None:
         """Takes all Problems that there are now."""
-        present = tuple(problems)
-        gone, come = differing(self._said, present)
+        present = problems_of(problems)
+        gone, come = present.since(self._said)
         known = {*gone}
         new = [problem for problem in dict.fromkeys(come) if problem not in known]
         self._said = present

@@ -1,6 +1,6 @@
 """From the Model, what HAProxy counted and what the API says of pods to the report of traffic. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -47,7 +47,7 @@ class TrafficFacts(msgspec.Struct, frozen=True):
     """All that a report is made of."""
 
     model: Model
-    problems: tuple[Problem, ...] = ()
+    problems: Sequence[Problem] = ()
     requests: tuple[RequestCount, ...] = ()
     durations: Mapping[Key, Mapping[str, Histogram]] = {}
     reading: ProxyReading | None = None

@@ -14,6 +14,7 @@ import msgspec
 from remora.core.differing import differing
 from remora.core.names import ObjectRef
 from remora.core.problem import Problem
+from remora.core.problems import Problems, problems_of
 
 COMPONENT = "remora-controller"
 LONGEST_MESSAGE = 1024
@@ -151,7 +152,7 @@ class Notebook:
 
     def __init__(self, *, sync_events: bool = True) -> None:
         self._sync_events = sync_events
-        self._problems: Sequence[Problem] = ()
+        self._problems = Problems()
         self._published: Sequence[ObjectRef] = ()
         self._wanted: Counter[Note] = Counter()
         # Few are said in a second, and a cluster's first start has a Sync for every Ingress; a Problem is not to wait for them.
@@ -166,9 +167,10 @@ class Notebook:
 
     def take(self, problems: Sequence[Problem], published: Sequence[ObjectRef]) -> None:
         """Takes the Problems and the served Ingresses of now; what is new waits to be said."""
-        gone, come = differing(self._problems, problems)
+        present = problems_of(problems)
+        gone, come = present.since(self._problems)
         former, further = differing(self._published, published) if self._sync_events else ([], [])
-        self._problems, self._published = problems, published
+        self._problems, self._published = present, published
         news = Counter([*map(note_of, come), *map(_sync_note, further)])
         news.subtract([*map(note_of, gone), *map(_sync_note, former)])
         for note, change in news.items():

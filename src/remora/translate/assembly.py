@@ -3,7 +3,6 @@
 import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -13,6 +12,7 @@ from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
 from remora.core.problem import Problem
+from remora.core.problems import Problems, Source
 from remora.model import (
     USUAL_TLS,
     Backend,
@@ -106,7 +106,8 @@ class Assembly:
         self._hosts_of_secret: dict[NamespacedName, dict[HostTls, SortedTable[Hostname, Hostname]]] = {}
         self._upstream_files: SortedTable[tuple[str, str], UpstreamFile] = SortedTable()
         self._tcp_services: tuple[TcpService, ...] = ()
-        self._problems: SortedTable[tuple[str, str, str], tuple[Problem, ...]] = SortedTable()
+        self._problems = Problems()
+        self._new_problems: dict[Source, tuple[Problem, ...]] = {}
         self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
         self._default_backend: BackendName | None = None
         self._response_header_names: tuple[str, ...] = ()
@@ -114,7 +115,6 @@ class Assembly:
         self._peering: Peering | None = None
         self._stale_secrets: set[NamespacedName] = set()
         self._model = Model()
-        self._flat_problems: tuple[Problem, ...] | None = ()
 
     def take(self, changed: Mapping[Unit[Any], Any]) -> None:
         """Takes the outcomes that changed; GONE for units that are no more."""
@@ -123,6 +123,8 @@ class Assembly:
         for secret in self._stale_secrets:
             self._renew_certificate(secret)
         self._stale_secrets.clear()
+        self._problems = self._problems.changed(self._new_problems)
+        self._new_problems = {}
 
     @property
     def model(self) -> Model:
@@ -146,11 +148,9 @@ class Assembly:
         return self._model
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
-        """All Problems, by the object or host that they come from."""
-        if self._flat_problems is None:
-            self._flat_problems = tuple(chain.from_iterable(self._problems.values))
-        return self._flat_problems
+    def problems(self) -> Problems:
+        """All Problems, by the object or host that they come from; the same object until something changes."""
+        return self._problems
 
     @property
     def lookups(self) -> frozenset[str]:
@@ -201,7 +201,7 @@ class Assembly:
 
     def _take_host(self, host: Hostname, outcome: HostOutcome | Gone) -> None:
         self._virtual_hosts.set(host, None if outcome is GONE else outcome.virtual_host)
-        self._set_problems(("2", host, ""), () if outcome is GONE else outcome.problems)
+        self._set_problems(("2", host, ""), () if outcome is GONE else outcome.all_problems)
         certificate = None if outcome is GONE else outcome.certificate
         self._set_served(host, (certificate, outcome.tls) if certificate and outcome is not GONE else None)
 
@@ -248,9 +248,8 @@ class Assembly:
         self._default_backend = outcome.name
         self._set_problems(("0", "", "default-backend"), outcome.problems)
 
-    def _set_problems(self, source: tuple[str, str, str], problems: tuple[Problem, ...]) -> None:
-        self._problems.set(source, problems or None)
-        self._flat_problems = None
+    def _set_problems(self, source: Source, problems: tuple[Problem, ...]) -> None:
+        self._new_problems[source] = problems
 
     def _set_served(self, host: Hostname, served: "Served | None") -> None:
         """Notes which Secret a host is served with now, and how."""

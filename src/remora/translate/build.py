@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from remora.core.names import Hostname, ObjectRef
-from remora.core.problem import Problem
+from remora.core.problems import Problems
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import Ingress, Pod
 from remora.model import Model
@@ -43,7 +43,7 @@ class Translation(msgspec.Struct, frozen=True, gc=False):
     """
 
     model: Model
-    problems: tuple[Problem, ...]
+    problems: Problems
     published: tuple[ObjectRef, ...]
     lookups: frozenset[str] = frozenset()
 

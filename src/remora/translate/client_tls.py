@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from remora import model
 from remora.annotations.client_tls import ClientTls
 from remora.annotations.declare import rows_of
+from remora.annotations.registry import Parsed
 from remora.annotations.tls import Tls
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
@@ -73,6 +74,12 @@ def parse_client_trust(data: dict[str, bytes]) -> ClientTrust:
     if not lists:
         return ClientTrust(refusal="ca.crl is not a list of revoked certificates in PEM")
     return ClientTrust(authority, UpstreamFile(FileKind.REVOCATIONS, b"".join(one.public_bytes(Encoding.PEM) for one in lists)))
+
+
+def speaks_of_clients(parsed: Parsed) -> bool:
+    """Whether an Ingress says something of its hosts' clients."""
+    group = parsed.of(ClientTls)
+    return bool(group.secret) or group.verify_client == "on" or not parsed.closing.isdisjoint(_NAMES)
 
 
 class FoundTls(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ equally old; then the one whose `namespace/name` is greater counts as older, as 
 """
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from remora.core.names import NamespacedName, ObjectRef
@@ -24,11 +25,14 @@ class Aged(Protocol):
 
 A = TypeVar("A", bound=Aged)
 
+_created = attrgetter("created")
+
 
 def by_precedence(contenders: Iterable[A]) -> list[A]:
     """The contenders, those that win first."""
     youngest_name_last = sorted(contenders, key=lambda one: str(one.name), reverse=True)
-    return sorted(youngest_name_last, key=lambda one: one.created)
+    youngest_name_last.sort(key=_created)
+    return youngest_name_last
 
 
 def path_taken(loser: ObjectRef, field: str, *, where: str, winner: ObjectRef) -> Problem:

@@ -35,9 +35,10 @@ def find_alias_owners(view: View, host: Hostname, asked: list[Prepared]) -> list
 
 def lost_aliases(host: Hostname, asked: list[Prepared], *, winners: list[Prepared]) -> Iterator[Problem]:
     """What those are told whose alias the host is not."""
-    won = {winner.name for winner in winners}
-    for one in asked:
-        if host in one.aliases and one.name not in won and host not in one.hosts:
+    claimants = [one for one in asked if host in one.aliases]
+    won = {winner.name for winner in winners} if claimants else set()
+    for one in claimants:
+        if one.name not in won and host not in one.hosts:
             by = f" by {winners[0].ref}" if winners else ""
             message = f"the alias {host} is taken{by}, or an older Ingress decides about aliases of the host"
             yield Problem(one.ref, "metadata.annotations", "AliasTaken", message, "the alias is left out", Severity.ERROR)

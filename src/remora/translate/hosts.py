@@ -5,6 +5,7 @@ backend. And the redirect to https covers the hosts that a TLS section lists, no
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import ClassVar
 
 import msgspec
@@ -19,6 +20,7 @@ from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
 from remora.translate.client_tls import FoundTls, find_tls, with_client_tls
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
+from remora.translate.crowds import Loss, Reason, apart, losses_of
 from remora.translate.error_pages import with_error_pages
 from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
@@ -38,6 +40,13 @@ class HostOutcome(msgspec.Struct, frozen=True, gc=False):
     certificate: NamespacedName | None = None
     problems: tuple[Problem, ...] = ()
     tls: HostTls = USUAL_TLS
+    losses: dict[NamespacedName, Loss] = {}
+    """What those of a crowd are told that win nothing."""
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Also those of a crowd."""
+        return (*self.problems, *chain.from_iterable(loss.problems for loss in self.losses.values()))
 
 
 class HostUnit(Unit[HostOutcome], frozen=True):
@@ -52,13 +61,17 @@ class HostUnit(Unit[HostOutcome], frozen=True):
         if not owners:
             return _further_host(view, self.host, asked)
         problems = list(lost_aliases(self.host, asked, winners=owners))
-        routes = _routes(view, self.host, owners=owners, problems=problems)
+        owners, lost = apart(self.host, owners)
+        contest = Contest(self.host)
+        routes = _routes(view, contest, owners=owners, problems=problems)
+        before: HostOutcome | None = view.before
+        losses = losses_of(self.host, lost, before.losses if before else {}, reason_of=contest.reason_of, tell=contest.tell)
         owners = [owner for owner in owners if not is_canary(owner)]
         passthrough = find_passthrough(view, self.host, owners, problems)
         found = find_tls(view, self.host, owners, _certificate(view, self.host, owners=owners))
         routes = _guarded(routes, found, owners)
         host = VirtualHost(self.host, routes, passthrough) if owners else None
-        return HostOutcome(host, found.certificate, (*problems, *found.problems), found.tls)
+        return HostOutcome(host, found.certificate, (*problems, *found.problems), found.tls, losses)
 
 
 def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutcome:
@@ -66,7 +79,8 @@ def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutc
     owners = find_alias_owners(view, host, asked)
     problems = tuple(lost_aliases(host, asked, winners=owners))
     if owners:
-        routes = _routes(view, host, owners=owners, problems=[])
+        owners, _ = apart(host, owners)
+        routes = _routes(view, Contest(host), owners=owners, problems=[])
         owners = [owner for owner in owners if not is_canary(owner)]
         found = find_tls(view, host, owners, _certificate(view, host, owners=owners))
         routes = _guarded(routes, found, owners)
@@ -106,26 +120,49 @@ def _with_link_of_host(owners: list[Prepared]) -> list[Prepared]:
     return [msgspec.structs.replace(owner, link=with_link_of_host(owner.parsed, owner.link, of_host)) for owner in owners]
 
 
-def _routes(view: View, host: Hostname, *, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
+class Contest:
+    """Who won which paths of a host so far."""
+
+    def __init__(self, host: Hostname) -> None:
+        self.host = host
+        self.is_regex = False
+        self.won: dict[PathMatch, Claim] = {}
+
+    def reason_of(self, rule: PathRule) -> Reason | None:
+        """Why a rule is left out; None if it is not."""
+        fault = _fault_of(rule.path) if self.is_regex else None
+        if fault:
+            return fault
+        winner = self.won.get(self.match_of(rule))
+        return (winner[0].ref, winner[1].is_default) if winner else None
+
+    def match_of(self, rule: PathRule) -> PathMatch:
+        return match_of(rule.path, rule.path_type, is_regex=self.is_regex)
+
+    def tell(self, claim: Claim, reason: Reason) -> Problem:
+        """What one is told whose rule is left out."""
+        if isinstance(reason, str):
+            return _broken_pattern(claim, reason)
+        owner, rule = claim
+        winner, is_default = reason
+        tell = path_taken_by_default if is_default else path_taken
+        return tell(owner.ref, rule.field, where=f"{self.host or 'any host'}, path {rule.path}", winner=winner)
+
+
+def _routes(view: View, contest: Contest, *, owners: list[Prepared], problems: list[Problem]) -> tuple[Route, ...]:
+    host, won = contest.host, contest.won
     owners = _with_link_of_host(owners)
     canaries = [owner for owner in owners if is_canary(owner)]
     owners = [owner for owner in owners if not is_canary(owner)]
     shares = [(owner, owner.hosts[host]) for owner in owners]
     has_tls = any(share.tls for _, share in shares)
-    is_regex = any(_asks_for_regex(owner, rule) for owner, share in shares for rule in share.rules)
-    won: dict[PathMatch, Claim] = {}
-    for owner, rule in _claims(shares):
-        match = match_of(rule.path, rule.path_type, is_regex=is_regex)
-        fault = _fault_of(rule.path) if is_regex else None
-        if fault:
-            problems.append(_broken_pattern((owner, rule), fault))
-        elif match in won:
-            winner, winning_rule = won[match]
-            tell = path_taken_by_default if winning_rule.is_default else path_taken
-            where = f"{host or 'any host'}, path {rule.path}"
-            problems.append(tell(owner.ref, rule.field, where=where, winner=winner.ref))
+    is_regex = contest.is_regex = any(_asks_for_regex(owner, rule) for owner, share in shares for rule in share.rules)
+    for claim in _claims(shares):
+        reason = contest.reason_of(claim[1])
+        if reason is None:
+            won[contest.match_of(claim[1])] = claim
         else:
-            won[match] = owner, rule
+            problems.append(contest.tell(claim, reason))
     for owner, share in shares:
         if share.fallback:
             won.setdefault(match_of("/", "Prefix", is_regex=is_regex), (owner, share.fallback))

@@ -117,7 +117,7 @@ class Units:
         return self._outcomes[unit]
 
     def _run(self, unit: AnyUnit) -> None:
-        view = View(self._snapshot, self._settings, outcome_of=self._outcome_of)
+        view = View(self._snapshot, self._settings, outcome_of=self._outcome_of, before=self._outcomes.get(unit))
         outcome = unit.run(view)
         self._note(unit, view)
         if unit not in self._outcomes or self._outcomes[unit] != outcome:

@@ -45,10 +45,14 @@ def touched_by(change: Change, snapshot: Snapshot) -> Iterator[ReadKey]:
 class View:
     """A snapshot as one unit sees it. `reads` is what it asked for; `needs` the units that must exist because of it."""
 
-    __slots__ = ("_outcome_of", "_snapshot", "needs", "reads", "settings")
+    __slots__ = ("_outcome_of", "_snapshot", "before", "needs", "reads", "settings")
 
-    def __init__(self, snapshot: Snapshot, settings: RoutingSettings, *, outcome_of: Callable[[Unit[Any]], Any]) -> None:
+    def __init__(
+        self, snapshot: Snapshot, settings: RoutingSettings, *, outcome_of: Callable[[Unit[Any]], Any], before: Any = None
+    ) -> None:
         self.settings = settings
+        self.before = before
+        """The outcome that the unit had before, None if it is new: only for keeping what is equal as the identical object."""
         self.reads: dict[ReadKey, None] = {}
         self.needs: dict[Unit[Any], None] = {}
         self._snapshot = snapshot

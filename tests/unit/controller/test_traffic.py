@@ -7,6 +7,7 @@ from remora.controller.loop import Applied
 from remora.controller.sessions import Sessions
 from remora.controller.traffic import Traffic, change_report
 from remora.core.names import NamespacedName
+from remora.core.problems import Problems
 from remora.kube.objects import Service
 from remora.model import Endpoint, Model
 from remora.observe.request_durations import RequestDurations
@@ -52,7 +53,7 @@ def wanted(*endpoints: Endpoint) -> Model:
 
 
 def applied(kind: OutcomeKind = OutcomeKind.RUNTIME, *endpoints: Endpoint, **outcome: object) -> Applied:
-    return Applied(wanted(*endpoints), (), (), msgspec.structs.replace(Outcome(1, kind), **outcome), 0.0123)
+    return Applied(wanted(*endpoints), Problems(), (), msgspec.structs.replace(Outcome(1, kind), **outcome), 0.0123)
 
 
 async def read(traffic: Traffic, monkeypatch: pytest.MonkeyPatch, *, age: float = -1.0) -> TrafficReport:

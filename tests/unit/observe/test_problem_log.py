@@ -25,7 +25,7 @@ def test_a_problem_is_a_line_when_it_appears_and_when_it_comes_back(caplog: pyte
 
 
 def test_a_crowd_of_problems_is_counted(caplog: pytest.LogCaptureFixture) -> None:
-    ProblemLog().tell(problem(str(number)) for number in range(MOST + 7))
+    ProblemLog().tell([problem(str(number)) for number in range(MOST + 7)])
     assert len(caplog.records) == MOST + 1
     assert "7 more" in caplog.records[-1].message
 

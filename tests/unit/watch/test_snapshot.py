@@ -76,3 +76,16 @@ def test_some_changes_are_followed_as_if_the_others_had_not_happened_yet() -> No
     part = old.following(new, changes[1:])
     assert sorted(part.hosts()) == ["a.example.com", "b.example.com"]
     assert sorted(part.following(new, changes[:1]).hosts()) == ["b.example.com"]
+
+
+def test_names_of_an_index_stand_in_order_however_they_came_and_went() -> None:
+    names = [f"shop/{letter}" for letter in "hbfacgdeklmnopqrstuvwxyz"]
+    objects = {named(name): ingress(name, rule("a.example.com")) for name in names}
+    at_once = Snapshot().changed(Ingress, objects)
+    one_by_one = Snapshot()
+    for name, obj in objects.items():
+        one_by_one = one_by_one.changed(Ingress, {name: obj})
+    assert at_once.indexed(of_host("a.example.com")) == one_by_one.indexed(of_host("a.example.com")) == tuple(sorted(objects))
+    rest = one_by_one.changed(Ingress, {named("shop/c"): None, named("shop/i"): ingress("shop/i", rule("a.example.com"))})
+    assert rest.indexed(of_host("a.example.com")) == tuple(sorted({*objects, named("shop/i")} - {named("shop/c")}))
+    assert rest.changed(Ingress, dict.fromkeys(rest.names(Ingress))).indexed(of_host("a.example.com")) == ()

@@ -1,0 +1,113 @@
+"""A host that a crowd claims: who can be told of a loss without being looked at further.
+
+Thirty thousand Ingresses may ask for one path of one host, which is decided anew whenever there is one more. Whoever asks
+only for what an older one asks for too, and says nothing that counts for the host as a whole, can win nothing. What such a one
+is told is kept for as long as the same ones win.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from remora.annotations.canary import Canary
+from remora.annotations.client_tls import ClientTls
+from remora.annotations.rewrite import Rewrite
+from remora.annotations.snippets import Snippets
+from remora.annotations.tls import Tls
+from remora.core.names import Hostname, NamespacedName, ObjectRef
+from remora.core.problem import Problem
+from remora.translate.canary import is_canary
+from remora.translate.client_tls import speaks_of_clients
+from remora.translate.ingress import HostShare, PathRule, Prepared
+from remora.translate.routes import Claim
+
+CROWD = 100
+"""Ingresses of one host from which on it is looked for those that cannot win."""
+
+_SPEAKING = frozenset((Canary, ClientTls, Rewrite, Snippets, Tls))
+"""The groups of annotations of which some count for the whole host."""
+
+Key = tuple[str, str, bool]
+"""The path of a rule, its type, and whether it is a default backend's: where all are the same the first one wins."""
+
+
+Reason = str | tuple[ObjectRef, bool]
+"""Why a rule is left out: what is wrong with its pattern, or who took its path, and whether a default backend did."""
+
+
+class Loss(msgspec.Struct, frozen=True, gc=False):
+    """What an Ingress is told that wins nothing of a host: its part of the host, why its rules lose, and the Problems."""
+
+    share: HostShare
+    reasons: tuple[Reason | None, ...]
+    problems: tuple[Problem, ...]
+
+
+def apart(host: Hostname, owners: list[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
+    """The Ingresses of a host that are to be looked at, and those that win nothing; both in their order."""
+    if len(owners) <= CROWD:
+        return owners, []
+    wanted: set[Key] = set()
+    has_tls = has_fallback = False
+    some: list[Prepared] = []
+    lost: list[Prepared] = []
+    for owner in owners:
+        share = owner.hosts[host]
+        keys = [_key(rule) for rule in share.rules]
+        is_known = (has_tls or share.tls is None) and (has_fallback or share.fallback is None)
+        if is_known and wanted.issuperset(keys) and not _speaks_for_host(owner):
+            lost.append(owner)
+            continue
+        some.append(owner)
+        if not is_canary(owner):
+            wanted.update(keys)
+            has_tls, has_fallback = has_tls or share.tls is not None, has_fallback or share.fallback is not None
+    return some, lost
+
+
+def losses_of(
+    host: Hostname,
+    lost: Iterable[Prepared],
+    before: Mapping[NamespacedName, Loss],
+    *,
+    reason_of: Callable[[PathRule], Reason | None],
+    tell: Callable[[Claim, Reason], Problem],
+) -> dict[NamespacedName, Loss]:
+    """What each is told. `reason_of` says of a rule why it loses, and is asked once for a path; with the same reasons and
+    rules as `before` it is the same that is told."""
+    reasons: dict[Key, Reason | None] = {}
+    losses: dict[NamespacedName, Loss] = {}
+    for owner in lost:
+        share = owner.hosts[host]
+        for rule in share.rules:
+            if _key(rule) not in reasons:
+                reasons[_key(rule)] = reason_of(rule)
+        why = tuple([reasons[_key(rule)] for rule in share.rules])
+        known = before.get(owner.name)
+        if known is None or known.share is not share or known.reasons != why:
+            known = Loss(
+                share,
+                why,
+                tuple([tell((owner, rule), reason) for rule, reason in zip(share.rules, why, strict=True) if reason]),
+            )
+        losses[owner.name] = known
+    return losses
+
+
+def _key(rule: PathRule) -> Key:
+    return rule.path, rule.path_type, rule.is_default
+
+
+def _speaks_for_host(owner: Prepared) -> bool:
+    """Whether it says something that counts for more than the paths that it wins."""
+    parsed = owner.parsed
+    if owner.link.tls is not None:
+        return True
+    if not parsed.closing and _SPEAKING.isdisjoint(parsed.groups) and _SPEAKING.isdisjoint(parsed.defaults.groups):
+        return False
+    if is_canary(owner) or speaks_of_clients(parsed):
+        return True
+    rewrite, tls = parsed.of(Rewrite), parsed.of(Tls)
+    return bool(
+        rewrite.target or rewrite.use_regex or rewrite.app_root or tls.passthrough or tls.ciphers or parsed.of(Snippets).server
+    )
