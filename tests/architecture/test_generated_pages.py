@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from remora.cli.controller_flags import FLAGS
 from remora.cli.main import app
+from remora.cli.render.changes_page import render_changes_page
 from remora.cli.render.commands_page import render_commands_page
 from remora.cli.render.flags_page import render_flags_page
 from remora.cli.render.metrics_page import render_metrics_page
@@ -60,6 +61,14 @@ def test_the_page_of_metrics_is_fresh_and_has_all_that_are_told() -> None:
     families = every_metric()
     assert [family.name for family in families if not family.samples] == []
     page, wanted = DOCS / "metrics.md", render_metrics_page(families)
+    if os.environ.get("REMORA_UPDATE_GOLDEN"):
+        page.write_text(wanted)
+    assert page.read_text() == wanted
+
+
+def test_the_page_of_changes_is_fresh() -> None:
+    pieces = {int(file.name.partition(".")[0]): file.read_text() for file in (DOCS.parent / "changes").glob("*.md")}
+    page, wanted = DOCS / "changes.md", render_changes_page(pieces)
     if os.environ.get("REMORA_UPDATE_GOLDEN"):
         page.write_text(wanted)
     assert page.read_text() == wanted
