@@ -168,5 +168,5 @@ async def test_a_request_that_is_counted_counts_once_with_its_own_status(
         await upload(proxy_settings, size, HTTP_1)
     wanted = {(here.id, 200): 1, (here.id, 413): 1}
     async with asyncio.timeout(40):
-        while {(one.route, one.code): one.count for one in await executor.read_counters() if one.count} != wanted:
+        while {(one.route, one.code): one.count for one in await executor.readings.read_counters() if one.count} != wanted:
             await asyncio.sleep(0.05)

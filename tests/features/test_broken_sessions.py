@@ -38,8 +38,8 @@ async def visit(client: Client, cookie: str = "") -> str:
 
 
 async def broken(executor: Executor) -> dict[Reason, int]:
-    await executor.read_counters()
-    return {one.reason: one.count for one in executor.broken_sessions}
+    await executor.readings.read_counters()
+    return {one.reason: one.count for one in executor.readings.broken_sessions}
 
 
 @each_mode

@@ -161,10 +161,10 @@ async def test_requests_under_way_are_counted_also_in_a_worker_of_before_a_reloa
     asked = [asyncio.create_task(client.get("web.example", cookie=cookie)) for _ in range(3)]
 
     async def reads(number: int) -> bool:
-        return await executor.read_connections({slow.key}) == number
+        return await executor.readings.read_connections({slow.key}) == number
 
     await eventually(lambda: reads(3))
-    assert await executor.read_connections({other.key}) == 0
+    assert await executor.readings.read_connections({other.key}) == 0
     await executor._reload(wanted, ("for the test",))
     assert await reads(3)
     let_go.set()

@@ -282,7 +282,7 @@ async def test_pages_are_counted_once_for_their_route(executor: Executor, proxy_
     await executor.apply(Configurator(proxy_settings).configure(site.model(wanted)))
     for _ in range(3):
         await ask(proxy_settings, "/?code=500&page=404")
-    counts = {(one.route, one.code): one.count for one in await executor.read_counters()}
+    counts = {(one.route, one.code): one.count for one in await executor.readings.read_counters()}
     assert counts == {(wanted.id, 404): 3}
 
 

@@ -244,7 +244,7 @@ async def test_requests_are_counted_by_route_and_status_across_reloads(
     await client.get("web.example", headers=close)
     async with asyncio.timeout(30):
         while True:
-            counts = {(item.route, item.code): item.count for item in await executor.read_counters()}
+            counts = {(item.route, item.code): item.count for item in await executor.readings.read_counters()}
             if counts.get((here.id, 200)) == 2:
                 break
             await asyncio.sleep(0.05)

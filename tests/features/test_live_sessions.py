@@ -41,11 +41,11 @@ async def visit(client: Client, cookie: str = "", path: str = "/") -> tuple[str,
 @pytest.fixture(autouse=True)
 def read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """No reading is kept."""
-    monkeypatch.setattr("remora.apply.executor.SESSIONS_AGE", -1.0)
+    monkeypatch.setattr("remora.apply.readings.SESSIONS_AGE", -1.0)
 
 
 async def counts(executor: Executor, wanted: Model) -> dict[str, int]:
-    sessions = Sessions(executor)
+    sessions = Sessions(executor.readings)
     sessions.tell(wanted)
     return {pod.pod: len(pod.ids) for service in await sessions.read() for pod in service.pods}
 
@@ -71,11 +71,11 @@ async def test_many_who_ask_at_once_cost_one_dump(
     wanted = tracked(AffinityMode.PERSISTENT, endpoint("a", await pods.start("a")))
     await executor.apply(Configurator(proxy_settings).configure(wanted))
     await visit(client)
-    monkeypatch.setattr("remora.apply.executor.SESSIONS_AGE", 60.0)
-    first, *others = await asyncio.gather(*(executor.read_sessions() for _ in range(5)))
+    monkeypatch.setattr("remora.apply.readings.SESSIONS_AGE", 60.0)
+    first, *others = await asyncio.gather(*(executor.readings.read_sessions() for _ in range(5)))
     await visit(client)
     assert len(first) == 1
-    assert all(other is first for other in (*others, await executor.read_sessions()))
+    assert all(other is first for other in (*others, await executor.readings.read_sessions()))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -88,7 +88,7 @@ async def test_one_session_is_found_by_its_cookie(
     pod, cookie = await visit(client)
     await visit(client)
     facts = read_cookie(cookie)
-    sessions = Sessions(executor)
+    sessions = Sessions(executor.readings)
     sessions.tell(wanted)
     report = await sessions.report({"session": facts.digest, "server": facts.server})
     assert [one.pod for one in report.seen] == [pod]

@@ -41,7 +41,7 @@ def pods_of(answers: list[tuple[int, dict[str, str], str]]) -> Counter[str]:
 
 async def count(executor: Executor, model: Model) -> None:
     """What the controller does every second."""
-    await executor.count_sessions(lambda sessions: count_by_server(CountedWindows().follow(model), sessions))
+    await executor.readings.count_sessions(lambda sessions: count_by_server(CountedWindows().follow(model), sessions))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -152,7 +152,7 @@ async def test_a_session_of_a_pod_that_is_gone_is_refused_like_a_new_one(
         await executor.apply(configurator.configure(session_model(mode, limited(2), endpoints[0])))
         statuses = {pod: (await client.get("web.example", cookie=cookie))[0] for pod, cookie in sessions}
         assert statuses == {"a": 200, "b": 503}
-        await executor.count_sessions(lambda _: {})
+        await executor.readings.count_sessions(lambda _: {})
 
 
 async def test_room_is_known_once_sessions_have_ended(
@@ -164,7 +164,7 @@ async def test_room_is_known_once_sessions_have_ended(
     assert pods_of(await visits(client, 5)) == {"a": 3}
     await count(executor, wanted)
     assert (await client.get("web.example"))[0] == 503
-    await executor.count_sessions(lambda sessions: {one.key: len(sessions) - 1})
+    await executor.readings.count_sessions(lambda sessions: {one.key: len(sessions) - 1})
     async with asyncio.timeout(30):
         while (await client.get("web.example"))[0] != 200:  # until the servers are listed anew
             await asyncio.sleep(0.05)

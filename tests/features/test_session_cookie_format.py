@@ -59,7 +59,7 @@ async def test_new_sessions_are_on_the_pod_where_ingress_nginx_would_have_them(
         assert len(cookie.split("|")) == (3 if sessions.tracking else 2)
         reached.add(pod)
     assert len(reached) > 1
-    assert len(await executor.read_sessions()) == (20 if sessions.tracking else 0)
+    assert len(await executor.readings.read_sessions()) == (20 if sessions.tracking else 0)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -184,7 +184,7 @@ async def test_a_session_of_ingress_nginx_has_a_lifetime_from_its_first_visit(
     found = re.search(r"([0-9a-f]{32})\.([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9a-f]{16})", cookie)
     assert found is not None
     assert await visit(client, cookie) == (pod, cookie)
-    (session,) = await executor.read_sessions()
+    (session,) = await executor.readings.read_sessions()
     assert session.id == found[1]
     over = cookie.replace(found[0], stamp(age=9000, idle=9000))
     assert ID not in (await visit(client, over))[1]

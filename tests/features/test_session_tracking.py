@@ -48,7 +48,7 @@ async def test_a_tracked_session_is_counted_once_on_its_pod(
         assert found[2] == keys[pod]
         assert await visit(client, cookie) == (pod, cookie)
         expected.add((found[2], found[1]))
-    sessions = await executor.read_sessions()
+    sessions = await executor.readings.read_sessions()
     assert {(session.server, session.id) for session in sessions} == expected
     assert len(sessions) == 6
 
@@ -65,7 +65,7 @@ async def test_switching_tracking_on_and_off_moves_nobody(
     assert switched.kind is OutcomeKind.RUNTIME
     tracked = [await visit(client, cookie) for _, cookie in sessions]
     assert [pod for pod, _ in tracked] == [pod for pod, _ in sessions]
-    assert len(await executor.read_sessions()) == 9
+    assert len(await executor.readings.read_sessions()) == 9
     await executor.apply(configurator.configure(session_model(mode, SessionPolicy(), *endpoints)))
     assert [(await visit(client, cookie))[0] for _, cookie in tracked] == [pod for pod, _ in sessions]
 
@@ -81,7 +81,7 @@ async def test_a_session_of_ingress_nginx_is_identified_from_its_first_visit(
     pod, cookie = await visit(client, f"route={key}|{backend_key(N)}")
     for _ in range(3):
         assert await visit(client, cookie) == (pod, cookie)
-    (session,) = await executor.read_sessions()
+    (session,) = await executor.readings.read_sessions()
     assert session.id in cookie
 
 
@@ -93,5 +93,5 @@ async def test_an_identifier_of_somebody_s_own_is_replaced(
     for forged in ("x/y/z", "A" * 32, ""):
         _, cookie = await visit(client, f"route={forged}~{one.key}|{backend_key(N)}")
         assert VALUE.fullmatch(cookie)
-    for session in await executor.read_sessions():
+    for session in await executor.readings.read_sessions():
         assert re.fullmatch("[0-9a-f]{32}", session.id)

@@ -8,44 +8,37 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from remora.apply.adopt import read_running
 from remora.apply.binary import find_binary
-from remora.apply.connections import SHOW_ALL, ConnectionReader, show_servers, slots_with
-from remora.apply.counters import SHOW_COUNTERS, CounterSum, parse_counts
 from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.elsewhere import HAProxyElsewhere
 from remora.apply.files import remove_others, write_all, write_atomically
-from remora.apply.info import add_up
 from remora.apply.listeners import HeldListeners
 from remora.apply.master import HAProxyMaster
 from remora.apply.ports import can_listen
 from remora.apply.process import HAProxyProcess
+from remora.apply.readings import Readings
 from remora.apply.runtime import RuntimeSocket
-from remora.apply.session_table import SHOW_SESSIONS, SessionTableReader
-from remora.apply.traffic import TrafficReader
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable, StateUnwritable
 from remora.core.persistent import keys_differing
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, ProxyBackend, without, without_ports
 from remora.haproxy.features.streams import port_key
 from remora.haproxy.layout import Layout
-from remora.plan.commands import BEGIN_COUNT, finish_count
 from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, is_light, started, sweep, swept
 from remora.plan.files import files_in_turn, render_check
-from remora.plan.outcome import BrokenCount, LiveSession, Outcome, OutcomeKind, ProxyReading, RequestCount
+from remora.plan.outcome import Outcome, OutcomeKind
 from remora.plan.running import Running
 
 SWEEP_INTERVAL = 1.0
 RESTART_DELAY = 0.5
 LOOK_INTERVAL = 5.0
 """How often to look whether HAProxy can still be reached, beside being told when it ends."""
-SESSIONS_AGE = 1.0
-"""How old a reading of the sessions may be, so that many who ask cost one dump of the table."""
 
 UNKNOWN = Running(digest="")
 """What runs after something of which it is not known how far it came: only a reload can follow."""
@@ -63,7 +56,9 @@ class Executor:
         self._layout = Layout(settings.state_directory)
         self._process = _haproxy_elsewhere(self._layout) if external else _haproxy_here(self._layout, binary)
         self._socket = RuntimeSocket(self._layout.runtime_socket)
-        self._traffic = TrafficReader(self._socket, self._process)
+        self.readings = Readings(
+            self._socket, self._process, expire=settings.session_table_expire, read_running=lambda: self._running
+        )
         self._listeners = HeldListeners(self._layout.listeners_socket)
         self._failed_starts = 0
         self._lock = asyncio.Lock()
@@ -72,10 +67,6 @@ class Executor:
         self._refused: set[str] = set()
         self._judged: Mapping[str, ProxyBackend] = {}
         self._generation = 0
-        self._counters = CounterSum()
-        self._expire = settings.session_table_expire
-        self._reading = asyncio.Lock()
-        self._sessions: tuple[float, tuple[LiveSession, ...]] | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -108,90 +99,6 @@ class Executor:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._supervise())
             tasks.create_task(self._sweep())
-
-    async def read_counters(self) -> tuple[RequestCount, ...]:
-        """Requests by route and status since HAProxy was started.
-
-        What a worker of before a reload answers between the last call and its end is not in it.
-        """
-        workers = await self._process.ask_workers(SHOW_COUNTERS)
-        return self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
-
-    async def read_process(self) -> dict[str, int]:
-        """What HAProxy says of itself, its numbers added up over its workers."""
-        replies = await self._process.ask_workers("show info")
-        return add_up(replies.values())
-
-    async def read_traffic(self) -> ProxyReading:
-        """What HAProxy says of itself and of its servers, as of a second ago or, where reading takes long, a little more.
-
-        What a worker of before a reload answers between the last call and its end is not in it.
-
-        Raises:
-            HAProxyUnreachable: nobody answers, so that nothing is known.
-        """
-        return await self._traffic.read(self._running.slots if self._running else {})
-
-    @property
-    def broken_sessions(self) -> tuple[BrokenCount, ...]:
-        """Sessions that broke since HAProxy was started, as the counters were when they were read last."""
-        return self._counters.broken
-
-    async def read_sessions(self) -> tuple[LiveSession, ...]:
-        """The sessions that HAProxy has seen within the table's time, as of a second ago at most.
-
-        Of workers of before a reload only those that are in use there: an open WebSocket keeps its session.
-
-        Raises:
-            HAProxyUnreachable: nobody answers, so that nothing is known.
-        """
-        async with self._reading:
-            now = time.monotonic()
-            if self._sessions is None or now - self._sessions[0] > SESSIONS_AGE:
-                self._sessions = (now, await self._fetch_sessions())
-            return self._sessions[1]
-
-    async def count_sessions(self, count: Callable[[tuple[LiveSession, ...]], Mapping[str, int]]) -> None:
-        """Tells HAProxy how many sessions each server has, as `count` finds it, for the placement of new ones.
-
-        Raises:
-            HAProxyUnreachable: nobody answers.
-            HAProxyRefused: it is another HAProxy than when the count began.
-        """
-        async with self._reading:
-            (reply,) = await self._socket.send([BEGIN_COUNT.text])
-            if not BEGIN_COUNT.is_done(reply):
-                raise HAProxyRefused(f"{BEGIN_COUNT.text}: {reply or 'no answer'}")
-            self._sessions = (time.monotonic(), await self._fetch_sessions())
-            sessions = self._sessions[1]
-        counts = await asyncio.to_thread(count, sessions)
-        await self._socket.run(tuple(finish_count(reply.split()[1], counts)))
-
-    async def _fetch_sessions(self) -> tuple[LiveSession, ...]:
-        reader = SessionTableReader(self._expire)
-        async for piece in self._socket.stream(SHOW_SESSIONS):
-            reader.feed(piece)
-        former = SessionTableReader(self._expire)
-        async for piece in self._process.ask_former_workers(SHOW_SESSIONS):
-            former.feed(piece)
-        return (*reader.finish(), *(session for session in former.finish() if session.in_use))
-
-    async def read_connections(self, servers: Collection[str]) -> int:
-        """How many requests and WebSockets are under way on the servers of these names, wherever they stand.
-
-        Raises:
-            HAProxyUnreachable: nobody answers, so that nothing is known.
-        """
-        total = 0
-        running = self._running
-        for slot in await asyncio.to_thread(lambda: [*slots_with(running, servers)]) if running else ():
-            reader = ConnectionReader(servers)
-            reader.feed((await self._socket.read(show_servers(slot))).encode())
-            total += reader.finish()
-        former = ConnectionReader(servers)
-        async for piece in self._process.ask_former_workers(SHOW_ALL):
-            former.feed(piece)
-        return total + former.finish()
 
     async def stop(self, *, grace: float) -> None:
         """Ends HAProxy: no new connections at once, `grace` seconds for the requests under way."""
@@ -310,7 +217,7 @@ class Executor:
             if self._running is not None and self._running is not UNKNOWN:
                 await self._update_partly(wanted)
             raise
-        await self.read_counters()
+        await self.readings.read_counters()
         try:
             await self._process.reload()
         except HAProxyUnreachable:

@@ -40,7 +40,7 @@ class SessionReadings(Protocol):
 
 
 class ConnectionSource(Protocol):
-    """What is needed of the executor."""
+    """What is needed of HAProxy's readings."""
 
     async def read_connections(self, servers: Collection[str]) -> int: ...
 

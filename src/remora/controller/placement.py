@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Counted(Protocol):
-    """What is needed of the executor."""
+    """What is needed of HAProxy's readings."""
 
     async def count_sessions(self, count: Callable[[tuple[LiveSession, ...]], Mapping[str, int]]) -> None: ...
 

@@ -18,7 +18,7 @@ from remora.plan.outcome import BrokenCount, LiveSession, RequestCount
 
 
 class SessionSource(Protocol):
-    """What is needed of the executor."""
+    """What is needed of HAProxy's readings."""
 
     async def read_sessions(self) -> tuple[LiveSession, ...]: ...
 

@@ -47,7 +47,7 @@ _KINDS: dict[OutcomeKind, ChangeKind] = {
 
 
 class TrafficSource(Protocol):
-    """What is needed of the executor."""
+    """What is needed of HAProxy's readings."""
 
     async def read_traffic(self) -> ProxyReading: ...
 
