@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator, Sequence
 
 from bench.measuring import BY_HAND_DEFAULTS, version_of
-from bench.peers.site import ADDED_HEADER, COOKIE, ORIGIN, PREFIX, Proxy, Route, Site, family, replace
+from bench.peers.site import ADDED_HEADER, COOKIE, ORIGIN, PREFIX, Place, Proxy, Route, Site, family, replace
 from remora.apply.binary import find_binary
 
 _HEAD = (
@@ -77,7 +77,7 @@ class ByHand(Proxy):
         return version_of(str(find_binary(None)), "-v")
 
     def start(self, site: Site) -> None:
-        self._write(site)
+        write_configuration(self.place, site)
         directory = self.place.directory
         binary, socket = str(find_binary(None)), f"{directory}/master.sock,mode,600"
         self.children.start("haproxy", binary, "-W", "-S", socket, "-f", str(directory / "haproxy.cfg"))
@@ -89,7 +89,7 @@ class ByHand(Proxy):
         return tuple(family(self.children.pid("haproxy")))[1:]
 
     async def configure(self, site: Site) -> None:
-        self._write(site)
+        write_configuration(self.place, site)
         await self.reload()
 
     async def reload(self) -> bool:
@@ -100,12 +100,13 @@ class ByHand(Proxy):
             write.close()
         return True
 
-    def _write(self, site: Site) -> None:
-        place = self.place
-        (place.directory / "hosts.map").write_text("".join(f"{route.host} {route.name}\n" for route in site.routes))
-        head = _HEAD.format(directory=place.directory, http=place.http, https=place.https, certificate=place.certificate)
-        text = head + "".join("".join(_backend(route, site)) for route in site.routes)
-        replace(place.directory / "haproxy.cfg", text)
+
+def write_configuration(place: Place, site: Site) -> None:
+    """Writes `haproxy.cfg` and its map of hosts."""
+    (place.directory / "hosts.map").write_text("".join(f"{route.host} {route.name}\n" for route in site.routes))
+    head = _HEAD.format(directory=place.directory, http=place.http, https=place.https, certificate=place.certificate)
+    text = head + "".join("".join(_backend(route, site)) for route in site.routes)
+    replace(place.directory / "haproxy.cfg", text)
 
 
 def _backend(route: Route, site: Site) -> Iterator[str]:
