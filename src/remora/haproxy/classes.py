@@ -69,6 +69,8 @@ def class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[D
         lines += upstream_headers.request_rules(layout.map(Map.UPSTREAM_HEADERS))
         lines += tracing.request_rules(options, layout.map(Map.TRACING))
         lines += snippets.header_rules()
+    else:
+        lines += retries.request_rules(options)
     maps = {"cookies_map": layout.map(Map.COOKIES), "servers_map": layout.map(Map.SERVERS)}
     if kind.sessions and kind.algorithm in STICKY:
         lines += session_cookie.request_rules(kind, **maps, placements_map=layout.map(Map.PLACEMENTS))
@@ -80,8 +82,6 @@ def class_section(kind: BackendClass, settings: ProxySettings, policies: tuple[D
         lines += proxying.response_rules()
         lines += snippets.response_rules()
         lines += error_pages.response_rules(layout.map(Map.ERROR_PAGES))
-    else:
-        lines += retries.request_rules(options)
     return section("defaults", kind.name, "from", "base", lines=lines)
 
 

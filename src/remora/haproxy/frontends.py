@@ -21,8 +21,10 @@ from remora.haproxy.features import (
     counting,
     forwarded,
     global_headers,
+    rare_headers,
     request_log,
 )
+from remora.haproxy.features.rare_headers import RARE
 from remora.haproxy.fixed_backends import NOT_FOUND_BACKEND
 from remora.haproxy.grammar import Directive, Section, rule, section
 from remora.haproxy.layout import Layout
@@ -83,11 +85,12 @@ def _frontend_section(name: str, listener: Listener, layout: Layout, phases: "tu
     return section("frontend", name, "from", "base", lines=lines)
 
 
-def _refuse(_listener: Listener, _layout: Layout) -> Iterator[Directive]:
+def _refuse(listener: Listener, _layout: Layout) -> Iterator[Directive]:
+    yield from rare_headers.request_rules(listener.options)
     # A slash in Host would move the border between host and path in the look-up key, and with it past a route's guards.
     yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
     # HTTP/1.0 has no chunks (RFC 9112 section 6.1): a pod that goes by that takes the body for further requests.
-    yield rule("http-request deny deny_status 400", when="{ req.ver 1.0 } { req.hdr(transfer-encoding) -m found }")
+    yield rule("http-request deny deny_status 400", when=f"{RARE} {{ req.ver 1.0 }} {{ req.hdr(transfer-encoding) -m found }}")
 
 
 def _find_client(listener: Listener, _layout: Layout) -> Iterator[Directive]:
@@ -125,12 +128,16 @@ def _end_without_canary(listener: Listener, layout: Layout) -> Iterator[Directiv
     """Ends the rules for a request that has its route, unless that has a canary, which is counted for itself."""
     yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
     limit = listener.options.proxy_body_size
+    has_no_canary = f"!{{ var(txn.record) -m end {CANARY_MARK} }}"
+    if not listener.is_metered:  # most requests have no body, so they need not come past the rules for bodies
+        yield from counting.request_rules(when=f"{body_size.BODILESS} {has_no_canary}")
+        yield rule("http-request allow", when="{ sc0_tracked }")
     yield from body_size.request_rules(layout.map(Map.BODY_LIMITS), limit)
     if listener.is_metered:
         yield from body_meter.metering_rules(layout, limit)
     else:
         yield from body_meter.request_rules(layout, limit, scheme=listener.scheme)
-    yield from counting.request_rules(when=f"!{{ var(txn.record) -m end {CANARY_MARK} }}")
+    yield from counting.request_rules(when=has_no_canary)
     yield rule("http-request allow", when="{ sc0_tracked }")
 
 
@@ -209,6 +216,7 @@ def _hand_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
 def _take_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
     """What the first frontend found, where it is not in headers."""
     yield from body_meter.frontend_rules()
+    yield from rare_headers.request_rules(listener.options)
     yield from forwarded.taking_over_rules(listener.options)
     yield from listener.logging_ids
 

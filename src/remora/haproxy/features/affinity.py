@@ -11,6 +11,7 @@ header and found again behind it by a back-reference: 0.7 us more than `req.cook
 from collections.abc import Iterator
 
 from remora.haproxy.features import broken_sessions, by_name, former_sessions
+from remora.haproxy.features.rare_headers import RARE
 from remora.haproxy.grammar import NEW_IDENTIFIER, Directive, rule
 from remora.haproxy.pool import Algorithm, BackendClass
 from remora.model import Affinity, CookieAttributes
@@ -39,6 +40,21 @@ _FIND_COOKIE = f"{FIND_WHOLE},field(1,|)"
 _SESSION = "field(1,;),field(-1,~)"
 """What is behind the last `~`. Of what is no cookie's value only the cookie's name is left, lest another cookie be followed."""
 
+_NAMED = r"(?:.*?[; \t])??\1="
+_FIND_SINGLE = (
+    "var(txn.record),field(4,|),concat(;,txn.cookies),"
+    rf'regsub("^(?:([^;]+);(?>{_NAMED})(?>VALUE)[^; \t]*+(?![; \t]{_NAMED})|)(?s:.*+)","\2")'
+)
+"""The group in VALUE, of the only cookie of the name; "" if there is none or there are several. It looks at each character
+about once, from the left; `FIND_WHOLE` goes to the end first and comes back."""
+
+_SINGLE_SESSION = _FIND_SINGLE.replace("VALUE", r"(?:[^|; \t]*~)?([^~|; \t]*)")
+_SINGLE_VALUE = _FIND_SINGLE.replace("VALUE", r"([^|; \t]*)")
+
+_IS_USUAL = f"{{ var(txn.session) -m len 20 }} !{RARE}"
+"""Holds for nearly all visits but the first: one Cookie header, in it one cookie of the name, and in that what a server is
+called. Whether it is there, HAProxy finds out when it follows it."""
+
 _OLD_BROWSERS = "Chrome/[456]|CPU.iPhone.OS.12|iPad;.CPU.OS.12|Macintosh.*Intel.Mac.OS.X.10_14(?!.*Chrome).*Safari"
 """User agents that take `SameSite=None` for `Strict`: the list behind ingress-nginx's conditional annotation."""
 
@@ -59,20 +75,21 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> 
     """
     if kind.algorithm not in (Algorithm.PERSISTENT, Algorithm.BALANCED):
         return
-    yield from by_name.cookie_rules()
-    is_unknown = f"!{{ be_name,concat(/,txn.session),map_str({servers_map}) -m found }}"
-    fitting = fitting_rules(f"var(txn.route),map_str({cookies_map}),field(1,|)", is_unknown)
-    find_session = f"var(txn.fitting),field(1,|),{_SESSION}"
-    if kind.algorithm is Algorithm.PERSISTENT:
-        yield rule("http-request set-var(txn.session)", f"{_FIND_COOKIE},{_SESSION}")
-        yield from fitting
-        yield rule("http-request set-var(txn.session)", find_session, when=HAS_FITTING)
+    is_persistent = kind.algorithm is Algorithm.PERSISTENT
+    yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
+    if is_persistent:
+        yield rule("http-request set-var(txn.session)", _SINGLE_SESSION)
     else:
-        yield rule("http-request set-var(txn.value)", _FIND_COOKIE)
-        yield rule("http-request set-var(txn.session)", f"var(txn.value),{_SESSION}")
-        yield from fitting
-        yield rule("http-request set-var(txn.value)", "var(txn.fitting),field(1,|)", when=HAS_FITTING)
-        yield rule("http-request set-var(txn.session)", find_session, when=HAS_FITTING)
+        yield rule("http-request set-var(txn.value)", _SINGLE_VALUE)
+        yield rule("http-request set-var(txn.session)", "var(txn.value),field(-1,~)")
+    is_unusual = ""
+    if is_persistent and not kind.rich:
+        yield rule("http-request allow", when=_IS_USUAL)
+    else:
+        yield rule("http-request set-var(txn.usual) bool(true)", when=_IS_USUAL)
+        is_unusual = "!{ var(txn.usual) -m found }"
+    yield from _searching_rules(is_unusual, is_persistent=is_persistent, cookies_map=cookies_map, servers_map=servers_map)
+    if not is_persistent:
         # Without the stamp behind it, from when the route's sessions had lifetimes.
         yield rule("http-request set-var(txn.key)", "var(txn.value),field(1,~.)")
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"
@@ -80,6 +97,24 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> 
     yield from former_sessions.request_rules(kind.algorithm, servers_map)
     if kind.rich:
         yield from agent_rules()
+
+
+def _searching_rules(when: str, *, is_persistent: bool, cookies_map: str, servers_map: str) -> Iterator[Directive]:
+    """Of all cookies of the name, the last one counts, or the last that is this backend's if nobody knows that one's server."""
+    yield from by_name.joining_rules(when)
+    is_unknown = f"{when} !{{ be_name,concat(/,txn.session),map_str({servers_map}) -m found }}".lstrip()
+    fitting = fitting_rules(f"var(txn.route),map_str({cookies_map}),field(1,|)", is_unknown)
+    find_session = f"var(txn.fitting),field(1,|),{_SESSION}"
+    has_fitting = f"{when} {HAS_FITTING}".lstrip()
+    if is_persistent:
+        yield rule("http-request set-var(txn.session)", f"{_FIND_COOKIE},{_SESSION}", when=when)
+        yield from fitting
+    else:
+        yield rule("http-request set-var(txn.value)", _FIND_COOKIE, when=when)
+        yield rule("http-request set-var(txn.session)", f"var(txn.value),{_SESSION}", when=when)
+        yield from fitting
+        yield rule("http-request set-var(txn.value)", "var(txn.fitting),field(1,|)", when=has_fitting)
+    yield rule("http-request set-var(txn.session)", find_session, when=has_fitting)
 
 
 def agent_rules() -> Iterator[Directive]:

@@ -22,6 +22,9 @@ PAGE = "<html><head><title>413 Request Entity Too Large</title></head><body><h1>
 _STATUS = 413
 _HAS_BODY = "{ req.body_size gt 0 }"
 
+BODILESS = "{ internal.htx.has_eom } { internal.htx_blk.type(tail) -m str HTX_BLK_EOH }"
+"""Holds for a request that has arrived as a whole and ends with its headers."""
+
 
 def request_rules(limits_map: str, default: int) -> Iterator[Directive]:
     """The frontends' rules, once `txn.route` and `txn.record` are found."""

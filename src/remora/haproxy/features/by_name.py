@@ -15,6 +15,11 @@ FOUND = "-m beg ="
 def cookie_rules(when: str = "") -> Iterator[Directive]:
     """`txn.cookies`: all cookies of a request. HTTP/1 has one header for them, but some proxies in front send several."""
     yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)", when=when)
+    yield from joining_rules(when)
+
+
+def joining_rules(when: str = "") -> Iterator[Directive]:
+    """The same, where `txn.cookies` is the last header."""
     every = r'req.hdrs,regsub("cookie: ([^\r\n]*)\r\n|[^\n]*\n","\1; ",g)'
     yield rule("http-request set-var(txn.cookies)", every, when=f"{when} {{ req.fhdr_cnt(cookie) gt 1 }}".lstrip())
 

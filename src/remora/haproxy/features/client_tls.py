@@ -13,6 +13,7 @@ that may be another host than the one that the connection was made for. Three th
 from collections.abc import Iterator
 
 from remora.core.options import ProxyOptions
+from remora.haproxy.features.rare_headers import RARE
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -57,9 +58,9 @@ def connection_rules(layout: Layout) -> Iterator[Directive]:
 def cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of all requests: nobody says of himself who he is. An application may read an underscore as a dash."""
     if options.enable_underscores_in_headers or not options.ignore_invalid_headers:  # and half of them may be
-        yield rule("http-request del-header", "^ssl[^a-z0-9]client[^a-z0-9]", "-m", "reg")
+        yield rule("http-request del-header", "^ssl[^a-z0-9]client[^a-z0-9]", "-m", "reg", when=RARE)
     else:
-        yield rule("http-request del-header ssl-client- -m beg")
+        yield rule("http-request del-header ssl-client- -m beg", when=RARE)
 
 
 def request_rules(layout: Layout) -> Iterator[Directive]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from remora.core.options import ProxyOptions
 from remora.haproxy.features.client_address import PEER
+from remora.haproxy.features.rare_headers import RARE
 from remora.haproxy.grammar import NEW_IDENTIFIER, Directive, rule
 
 _SET = "http-request set-header"
@@ -22,9 +23,9 @@ def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[
     said_for = f"req.fhdr({options.forwarded_for_header})"
     said_host = f"req.fhdr({options.forwarded_host_header})"
     moved = f"{{ req.hdr({options.forwarded_for_header}) -m found }}"
-    yield rule(f"{_SET} X-Original-Forwarded-For", f"%[{said_for}]", when=moved)
+    yield rule(f"{_SET} X-Original-Forwarded-For", f"%[{said_for}]", when=f"{RARE} {moved}")
     moved_host = f"{{ req.hdr({options.forwarded_host_header}) -m found }}"
-    yield rule(f"{_SET} X-Original-Forwarded-Host", f"%[{said_host}]", when=moved_host)
+    yield rule(f"{_SET} X-Original-Forwarded-Host", f"%[{said_host}]", when=f"{RARE} {moved_host}")
     if options.generate_request_id:
         yield rule(f"{_SET} X-Request-ID", f"%[{NEW_IDENTIFIER}]", when="!{ req.hdr(x-request-id) -m found }")
     yield rule(f"{_SET} X-Real-IP", "%[src]")
@@ -44,17 +45,16 @@ def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[
     yield from _scheme_and_port(options, scheme=scheme, port=port)
     if options.proxy_add_original_uri_header:
         yield rule(f"{_SET} X-Original-URI", "%[pathq]")
-    yield rule("http-request del-header Proxy")
+    yield rule("http-request del-header Proxy", when=RARE)
 
 
 def _cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
-    """Drops headers that an application may take for others. One look at all names tells whether there are any."""
+    """Drops headers that an application may take for others."""
     if options.ignore_invalid_headers:
         fine = "A-Za-z0-9_-" if options.enable_underscores_in_headers else "A-Za-z0-9-"
-        has_odd = f"{{ req.hdr_names -m reg [^,{fine}] }}"
-        yield rule(f"http-request del-header [^{fine}] -m reg", when=has_odd)
+        yield rule(f"http-request del-header [^{fine}] -m reg", when=RARE)
     elif not options.enable_underscores_in_headers:
-        yield rule("http-request del-header _ -m sub")
+        yield rule("http-request del-header _ -m sub", when=RARE)
 
 
 def _scheme_and_port(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[Directive]:
