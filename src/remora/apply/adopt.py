@@ -20,7 +20,16 @@ from remora.haproxy.features.streams import VARIABLE as PORTS
 from remora.haproxy.features.upstream import FILES_BACKEND, PLACEHOLDER
 from remora.haproxy.hosts import HostPart
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, ROUTE_TEXTS, Map, RouteRecord, host_of_key, host_of_pattern
+from remora.haproxy.maps import (
+    AGENT_MARK,
+    ANY_HOST_KEY,
+    CANARY_MARK,
+    ROUTE_TEXTS,
+    Map,
+    RouteRecord,
+    host_of_key,
+    host_of_pattern,
+)
 from remora.haproxy.pool import CLASSES, BackendClass, Slot
 from remora.plan.running import Running
 
@@ -118,10 +127,9 @@ def parse_map(reply: str) -> Entries:
 
 def parse_record(value: str, backends: Mapping[Slot, str]) -> RouteRecord:
     """The reverse of `haproxy.maps.encode_record`."""
-    marked = value.endswith(CANARY_MARK)
-    over_tls, over_http, route, cookie_name, *agent = value.removesuffix(CANARY_MARK).split("|")
+    marks, route, cookie_name, over_tls, over_http = value.split("|")
     over_tls, over_http = (backends.get(Slot(text), text) for text in (over_tls, over_http))
-    return RouteRecord(over_tls, over_http, route, cookie_name, bool(agent), marked)
+    return RouteRecord(over_tls, over_http, route, cookie_name, AGENT_MARK in marks, CANARY_MARK in marks)
 
 
 def parse_hosts(maps: Mapping[Map, Entries], backends: Mapping[Slot, str]) -> dict[Hostname, HostPart]:

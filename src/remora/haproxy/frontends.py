@@ -28,9 +28,21 @@ from remora.haproxy.features.rare_headers import RARE
 from remora.haproxy.fixed_backends import NOT_FOUND_BACKEND
 from remora.haproxy.grammar import Directive, Section, rule, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import ANY_HOST_KEY, CANARY_MARK, DEFAULT_ROUTE_KEY, EXACT_END, HostKind, Map
+from remora.haproxy.maps import (
+    ANY_HOST_KEY,
+    CANARY_MARK,
+    DEFAULT_ROUTE_KEY,
+    EXACT_END,
+    RECORD_OVER_HTTP,
+    RECORD_OVER_TLS,
+    RECORD_ROUTE,
+    HostKind,
+    Map,
+    fixed_record,
+)
 
 _UNROUTED = "!{ var(txn.record) -m found }"
+_ROUTE = f"var(txn.record),field({RECORD_ROUTE},|)"
 _ODD_PATH = "{ path -m sub % // /. }"
 """Paths that are compared in another spelling than the client's."""
 
@@ -72,10 +84,18 @@ def _listeners(settings: ProxySettings, layout: Layout) -> Iterator[Listener]:
     lines = {scheme: tuple(process_rules.listener_rules(settings, scheme=scheme)) for scheme in ("http", "https")}
     plain = tuple(process_rules.binds(settings, crt_list=""))
     yield Listener(
-        "http", settings.http_port, (*plain, *lines["http"]), record_field=2, options=options, logging=logging, logging_ids=ids
+        "http",
+        settings.http_port,
+        (*plain, *lines["http"]),
+        record_field=RECORD_OVER_HTTP,
+        options=options,
+        logging=logging,
+        logging_ids=ids,
     )
     tls = (*process_rules.binds(settings, crt_list=layout.crt_list), *client_tls.connection_rules(layout))
-    yield Listener("https", 443, (*tls, *lines["https"]), record_field=1, options=options, logging=logging, logging_ids=ids)
+    yield Listener(
+        "https", 443, (*tls, *lines["https"]), record_field=RECORD_OVER_TLS, options=options, logging=logging, logging_ids=ids
+    )
 
 
 def _frontend_section(name: str, listener: Listener, layout: Layout, phases: "tuple[Phase, ...]") -> Section:
@@ -126,9 +146,9 @@ def _find_route_at_once(listener: Listener, layout: Layout) -> Iterator[Directiv
 
 def _end_without_canary(listener: Listener, layout: Layout) -> Iterator[Directive]:
     """Ends the rules for a request that has its route, unless that has a canary, which is counted for itself."""
-    yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
+    yield rule("http-request set-var(txn.route)", _ROUTE)
     limit = listener.options.proxy_body_size
-    has_no_canary = f"!{{ var(txn.record) -m end {CANARY_MARK} }}"
+    has_no_canary = f"!{{ var(txn.record) -m beg {CANARY_MARK} }}"
     if not listener.is_metered:  # most requests have no body, so they need not come past the rules for bodies
         yield from counting.request_rules(when=f"{body_size.BODILESS} {has_no_canary}")
         yield rule("http-request allow", when="{ sc0_tracked }")
@@ -188,7 +208,7 @@ def _find_route_by_host(listener: Listener, layout: Layout) -> Iterator[Directiv
     for kind, find in looked_up.items():
         yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {kind.value} }}")
     yield rule(record, f"str({DEFAULT_ROUTE_KEY}),map_beg({layout.map(Map.ROUTES)})", when=_UNROUTED)
-    yield rule(record, f"str({NOT_FOUND_BACKEND}|{NOT_FOUND_BACKEND}|{counting.UNROUTED}|)", when=_UNROUTED)
+    yield rule(record, f"str({fixed_record(NOT_FOUND_BACKEND, counting.UNROUTED)})", when=_UNROUTED)
     yield from _end_without_canary(listener, layout)
 
 
@@ -200,12 +220,12 @@ def _choose_canary(_listener: Listener, layout: Layout) -> Iterator[Directive]:
         "servers_map": Map.SERVERS,
     }
     yield from canary.request_rules(**{parameter: layout.map(name) for parameter, name in maps.items()})
-    yield rule("http-request set-var(txn.route)", "var(txn.record),field(3,|)")
+    yield rule("http-request set-var(txn.route)", _ROUTE)
     yield from counting.request_rules()
 
 
 def _hand_over(listener: Listener, _layout: Layout) -> Iterator[Directive]:
-    over_tls, over_http = (f"%[var(txn.record),field({number},|)]" for number in (1, 2))
+    over_tls, over_http = (f"%[var(txn.record),field({number},|)]" for number in (RECORD_OVER_TLS, RECORD_OVER_HTTP))
     if listener.options.scheme_is_told:
         yield rule("use_backend", over_http, when=forwarded.is_scheme(listener.options, "http"))
         yield rule("use_backend", over_tls)

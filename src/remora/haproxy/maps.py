@@ -179,8 +179,12 @@ class RouteRecord(msgspec.Struct, frozen=True):
     has_canary: bool = False
 
 
-CANARY_MARK = "|?"
-"""What the record of a route with a canary ends with; no cookie's name holds a question mark."""
+CANARY_MARK, AGENT_MARK = "?", "a"
+"""What the record begins with of a route with a canary, and then of one whose Set-Cookie depends on the User-Agent."""
+
+RECORD_ROUTE, RECORD_COOKIE, RECORD_OVER_TLS, RECORD_OVER_HTTP = 2, 3, -2, -1
+"""Which fields of a record have what, for the converter `field`: it looks at every byte up to the field's end, so what each
+request asks for stands near one of the ends."""
 
 
 def encode_record(record: RouteRecord, slots: Mapping[str, Slot]) -> str:
@@ -190,8 +194,13 @@ def encode_record(record: RouteRecord, slots: Mapping[str, Slot]) -> str:
     """
     over_tls = slots.get(record.over_tls, record.over_tls)
     over_http = slots.get(record.over_http, record.over_http)
-    marks = f"{'|agent' * record.reads_agent}{CANARY_MARK * record.has_canary}"
-    return f"{over_tls}|{over_http}|{record.route}|{record.cookie_name}{marks}"
+    marks = CANARY_MARK * record.has_canary + AGENT_MARK * record.reads_agent
+    return f"{marks}|{record.route}|{record.cookie_name}|{over_tls}|{over_http}"
+
+
+def fixed_record(backend: str, route: str = "") -> str:
+    """A record as the program writes it itself: of a backend that it declares, whatever the scheme."""
+    return f"|{route}||{backend}|{backend}"
 
 
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x20%?\x7f]")

@@ -38,7 +38,7 @@ def test_a_route_that_asks_has_a_backend_for_the_service_and_a_guarded_one_of_it
     part = configure_host(host(asking))
     assert list(part.texts[Map.EXTERNAL_AUTH]) == [asking.id]
     record = part.auth_routes[asking.id]
-    assert encode_record(record, {record.over_tls: Slot("spread-plain-3")}) == f"spread-plain-3|spread-plain-3|{asking.id}|"
+    assert encode_record(record, {record.over_tls: Slot("spread-plain-3")}) == f"|{asking.id}||spread-plain-3|spread-plain-3"
     assert {target.backend: target.kind.guarded for target in targets(host(asking))} == {"@auth": False, "default-web-80": True}
 
 

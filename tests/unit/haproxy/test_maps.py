@@ -31,9 +31,9 @@ def test_an_exact_key_is_longer_than_a_prefix_key_of_the_same_text(path: str) ->
     assert exact_key("h", path) != prefix_key("h", path)
 
 
-@given(names, names, names, names, st.booleans())
-def test_a_record_is_read_back_as_it_was(tls: str, http: str, route: str, cookie: str, agent: bool) -> None:
-    record = RouteRecord(tls, http, route, cookie, agent)
+@given(names, names, names, names, st.booleans(), st.booleans())
+def test_a_record_is_read_back_as_it_was(tls: str, http: str, route: str, cookie: str, agent: bool, canary: bool) -> None:
+    record = RouteRecord(tls, http, route, cookie, agent, canary)
     text = encode_record(record, {tls: Slot("slot-1")})
     assert parse_record(text, {Slot("slot-1"): tls}) == record
 

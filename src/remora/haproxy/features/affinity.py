@@ -21,13 +21,13 @@ DRAINING = "draining"
 """Values of the map `servers`, whose keys are `slot/server`."""
 
 FIND_WHOLE = (
-    "var(txn.record),field(4,|),concat(;,txn.cookies),"
+    "var(txn.record),field(3,|),concat(;,txn.cookies),"
     r'regsub("^([^;]+);(?:.*[; \t])?\1=([^; \t]*).*$","\2")'
 )
 """The value of the last cookie of the name; without one, text with a semicolon, which no cookie's value holds."""
 
 _FIND_FITTING = (
-    "var(txn.record),field(4,|),concat(;,txn.ours),concat(;,txn.cookies),"
+    "var(txn.record),field(3,|),concat(;,txn.ours),concat(;,txn.cookies),"
     r'regsub("^([^;]+);([^;]+);(?:.*[; \t])?\1=([^; \t|]*\|\2(?:\|[^; \t]*)?)(?:[; \t].*)?$","\3")'
 )
 """The value of the last cookie of the name that has the backend key `txn.ours`; without one, text with semicolons."""
@@ -42,7 +42,7 @@ _SESSION = "field(1,;),field(-1,~)"
 
 _NAMED = r"(?:.*?[; \t])??\1="
 _FIND_SINGLE = (
-    "var(txn.record),field(4,|),concat(;,txn.cookies),"
+    "var(txn.record),field(3,|),concat(;,txn.cookies),"
     rf'regsub("^(?:([^;]+);(?>{_NAMED})(?>VALUE)[^; \t]*+(?![; \t]{_NAMED})|)(?s:.*+)","\2")'
 )
 """The group in VALUE, of the only cookie of the name; "" if there is none or there are several. It looks at each character
@@ -119,7 +119,7 @@ def _searching_rules(when: str, *, is_persistent: bool, cookies_map: str, server
 
 def agent_rules() -> Iterator[Directive]:
     """Keeps the User-Agent where a Set-Cookie depends on it."""
-    when = "{ var(txn.record),field(5,|) -m str agent }"
+    when = "{ var(txn.record),field(1,|) -m sub a }"
     yield rule("http-request set-var(txn.agent)", "req.fhdr(user-agent)", when=when)
 
 
@@ -163,7 +163,7 @@ def set_cookie_rules(value: str, tail: str = "", *, begun: str = "") -> Iterator
     `begun` is a variable: when the cookie's time began, if it is not now; Max-Age is then in the policy's tenth field.
     """
     cookie = "http-after-response set-var-fmt(txn.set_cookie)"
-    yield rule(cookie, f"%[var(txn.record),field(4,|)]={value}|%[var(txn.policy),field(1,|)]{tail}")
+    yield rule(cookie, f"%[var(txn.record),field(3,|)]={value}|%[var(txn.policy),field(1,|)]{tail}")
     yield rule("http-after-response set-var(txn.expires)", "var(txn.policy),field(2,|)")
     expires = f"%[var(txn.set_cookie)]; Expires=%[{f'var({begun})' if begun else 'date'},add(txn.expires),http_date]"
     yield rule(cookie, expires, when="{ var(txn.expires) -m len gt 0 }")

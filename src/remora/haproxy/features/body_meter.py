@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from remora.haproxy.features import body_size
 from remora.haproxy.grammar import Directive, Section, directive, rule, section
 from remora.haproxy.layout import Layout
-from remora.haproxy.maps import Map
+from remora.haproxy.maps import Map, fixed_record
 
 _STATUS = 413
 _LIMIT = "txn.body_limit"
@@ -40,9 +40,9 @@ def request_rules(layout: Layout, default: int, *, scheme: str) -> Iterator[Dire
     yield rule(f"http-request unset-var({_UNSAID})", when=f"{is_unsaid} {is_tunnel}")
     asks = f"{{ var(txn.route),map_str({layout.map(Map.CLIENT_TLS)}) -m found }}"
     name = name_of(scheme)
-    stays = f"!{{ var(txn.record) -m beg {body_size.BACKEND}| }} !{asks}"
-    yield rule("http-request set-var(txn.record)", f"str({name}|{name}|)", when=f"{is_unsaid} {stays}")
-    yield rule("http-request allow", when=f"{is_unsaid} {{ var(txn.record) -m beg {name}| }}")
+    stays = f"!{{ var(txn.record) -m str {fixed_record(body_size.BACKEND)} }} !{asks}"
+    yield rule("http-request set-var(txn.record)", f"str({fixed_record(name)})", when=f"{is_unsaid} {stays}")
+    yield rule("http-request allow", when=f"{is_unsaid} {{ var(txn.record) -m str {fixed_record(name)} }}")
 
 
 def backend_section(layout: Layout, *, scheme: str) -> Section:

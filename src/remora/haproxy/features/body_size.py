@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from remora.haproxy.features import error_pages
 from remora.haproxy.grammar import Directive, Section, rule, section
+from remora.haproxy.maps import fixed_record
 from remora.model import Route
 
 BACKEND = "too-large"
@@ -30,7 +31,7 @@ def request_rules(limits_map: str, default: int) -> Iterator[Directive]:
     """The frontends' rules, once `txn.route` and `txn.record` are found."""
     yield rule("http-request set-var(txn.body_limit)", f"var(txn.route),map_str_int({limits_map},{default})", when=_HAS_BODY)
     is_larger = "{ var(txn.body_limit) -m int gt 0 } { req.body_size,sub(txn.body_limit) gt 0 }"
-    yield rule("http-request set-var(txn.record)", f"str({BACKEND}|{BACKEND}|)", when=is_larger)
+    yield rule("http-request set-var(txn.record)", f"str({fixed_record(BACKEND)})", when=is_larger)
 
 
 def section_of(defaults: str, pages_map: str) -> Section:

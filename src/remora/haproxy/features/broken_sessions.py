@@ -53,7 +53,7 @@ def response_rules(algorithm: Algorithm, *, servers_map: str) -> Iterator[Direct
     """For answers of a server that is not the one that the session names; of others only the first test is for."""
     strayed = "!{ srv_name,strcmp(txn.session) eq 0 }"
     # Without a cookie of the name, `txn.session` is not there, or is that name.
-    has_cookie = "!{ var(txn.record),field(4,|),strcmp(txn.session) eq 0 }"
+    has_cookie = "!{ var(txn.record),field(3,|),strcmp(txn.session) eq 0 }"
     # One of ingress-nginx, or one that the application names, names its pod in other words, and was followed if that answered.
     followed = (f"!{{ srv_name,strcmp(txn.{other}) eq 0 }}" for other in ("former_server", "learned"))
     yield rule("http-after-response set-var(txn.lost)", "var(txn.session)", when=" ".join((strayed, has_cookie, *followed)))

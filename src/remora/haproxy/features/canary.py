@@ -57,9 +57,9 @@ def _side_of_session(servers_map: str) -> Iterator[Directive]:
     has_session = "{ var(txn.side_key) -m len gt 0 }"
     yield _decide("main", f"{has_session} {{ var(txn.side_key),strcmp(txn.main_key) eq 0 }}")
     is_canarys = f"{has_session} {{ var(txn.side_key),strcmp(txn.canary_key) eq 0 }}"
-    is_there = f"{{ var(txn.canary_record),field(1,|),concat(/,txn.side_server),map_str({servers_map}) -m found }}"
+    is_there = f"{{ var(txn.canary_record),field(-2,|),concat(/,txn.side_server),map_str({servers_map}) -m found }}"
     yield _decide("canary", f"{is_canarys} {is_there}")
-    yield _decide("main", "!{ var(txn.canary_record),field(1,|),nbsrv gt 0 }")
+    yield _decide("main", "!{ var(txn.canary_record),field(-2,|),nbsrv gt 0 }")
     yield _decide("canary", is_canarys)
 
 

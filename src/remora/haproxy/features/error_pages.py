@@ -89,7 +89,7 @@ def sections(*, defaults: str, socket: str, routes_map: str, nowhere: str, answe
         rule("http-response deny deny_status 502", when="{ res.hdr(content-length) -m int gt 16384 } !{ method HEAD }"),
         rule("http-response set-header X-Remora-Page", "1"),
         *answers,
-        rule("use_backend", "%[var(txn.record),field(1,|)]", when="{ var(txn.record) -m found }"),
+        rule("use_backend", "%[var(txn.record),field(-1,|)]", when="{ var(txn.record) -m found }"),
         rule("default_backend", nowhere),
     ]
     yield section("frontend", FRONTEND, "from", defaults, lines=lines)

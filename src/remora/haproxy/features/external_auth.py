@@ -70,7 +70,7 @@ def sections(*, defaults: str, socket: str, routes_map: str, nowhere: str) -> It
         rule("http-request del-header X-Remora-Route"),
         rule("http-request del-header X-Remora-Method"),
         rule("http-response lua.keep_head", when=f"{is_long} or {is_endless}"),
-        rule("use_backend", "%[var(txn.record),field(1,|)]", when="{ var(txn.record) -m found }"),
+        rule("use_backend", "%[var(txn.record),field(-1,|)]", when="{ var(txn.record) -m found }"),
         rule("default_backend", nowhere),
     ]
     yield section("frontend", FRONTEND, "from", defaults, lines=lines)

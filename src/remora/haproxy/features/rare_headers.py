@@ -1,7 +1,7 @@
 """One look at the names of a request's headers, before the rules for headers that most requests do not have.
 
-A look for one header costs a rule some 500 instructions, `RARE` a quarter of that. HAProxy remembers what it found in texts that
-it saw lately, and clients send the same names again and again.
+A look for one header costs a rule some 500 instructions, `RARE` a quarter of that. HAProxy remembers what it found in texts
+that it saw lately, and clients send the same names again and again.
 """
 
 import re
