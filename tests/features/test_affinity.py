@@ -88,6 +88,30 @@ async def test_a_session_is_found_in_any_of_several_cookie_headers(
     assert "set-cookie" in headers
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_session_is_followed_whatever_stands_around_its_cookie(
+    mode: AffinityMode, executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    """Most requests have one cookie of the name, which is found by a shorter way than one of several."""
+    endpoints = [endpoint(name, await pods.start(name)) for name in "abc"]
+    await executor.apply(Configurator(proxy_settings).configure(sticky_model(mode, *endpoints)))
+    pod, cookie = await visit(client)
+    gone, short = f"route={'0' * 20}", f"route={'0' * 19}"
+    around = (f"{cookie};b=2", f"xroute=1; {cookie}; b=route; broute=", f"route;{cookie}\tb=2", f"{cookie}; Route=1")
+    several = (f"{gone}; {cookie}", f"{cookie}; {gone}", f"{cookie}; {short}; b=2", f"{cookie}; route=", f"{cookie};{gone}|key")
+    for sent in (
+        (cookie,),
+        *((text,) for text in (*around, *several)),
+        (cookie, gone),
+        (gone, cookie),
+        (f"{cookie}; {gone}", "b=2"),
+    ):
+        for _ in range(4):
+            _, headers, body = await client.get("web.example", headers=CIMultiDict(("Cookie", text) for text in sent))
+            assert json.loads(body)["pod"] == pod, sent
+            assert "set-cookie" not in headers, sent
+
+
 @pytest.mark.parametrize("sessions", [SessionPolicy(), SessionPolicy(tracking=True)], ids=["plain", "tracked"])
 @pytest.mark.parametrize("mode", MODES)
 async def test_services_on_paths_within_each_other_have_their_own_sessions(
