@@ -48,7 +48,7 @@ async def _run(wish: Wish, host: str, *, is_secure: bool) -> None:
         # A cookie that an answer sets for one viewer must not go with the next one's questions.
         jar = aiohttp.DummyCookieJar()
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, headers=headers, cookie_jar=jar))
-        site = Site(is_local=False)
+        site = Site()
         poller = Poller(asking(ports))
         parts = [Traffic(site, poller, Explaining(wish.flags)).part()]
         where = bound(host, wish.port)

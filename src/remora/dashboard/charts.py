@@ -1,8 +1,9 @@
 """From the history to charts: lines in a coordinate system of their own, and the same figures as a table. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import floor, log10
+from math import ceil, floor, log10
 
 import msgspec
 
@@ -34,10 +35,11 @@ Point = tuple[float, float]
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of a chart. `look` is one of eight colours with dashes; `last` the value of now in words."""
+    """A line of a chart. `look` is one of eight colours, `dash` one of four; `last` the value of now in words."""
 
     name: str
     look: int
+    dash: int
     path: str
     last: str
 
@@ -74,10 +76,17 @@ def charts(history: History, namespaces: frozenset[str] | None = None, *, pods: 
     buckets = history.recent[-1].buckets
     frame = _Frame(now, span)
     return (
-        frame.chart("codes", "Requests per second, by status", _codes(seen, every, namespaces), rate_figure, look=_code_look),
+        frame.chart("codes", "Requests per second, by status", _codes(seen, every, namespaces), rate_figure, is_codes=True),
         _latency(frame, seen, every, namespaces, buckets),
-        frame.chart("sessions", "Live sessions per pod", _sessions(seen, namespaces, pods), figure),
-        frame.chart("broken", "Broken sessions by reason, adding up", _broken(seen, namespaces), figure, note=_NOTHING_BROKEN),
+        frame.chart("sessions", "Live sessions per pod", _sessions(seen, namespaces, pods), figure, whole=True),
+        frame.chart(
+            "broken",
+            "Broken sessions by reason, adding up",
+            _broken(seen, namespaces),
+            figure,
+            whole=True,
+            note=_NOTHING_BROKEN,
+        ),
     )
 
 
@@ -91,10 +100,6 @@ def _codes(samples: Sequence[Sample], every: float, namespaces: frozenset[str] |
         for code in new:
             series.setdefault(code, []).append((now.at, rate(new[code], old[code], now.at - before.at)))
     return _largest(series, sum)
-
-
-def _code_look(code: str, place: int) -> int:
-    return _CLASSES.get(code[:1], 1) if place == 0 else (_CLASSES.get(code[:1], 1) + 3 * place) % 8 + 1
 
 
 def _latency(
@@ -164,18 +169,18 @@ class _Frame:
         words: Callable[[float], str],
         *,
         note: str = "",
-        look: Callable[[str, int], int] | None = None,
+        whole: bool = False,
+        is_codes: bool = False,
     ) -> Chart:
-        """A chart of these lines; `note` is said where there are none, and of latency always."""
-        top = _round_up(max((value for points in series.values() for _, value in points), default=0.0))
-        lines: list[Line] = []
-        used: dict[str, int] = {}
-        for index, (name, points) in enumerate(series.items()):
-            group = name[:1]
-            place = used[group] = used.get(group, -1) + 1
-            chosen = look(name, place) if look else index % 8 + 1
-            lines.append(Line(name, chosen, self._path(points, top), words(self._last(points))))
-        y = tuple(Tick(round(self._y(share * top, top), 1), words(share * top)) for share in (0, 0.5, 1))
+        """A chart of these lines; `note` is said where there are none, and of latency always. `whole` things have no halves."""
+        ticks = axis(max((value for points in series.values() for _, value in points), default=0.0), whole=whole)
+        top = ticks[-1]
+        looks = _code_looks(series) if is_codes else ((index % 8 + 1, index % 4 + 1) for index in range(len(series)))
+        lines = [
+            Line(name, look, dash, self._path(points, top), words(self._last(points)))
+            for (name, points), (look, dash) in zip(series.items(), looks, strict=True)
+        ]
+        y = tuple(Tick(round(self._y(tick, top), 1), words(tick)) for tick in ticks)
         x = tuple(Tick(LEFT + (WIDTH - LEFT) * index / 4, self._ago(self._span * (4 - index) / 4)) for index in range(5))
         shown = note if not series or id == "latency" else ""
         return Chart(id, title, tuple(lines), y, x, self._rows(series, words), shown)
@@ -216,9 +221,18 @@ class _Frame:
         return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.3g} min ago"
 
 
-def _round_up(value: float) -> float:
-    """The next number of the kind 1, 2, 5, 10, 20."""
-    if value <= 0:
-        return 1.0
-    unit = 10.0 ** floor(log10(value))
-    return next(unit * step for step in (1, 2, 5, 10) if value <= unit * step * 1.0000001)
+def _code_looks(codes: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """A colour for each class of codes, and dashes for those of the same class."""
+    used: Counter[int] = Counter()
+    for code in codes:
+        look = _CLASSES.get(code[:1], 1)
+        yield look, used[look] % 4 + 1
+        used[look] += 1
+
+
+def axis(highest: float, *, whole: bool = False) -> tuple[float, ...]:
+    """Two to five round numbers from zero to the first that is not below the highest."""
+    top = max(highest, 1.0) if whole or highest <= 0 else highest
+    unit = 10.0 ** floor(log10(top / 4))
+    step = next(unit * step for step in (1, 2, 5, 10) if top / 4 <= unit * step * 1.0000001 and not (whole and unit * step < 1))
+    return tuple(step * index for index in range(ceil(top / step - 1e-6) + 1))

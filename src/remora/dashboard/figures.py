@@ -23,6 +23,8 @@ def duration(seconds: float | None) -> str:
     """A time: 0.4 ms, 18 ms, 1.2 s; an en dash without one."""
     if seconds is None:
         return "–"  # noqa: RUF001
+    if not seconds:
+        return "0 ms"
     if seconds < 0.00995:
         return f"{seconds * 1000:.1f} ms"
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"

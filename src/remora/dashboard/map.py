@@ -13,11 +13,12 @@ _CACHED = 20_000
 _macros = environment().get_template("map_parts.html").module
 
 
-def map_elements(view: MapView, *, empty: str) -> tuple[Element, ...]:
+def map_elements(view: MapView) -> tuple[Element, ...]:
     """The page's live elements: summary, what is said aloud, problems of what is not on the map, and the map."""
     hosts: tuple[Element, ...] = tuple(_host(host) for host in view.hosts)
     if not hosts:
-        hosts = (Leaf("map-empty", str(_macros.nothing(empty))),)  # type: ignore[attr-defined]
+        empty = _macros.nothing("Nothing on the map fits the filter.") if view.hidden else _macros.first_steps()  # type: ignore[attr-defined]
+        hosts = (Leaf("map-empty", str(empty)),)
     return (
         _summary(view.summary),
         Leaf("aloud", str(Markup('<p id="aloud" class="hidden" aria-live="polite">{}</p>').format(view.summary.sentence))),

@@ -56,11 +56,10 @@ class OpenPage:
 class Site:
     """Renders pages and remembers which are open."""
 
-    def __init__(self, *, title: str = "", is_local: bool = True, pause: float = 1.0) -> None:
+    def __init__(self, *, title: str = "", pause: float = 1.0) -> None:
         """`pause` is the time in seconds between two looks at what an open page shows."""
         self.pause = pause
         self.title = title
-        self.is_local = is_local
         self.entries: list[Entry] = []
         self._open: OrderedDict[str, OpenPage] = OrderedDict()
         self.templates = environment()
@@ -71,7 +70,7 @@ class Site:
         path = request.url.path
         chosen = max((entry.path for entry in self.entries if _is_under(path, entry.path)), key=len, default="")
         text = self.templates.get_template(template).render(
-            {"live": "", "wide": False} | values,
+            {"live": ""} | values,
             title=title,
             site=self,
             viewer=viewer,

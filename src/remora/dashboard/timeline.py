@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from remora.dashboard.figures import count
 from remora.dashboard.fragments import element_id
 from remora.dashboard.history import History
 from remora.dashboard.view import ProblemView, problem_view, visible
@@ -54,12 +55,13 @@ def time_line(history: History, namespaces: frozenset[str] | None, words: Sequen
         more = f" and {change.more} more" if change.more else ""
         tone, sign = _TONES.get(change.kind, ("", "·"))
         moment = datetime.fromtimestamp(change.at, UTC)
+        is_today = moment.date() == datetime.fromtimestamp(report.at, UTC).date()
         effort = [f"{change.milliseconds:.0f} ms"] if change.milliseconds is not None else []
-        effort += [f"{change.commands} command{'' if change.commands == 1 else 's'}"] if change.commands else []
+        effort += [count(change.commands, "command")] if change.commands else []
         view = ChangeView(
             id=element_id("c", repr(change.at), change.kind, change.replica, *change.objects),
             when=moment.isoformat(timespec="seconds"),
-            time=moment.strftime("%H:%M:%S"),
+            time=moment.strftime("%H:%M:%S" if is_today else "%d %b %H:%M:%S"),
             kind=change.kind,
             tone=tone,
             sign=sign,
@@ -74,7 +76,8 @@ def time_line(history: History, namespaces: frozenset[str] | None, words: Sequen
             if (ago := report.at - change.at) <= STRIP_SECONDS:
                 marks.append(Mark(round(1000 - 1000 * max(0.0, ago) / STRIP_SECONDS), change.kind))
     reloads = sum(mark.kind == "reload" for mark in marks)
-    return TimeLine(tuple(views), tuple(marks), f"{len(marks)} changes in the last 15 minutes, {reloads} by a reload")
+    sentence = f"{count(len(marks), 'change')} in the last 15 minutes, {reloads} by a reload. Times are UTC."
+    return TimeLine(tuple(views), tuple(marks), sentence)
 
 
 def problem_views(history: History, namespaces: frozenset[str] | None, words: Sequence[str]) -> Iterator[ProblemView]:

@@ -14,10 +14,11 @@ from remora.core.errors import RemoraError
 from remora.dashboard.charts import HEIGHT, LEFT, WIDTH, Chart, charts
 from remora.dashboard.fragments import Element, Leaf, element_id
 from remora.dashboard.map import map_elements
+from remora.dashboard.map_view import map_view
 from remora.dashboard.poller import Poller, State
 from remora.dashboard.site import Entry, Part, Query, Roots, Site, environment, shell
 from remora.dashboard.timeline import ChangeView, problem_views, time_line
-from remora.dashboard.view import Lit, ProblemView, Wanted, map_view, namespaces_of, parse_words
+from remora.dashboard.view import Lit, ProblemView, Wanted, namespaces_of, parse_words
 from remora.dashboard.viewer import Viewer
 from remora.report.explain import Explanation
 
@@ -153,13 +154,7 @@ class Traffic:
     def _map_roots(self, lit: Lit | None) -> Roots:
         def elements(state: State, seen: frozenset[str] | None, query: Query) -> Sequence[Element]:
             words = parse_words(query.get("q", ""))
-            view = map_view(state.history, Wanted(words, lit), seen)
-            empty = (
-                "Nothing on the map fits the filter."
-                if words
-                else "No host is routed yet: there is no Ingress that Remora serves."
-            )
-            return map_elements(view, empty=empty)
+            return map_elements(map_view(state.history, Wanted(words, lit), seen))
 
         return self._roots(("summary", "aloud", "other-problems", "map"), elements, lit)
 

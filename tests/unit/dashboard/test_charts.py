@@ -1,4 +1,6 @@
-from remora.dashboard.charts import Chart, charts
+import pytest
+
+from remora.dashboard.charts import Chart, axis, charts
 from remora.dashboard.history import History, extended
 from remora.dashboard.timeline import problem_views, time_line
 from remora.observe.traffic_report import BrokenTraffic, TrafficReport
@@ -74,7 +76,7 @@ def test_the_latest_change_is_first_and_reloads_are_counted() -> None:
     line = time_line(_history(report(*changes)), None, ())
     assert [one.kind for one in line.changes] == ["runtime update", "reload", "runtime update"]
     assert [mark.kind for mark in line.marks] == ["reload", "runtime update"]
-    assert line.sentence == "2 changes in the last 15 minutes, 1 by a reload"
+    assert line.sentence == "2 changes in the last 15 minutes, 1 by a reload. Times are UTC."
 
 
 def test_changes_are_filtered_by_what_they_say() -> None:
@@ -85,3 +87,31 @@ def test_changes_are_filtered_by_what_they_say() -> None:
 def test_errors_stand_before_warnings() -> None:
     views = problem_views(_history(report(problem("a"), problem("b", severity="error"))), None, ())
     assert [one.object for one in views] == ["Ingress shop/b", "Ingress shop/a"]
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"),
+    [(54, (0, 20, 40, 60)), (100, (0, 50, 100)), (3, (0, 1, 2, 3)), (0, (0, 0.5, 1)), (0.02, (0, 0.005, 0.01, 0.015, 0.02))],
+)
+def test_an_axis_ends_closely_above_what_it_shows(highest: float, ticks: tuple[float, ...]) -> None:
+    assert axis(highest) == pytest.approx(ticks)
+
+
+def test_an_axis_of_whole_things_has_no_halves() -> None:
+    assert [axis(highest, whole=True) for highest in (0, 1, 2, 4, 9)] == [
+        (0, 1),
+        (0, 1),
+        (0, 1, 2),
+        (0, 1, 2, 3, 4),
+        (0, 5, 10),
+    ]
+
+
+def test_codes_of_one_class_share_a_colour_and_differ_in_dashes() -> None:
+    drawn = _charts(*(report(route(requests={"200": 40 * n, "204": n, "503": 4 * n}), at=START + 4 * n) for n in range(4)))
+    assert [(line.name, line.look, line.dash) for line in drawn["codes"].lines] == [("200", 4, 1), ("204", 4, 2), ("503", 5, 1)]
+
+
+def test_a_change_of_another_day_says_its_day() -> None:
+    line = time_line(_history(report(change(START - 90_000), change(START - 5))), None, ())
+    assert [len(one.time) for one in line.changes] == [8, 15]

@@ -3,7 +3,8 @@ import pytest
 
 from remora.dashboard.figures import duration, figure, rate_figure
 from remora.dashboard.history import History, extended
-from remora.dashboard.view import Lit, MapView, Wanted, map_view, parse_words, spark, visible
+from remora.dashboard.map_view import map_view, spark
+from remora.dashboard.view import Lit, MapView, Wanted, parse_words, visible
 from remora.observe.traffic_report import TrafficReport
 from tests.support.traffic import START, change, durations, later, pod, problem, report, route
 
@@ -127,4 +128,4 @@ def test_little_is_not_nothing() -> None:
 
 def test_a_little_line_is_drawn_only_where_there_is_something_to_see() -> None:
     assert spark([]) == spark([0.0, 0.0]) == ""
-    assert spark([1.0, 2.0]).endswith("L60 1")
+    assert spark([1.0, 2.0]).endswith("L60 1V18Z")

@@ -70,6 +70,7 @@ def what_next(started: Started, *, detached: bool) -> list[str]:
         "kubectl expose deployment web --type=LoadBalancer --port=8080",
         f"remora service{started.option} web",
         f"remora status{started.option}",
+        "remora dashboard",
         "",
         f"It ends with {end}; its state stays.",
     ]
