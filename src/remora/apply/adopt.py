@@ -3,7 +3,8 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter, itemgetter
 
 import msgspec
 
@@ -37,6 +38,7 @@ _FORCED_MAINTENANCE = 0x01
 _FORCED_DRAIN = 0x08
 """Bits of `srv_admin_state` in `show servers state` (management guide, section 9.3)."""
 
+_SERVER_COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_id", "srv_admin_state", "srv_uweight")
 _OF_POOL = re.compile(r"(.+)-[0-9]+")
 
 Entries = list[tuple[str, str]]
@@ -195,20 +197,21 @@ def _texts_by_host(maps: Mapping[Map, Entries], owners: Mapping[str, Hostname]) 
 
 def parse_servers(reply: str, former_keys: Mapping[str, str]) -> tuple[Servers, Servers]:
     """Servers in use, and servers in maintenance, by slot and ordered by name. `former_keys` are those of `slot/server`."""
-    used: Servers = {}
-    leaving: Servers = {}
-    for row in sorted(_rows(reply), key=lambda row: row["srv_name"]):
-        if row["be_name"] in (FILES_BACKEND, HTTPS_BACKEND) or row["srv_name"] == PLACEHOLDER:
+    used: dict[Slot, list[Server]] = {}
+    leaving: dict[Slot, list[Server]] = {}
+    for backend, server, address, port, number, admin_state, weight in _rows(reply, _SERVER_COLUMNS):
+        if backend in (FILES_BACKEND, HTTPS_BACKEND) or server == PLACEHOLDER:
             continue
-        state = int(row["srv_admin_state"])
-        draining = bool(state & _FORCED_DRAIN) or row["srv_uweight"] == "0"
-        name = ServerName(row["srv_name"])
-        slot = Slot(row["be_name"])
-        former = former_keys.get(f"{slot}/{name}", "")
-        server = Server(name, row["srv_addr"], int(row["srv_port"]), int(row["srv_id"]), draining=draining, former_key=former)
-        group = leaving if state & _FORCED_MAINTENANCE else used
-        group[slot] = (*group.get(slot, ()), server)
-    return used, leaving
+        state = int(admin_state)
+        draining = bool(state & _FORCED_DRAIN) or weight == "0"
+        former = former_keys.get(f"{backend}/{server}", "")
+        found = Server(ServerName(server), address, int(port), int(number), draining=draining, former_key=former)
+        (leaving if state & _FORCED_MAINTENANCE else used).setdefault(Slot(backend), []).append(found)
+    return _ordered(used), _ordered(leaving)
+
+
+def _ordered(servers: Mapping[Slot, list[Server]]) -> Servers:
+    return {slot: tuple(sorted(found, key=attrgetter("name"))) for slot, found in servers.items()}
 
 
 def parse_pools(names: list[str], backends: Mapping[Slot, str]) -> tuple[dict[BackendClass, int], frozenset[str]]:
@@ -219,11 +222,12 @@ def parse_pools(names: list[str], backends: Mapping[Slot, str]) -> tuple[dict[Ba
     return pool, frozenset(backend for slot, backend in backends.items() if slot in declared and ":" in slot)
 
 
-def _rows(reply: str) -> Iterator[dict[str, str]]:
-    """The rows of a table whose header line begins with `# `."""
-    header: list[str] = []
+def _rows(reply: str, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Some columns of a table whose header line begins with `# `."""
+    pick: Callable[[list[str]], tuple[str, ...]] | None = None
     for line in reply.splitlines():
         if line.startswith("# "):
             header = line[2:].split()
-        elif header and line.strip():
-            yield dict(zip(header, line.split(), strict=False))
+            pick = itemgetter(*map(header.index, columns))
+        elif pick and line.strip():
+            yield pick(line.split())

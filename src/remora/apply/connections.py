@@ -25,8 +25,12 @@ def slots_with(running: Running, servers: Collection[str]) -> Iterator[Slot]:
 
 
 def has_requests(reply: str) -> bool:
-    """Whether any line of a reply of `show stat` has requests or WebSockets under way; its columns are as for ConnectionReader."""
-    return any(len(cells := line.split(",", 5)) == 6 and cells[4].isdigit() and cells[4] != "0" for line in reply.split("\n"))
+    """Whether any line of a reply of `show stat` has requests or WebSockets under way."""
+    return any(len(cells) == 6 and cells[4].isdigit() and cells[4] != "0" for cells in _cells(reply))
+
+
+def _cells(reply: str) -> Iterator[list[str]]:
+    return (line.split(",", 5) for line in reply.split("\n"))
 
 
 class ConnectionReader:

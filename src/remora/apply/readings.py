@@ -32,6 +32,7 @@ class Readings:
         self._read_running = read_running
         self._traffic = TrafficReader(socket, process)
         self._counters = CounterSum()
+        self._counting = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._sessions: tuple[float, tuple[LiveSession, ...]] | None = None
 
@@ -40,8 +41,11 @@ class Readings:
 
         What a worker of before a reload answers between the last call and its end is not in it.
         """
-        workers = await self._process.ask_workers(SHOW_COUNTERS)
-        return self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
+        async with self._counting:
+            workers = await self._process.ask_workers(SHOW_COUNTERS)
+            return await asyncio.to_thread(
+                lambda: self._counters.update({pid: parse_counts(reply) for pid, reply in workers.items()})
+            )
 
     async def read_process(self) -> dict[str, int]:
         """What HAProxy says of itself, its numbers added up over its workers."""

@@ -7,11 +7,13 @@ that hold no circles: so it is put where the collector does not look. When a val
 
 import ctypes
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-THRESHOLDS = (10_000, 50, 20)
-"""After so many new containers the new ones are walked over, which takes a millisecond; all after ten million."""
+THRESHOLDS = (10_000, 10, 100)
+"""After so many new containers the new ones are walked over, which takes a millisecond; after ten times as many these, which takes
+less than ten; all after ten million."""
 
 
 def collect_seldom() -> None:
@@ -30,7 +32,8 @@ def uncollected() -> Iterator[None]:
         gc.freeze()
         if collects:
             gc.enable()
-        _trim()
+        # In a thread, since the system takes its time.
+        threading.Thread(target=_trim, name="trim", daemon=True).start()
 
 
 def _trim() -> None:

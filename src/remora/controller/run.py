@@ -138,7 +138,8 @@ class Controller:
             )
             layout = Layout(self._settings.proxy.state_directory)
             await stack.enter_async_context(answering(Path(layout.passwords_socket)))
-            await self._executor.start()
+            with uncollected():
+                await self._executor.start()
             self._health.has_adopted = self._executor.is_serving
             if self._health.has_adopted:
                 _log.info("adopted the HAProxy that runs already")

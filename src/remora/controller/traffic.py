@@ -16,6 +16,7 @@ from remora.controller.loop import Applied
 from remora.controller.sessions import Sessions
 from remora.core.errors import HAProxyUnreachable
 from remora.model import Model
+from remora.observe.encoding import encode_report
 from remora.observe.pod_facts import find_pod_facts
 from remora.observe.request_durations import RequestDurations
 from remora.observe.traffic import TrafficFacts, gone_since, report_traffic
@@ -89,7 +90,7 @@ class Traffic:
         async with self._reckoning:
             report = await self._read()
             if question not in self._encoded:
-                self._encoded[question] = await asyncio.to_thread(lambda: msgspec.json.encode(narrowed(report, question)))
+                self._encoded[question] = await asyncio.to_thread(lambda: encode_report(narrowed(report, question)))
             return self._encoded[question]
 
     async def _read(self) -> TrafficReport:

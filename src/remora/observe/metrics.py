@@ -64,6 +64,12 @@ def sum_requests(counts: Iterable[RequestCount], labels: Mapping[RouteId, RouteL
     return dict(sums)
 
 
+def _place(item: tuple[tuple[RouteLabels, int], int]) -> str:
+    """One text: comparing ten thousand tuples keeps Python's lock for 50 ms."""
+    labels, code = item[0]
+    return "\0".join((labels.namespace, labels.ingress, labels.host, labels.path, str(code)))
+
+
 REASONS = {
     "was not running": "start",
     "ConfigMap's": "settings",
@@ -227,7 +233,7 @@ class Metrics(Collector):
         """What is computed when somebody asks (prometheus_client calls this)."""
         names = ["namespace", "ingress", "host", "path", "code"]
         requests = CounterMetricFamily("remora_requests", "Requests answered, by route and status.", labels=names)
-        for (labels, code), count in sorted(sum_requests(self._requests, labels_of_routes(self._model)).items(), key=str):
+        for (labels, code), count in sorted(sum_requests(self._requests, labels_of_routes(self._model)).items(), key=_place):
             requests.add_metric([labels.namespace, labels.ingress, labels.host, labels.path, str(code)], count)
         yield requests
         problems = GaugeMetricFamily("remora_problems", "What is wrong in objects now.", labels=["namespace", "code"])

@@ -90,7 +90,8 @@ def request_metrics(
         if found is not None and (one.route != UNROUTED or settings.counts_unrouted):
             sums[_values(settings, found, "", str(one.code))] += one.count
     requests = CounterMetricFamily(f"{PREFIX}requests", "Requests of clients.", labels=names)
-    for values, count in sorted(sums.items()):
+    # By one text: comparing ten thousand tuples keeps Python's lock for 50 ms.
+    for values, count in sorted(sums.items(), key=lambda item: "\0".join(item[0])):
         requests.add_metric(values, count)
     if not _is_excluded(settings, "requests"):
         # Its name has no `_total` at its end, which the library would append.
