@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from remora.cli.completing import _completer
 from remora.cli.contexts import read_contexts, usual_namespace
+from remora.cli.main import app
 from remora.core.errors import ApiServerUnreachable
+from tests.support.pty_terminal import program
 
 REMORA = Path(sys.executable).parent / "remora"
 CONTEXTS = """
@@ -31,50 +34,48 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**kept, "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig), "PATH": path, "REMORA_HOME": str(tmp_path / "state")}
 
 
-def typed(environment: dict[str, str], shell: str, *lines: str) -> list[list[str]]:
-    """What each line is completed with."""
+def script(shell: str, directory: Path) -> Path:
+    """The file with what `remora completion` prints."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not on this machine")
-    command = {"bash": _in_bash, "fish": _in_fish}[shell](lines)
+    file = directory / f"completion.{shell}"
+    file.write_text(CliRunner().invoke(app, ["completion", shell]).stdout)
+    return file
+
+
+def typed(environment: dict[str, str], shell: str, command: str) -> list[list[str]]:
+    """What each line is completed with."""
     done = subprocess.run([shell, "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     return [block.split() for block in done.stdout.split("==\n")[1:]]
 
 
-def _in_bash(lines: tuple[str, ...]) -> str:
-    asked = []
-    for line in lines:
+def test_bash_completes_commands_and_contexts_and_a_cluster_that_does_not_answer_costs_no_word(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    asked = [f"source {script('bash', tmp_path)}; complete -p remora >/dev/null"]
+    for line in ("remora ta", "remora tail --context ", "remora tail "):
         words = [f"'{word}'" for word in line.split(" ")]
         asked.append(f"echo ==; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; COMPREPLY=()")
         asked.append('_remora_completion remora; printf "%s\\n" "${COMPREPLY[@]}"')
-    return "source <(remora completion bash); complete -p remora >/dev/null; " + "; ".join(asked)
-
-
-def _in_fish(lines: tuple[str, ...]) -> str:
-    asked = (f"echo ==; complete -C '{line}' | string split -f1 \\t" for line in lines)
-    return "remora completion fish | source; " + "; ".join(asked) + "; true"
-
-
-def test_commands_options_values_and_contexts_are_completed_in_bash(environment: dict[str, str]) -> None:
     # A shell would take one of the contexts for a command, so it is left out.
-    found = typed(environment, "bash", "remora ta", "remora tail --si", "remora tail --context ")
-    assert found == [["tail"], ["--since"], ["production", "shop"]]
+    assert typed(environment, "bash", "; ".join(asked)) == [["tail"], ["production", "shop"], []]
 
 
-def test_fish_completes_too(environment: dict[str, str]) -> None:
-    assert typed(environment, "fish", "remora routes --context p") == [["production"]]
+def test_fish_completes_too(environment: dict[str, str], tmp_path: Path) -> None:
+    command = (
+        f"source {script('fish', tmp_path)}; echo ==; complete -C 'remora routes --context p' | string split -f1 \\t; true"
+    )
+    assert typed(environment, "fish", command) == [["production"]]
 
 
-def test_a_cluster_that_does_not_answer_costs_no_word_to_the_person(environment: dict[str, str]) -> None:
-    assert typed(environment, "bash", "remora tail ") == [[]]
-
-
-def test_zsh_takes_the_script(environment: dict[str, str]) -> None:
-    if shutil.which("zsh") is None:
-        pytest.skip("zsh is not on this machine")
-    words = "autoload -Uz compinit; compinit -u -D; source <(remora completion zsh); print $_comps[remora]"
-    done = subprocess.run(["zsh", "-f", "-c", words], env=environment, capture_output=True, text=True, timeout=60, check=True)
-    assert (done.stdout, done.stderr) == ("_remora_completion\n", "")
+def test_zsh_completes_what_is_typed_before_the_tab_key(environment: dict[str, str], tmp_path: Path) -> None:
+    begin = f"PROMPT='%% '; autoload -Uz compinit; compinit -u -D; source {script('zsh', tmp_path)}; print be''gun"
+    with program(["zsh", "-f", "-i"], **environment) as terminal:
+        terminal.type(f"{begin}\r")
+        terminal.wait_for("begun")
+        terminal.type("remora routes --context pro\t")
+        terminal.wait_for("--context production")
 
 
 def test_names_that_fit_are_told_in_order_and_trouble_is_silent() -> None:
