@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from remora.watch.debounce import is_urgent
 from remora.watch.snapshot import Change
 
-MOST_AT_ONCE, FEWEST_AT_ONCE = 500, 150
-"""Changes that are no endpoints' and are acted on together: as a rule a quarter of a second's work, if all are new."""
+MOST_AT_ONCE, FEWEST_AT_ONCE = 500, 50
+"""Changes that are no endpoints' and are acted on together: as a rule a quarter of a second's work, if all are new.
+With fewer than the fewest most of the time would go to what each portion costs, be it small."""
 FEW = 20
 """Changes with which a namespace is no crowd."""
 LONGEST = 0.25

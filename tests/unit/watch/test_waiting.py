@@ -73,10 +73,10 @@ def test_what_comes_again_goes_on_with_its_time() -> None:
 def test_a_portion_that_took_long_is_followed_by_smaller_ones_and_they_grow_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("remora.watch.waiting.MOST_AT_ONCE", 400)
     waiting, sizes = crowd(1550), []
-    for seconds in (1.0, 1.0, 9.0, 0.1, 0.1, 0.1, 0.1):
+    for seconds in (1.0, 1.0, 9.0, 0.1, 0.1, 0.1, 0.1, 0.1):
         sizes.append(len(waiting.take(is_overdue=False)))
         waiting.note_seconds(seconds)
-    assert sizes == [400, 150, 150, 150, 300, 400, 0]
+    assert sizes == [400, 100, 50, 50, 100, 200, 400, 250]
 
 
 def test_endpoints_alone_say_nothing_about_the_size_of_portions(monkeypatch: pytest.MonkeyPatch) -> None:
