@@ -9,16 +9,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+import typer
 import yaml
 
 from remora.cli.doctoring.examine import Patient, examine_cluster
+from remora.cli.main import app
 from remora.cluster.kubelet.images import Image
-from remora.testing.local import LocalCluster, eventually, local_cluster
+from remora.testing.local import LocalCluster, RequestFailed, eventually, local_cluster
 from tests.cluster.terminal import REMORA, ROOT
+from tests.support.certificates import self_signed
 
 TALKS = (
     "import itertools, os, time\nfor n in itertools.count():\n  print(os.environ['POD_NAME'], n, flush=True); time.sleep(0.05)"
@@ -93,12 +97,6 @@ def environment(cluster: LocalCluster) -> dict[str, str]:
     return {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "HOME": home, "REMORA_HOME": f"{home}/none"}
 
 
-def remora(cluster: LocalCluster, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [REMORA, *arguments], env=environment(cluster), capture_output=True, text=True, timeout=90, check=False
-    )
-
-
 def test_pods_join_go_and_restart_and_no_number_is_left_out(cluster: LocalCluster) -> None:
     deploy(cluster, "chat", "talks:1", replicas=2)
     with tailing(cluster, "-l", "app=chat", "--tail", "-1") as tail:
@@ -115,11 +113,21 @@ def test_pods_join_go_and_restart_and_no_number_is_left_out(cluster: LocalCluste
     assert "Traceback" not in "".join(tail.said)
 
 
-def test_it_ends_by_itself_without_following_and_with_a_word_when_nothing_is_meant(cluster: LocalCluster) -> None:
-    eventually(lambda: json.loads(remora(cluster, "tail", "chat", "--no-follow", "--tail", "1", "-o", "json").stdout or "0"))
-    nothing = remora(cluster, "tail", "nobody", "--no-follow")
-    assert (nothing.returncode, nothing.stdout) == (1, "")
-    assert "no log was read" in nothing.stderr
+def test_it_ends_by_itself_without_following_and_with_a_word_when_nothing_is_meant(
+    cluster: LocalCluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(pattern: str) -> str:
+        words = ["tail", pattern, "--no-follow", "--tail", "1", "-o", "json", "--kubeconfig", str(cluster.kubeconfig)]
+        with contextlib.suppress(typer.Exit):
+            app(words, standalone_mode=False)
+        return capfd.readouterr().out
+
+    eventually(lambda: json.loads(said("chat") or "0"), what="a line")
+    with pytest.raises(SystemExit) as ending:
+        app(["tail", "nobody", "--no-follow", "--kubeconfig", str(cluster.kubeconfig)])
+    nothing = capfd.readouterr()
+    assert (ending.value.code, nothing.out) == (1, "")
+    assert "no log was read" in nothing.err
 
 
 def findings(kubeconfig: Path) -> dict[str, list[tuple[str, str]]]:
@@ -202,6 +210,61 @@ def test_the_doctor_finds_what_is_left_of_ingress_nginx_and_what_the_account_may
         ("warning", "remora is served by nobody (0 Ingresses)"),
     ]
     assert found["cluster"][0][0] == "ok"
+
+
+def test_the_doctor_reads_who_leads_and_when_certificates_end(cluster: LocalCluster) -> None:
+    webhook = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/ingress-nginx-admission"
+    with contextlib.suppress(RequestFailed):  # what the test before left keeps Ingresses from being stored
+        cluster.request("DELETE", webhook)
+    labels = {"app.kubernetes.io/name": "remora", "app.kubernetes.io/instance": "second"}
+    # With standard input it is ready as soon as it runs.
+    container = {"name": "c", "image": "talks:1", "args": ["--election-id=second"], "stdin": True}
+    pem = self_signed("old.example").decode()  # it ends tomorrow
+    backend = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "gone", "port": {"number": 80}}}}
+    create(
+        cluster,
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "second-0", "namespace": "default", "labels": labels},
+            "spec": {"containers": [container]},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "old", "namespace": "default"},
+            "type": "kubernetes.io/tls",
+            "stringData": {"tls.crt": pem, "tls.key": pem},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"name": "old", "namespace": "default"},
+            "spec": {
+                "ingressClassName": "remora",
+                "tls": [{"hosts": ["old.example"], "secretName": "old"}],
+                "rules": [{"host": "old.example", "http": {"paths": [backend]}}],
+            },
+        },
+    )
+
+    def is_ready() -> bool:
+        status = cluster.request("GET", "/api/v1/namespaces/default/pods/second-0")["status"]
+        return any(one["ready"] for one in status.get("containerStatuses") or ())
+
+    eventually(is_ready, what="the pod to run")
+    found = findings(cluster.kubeconfig)
+    assert ("problem", "there is no Lease default/second") in found["leader"]
+    assert found["certificates"] == [("warning", "default/old ends in 0 days")]
+    lease = {
+        "holderIdentity": "second-0",
+        "leaseDurationSeconds": 3600,
+        "renewTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+    }
+    cluster.request(
+        "POST", "/apis/coordination.k8s.io/v1/namespaces/default/leases", {"metadata": {"name": "second"}, "spec": lease}
+    )
+    assert ("ok", "second-0 leads (Lease default/second)") in findings(cluster.kubeconfig)["leader"]
 
 
 def test_the_doctor_says_so_where_there_is_no_cluster(tmp_path: Path) -> None:
