@@ -135,21 +135,22 @@ async def _listen(runner: web.AppRunner, hosts: tuple[str, ...], port: int) -> N
 
 
 async def run_lag_meter(
-    tell: Callable[[float], None], *, interval: float = 0.02, idle_interval: float = 0.1, window: float = 1.0
+    tell: Callable[[float, float], None], *, interval: float = 0.02, idle_interval: float = 0.1, window: float = 1.0
 ) -> None:
-    """Tells how late the event loop was at the most, window after window.
+    """Tells how late the event loop was at the most, window after window; and how long of such a time its own thread computed,
+    which is no other thread's or process's doing.
 
     Looks less often while the loop has nothing to do: each look wakes the process, and fifty a second cost half a percent of a
-    core.
+    core. What is over before the next look is due is not seen.
     """
     clock = asyncio.get_running_loop().time
     pause = interval
     while True:
-        longest, end = 0.0, clock() + window
+        longest, computed, end = 0.0, 0.0, clock() + window
         while clock() < end:
-            due, used = clock() + pause, time.thread_time()
+            due, before = clock() + pause, time.thread_time()
             await asyncio.sleep(pause)
-            longest = max(longest, clock() - due)
-            is_busy = time.thread_time() - used > _BUSY_SHARE * pause
-            pause = interval if is_busy else idle_interval
-        tell(longest)
+            late, used = clock() - due, time.thread_time() - before
+            longest, computed = max(longest, late), max(computed, min(late, used))
+            pause = interval if used > _BUSY_SHARE * pause else idle_interval
+        tell(longest, computed)

@@ -150,7 +150,14 @@ class Metrics(Collector):
             "How late the event loop ran what was due, at the most since the start.",
             registry=self.registry,
         )
+        self._longest_computed = Gauge(
+            "remora_event_loop_computing_longest_seconds",
+            "How long of such a lateness the loop's own thread computed, at the most since the start; "
+            "the rest of it other threads and processes had the processor.",
+            registry=self.registry,
+        )
         self._longest_seen = 0.0
+        self._longest_computed_seen = 0.0
         self._leader = Gauge(
             "remora_leader", "1 if this replica writes what only one may write, else 0.", registry=self.registry
         )
@@ -208,11 +215,13 @@ class Metrics(Collector):
         """Counts an error of the loop."""
         self._failures.inc()
 
-    def tell_lag(self, seconds: float) -> None:
-        """Takes how late the event loop was."""
+    def tell_lag(self, seconds: float, computed: float) -> None:
+        """Takes how late the event loop was, and how long of that its own thread computed."""
         self._lag.set(seconds)
         self._longest_seen = max(seconds, self._longest_seen)
         self._longest_lag.set(self._longest_seen)
+        self._longest_computed_seen = max(computed, self._longest_computed_seen)
+        self._longest_computed.set(self._longest_computed_seen)
 
     def tell_leader(self, leads: bool) -> None:
         """Takes whether this replica leads."""

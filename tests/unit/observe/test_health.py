@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiohttp
 import pytest
@@ -73,14 +73,31 @@ def test_a_json_log_line_is_one_object() -> None:
     assert '"level": "warning"' in line
 
 
-async def test_a_loop_that_was_held_up_is_told_after_idle_time_too() -> None:
-    told: list[float] = []
-    meter = asyncio.create_task(run_lag_meter(told.append, idle_interval=0.05, window=0.1))
+async def lag_of(hold_up: Callable[[], None]) -> tuple[float, float]:
+    """What a meter tells, at the most, of a loop that is held up after some idle time."""
+    told: list[tuple[float, float]] = []
+    meter = asyncio.create_task(run_lag_meter(lambda *both: told.append(both), idle_interval=0.05, window=0.1))
     while not told:
         await asyncio.sleep(0.01)
-    time.sleep(0.3)
+    hold_up()
     before = len(told)
     while len(told) == before:
         await asyncio.sleep(0.01)
     meter.cancel()
-    assert max(told) >= 0.2
+    return max(late for late, _ in told), max(computed for _, computed in told)
+
+
+async def test_a_loop_that_was_held_up_is_told_after_idle_time_too() -> None:
+    late, computed = await lag_of(lambda: time.sleep(0.3))
+    assert late >= 0.2
+    assert computed < 0.2
+
+
+async def test_a_loop_that_held_itself_up_is_told_as_computing() -> None:
+    def compute() -> None:
+        begun = time.thread_time()
+        while time.thread_time() - begun < 0.3:
+            pass
+
+    late, computed = await lag_of(compute)
+    assert late >= computed >= 0.2

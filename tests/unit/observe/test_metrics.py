@@ -31,7 +31,8 @@ def test_everything_told_is_rendered() -> None:
     metrics.tell_requests(())
     metrics.tell_sync(has_synced=True, current={"Ingress": False})
     metrics.tell_failure()
-    metrics.tell_lag(0.5)
+    metrics.tell_lag(0.5, 0.1)
+    metrics.tell_lag(0.25, 0.125)
     lines = metrics.render().decode().splitlines()
     for line in (
         'remora_requests_total{code="200",host="a.test",ingress="web",namespace="shop",path="/"} 7.0',
@@ -43,7 +44,9 @@ def test_everything_told_is_rendered() -> None:
         "remora_synced 1.0",
         'remora_api_connected{kind="Ingress"} 0.0',
         "remora_loop_failures_total 1.0",
-        "remora_event_loop_lag_seconds 0.5",
+        "remora_event_loop_lag_seconds 0.25",
+        "remora_event_loop_lag_longest_seconds 0.5",
+        "remora_event_loop_computing_longest_seconds 0.125",
     ):
         assert line in lines
 
