@@ -10,7 +10,7 @@ from remora.core.errors import UsageError
 from remora.core.names import NamespacedName
 from remora.core.settings import INGRESS_NGINX_CONTROLLER, REMORA_CLASS, REMORA_CONTROLLER, RoutingSettings
 from remora.haproxy.features.session_lifetime import derive_key
-from remora.kube.objects import DnsAnswer, IngressClass, ObjectMeta, Secret
+from remora.kube.objects import DnsAnswer, Ingress, IngressClass, ObjectMeta, Secret
 from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.manifests import Fault, Manifest
 from remora.translate import Translation, Translator
@@ -116,5 +116,7 @@ def _read(files: Sequence[str], secret: NamespacedName | None) -> tuple[Snapshot
             snapshot = snapshot.changed(type(one.object), {one.object.key: one.object})
         elif isinstance(one, Fault):
             notes.append(f"{one.place}: {one.message}")
+    if not snapshot.all(Ingress):
+        notes.append(f"there is no Ingress in {', '.join(files)}")
     found = snapshot.find(Secret, secret or NamespacedName(USUAL_NAMESPACE, NAME))
     return snapshot, read_key(found) if found else None, tuple(notes)

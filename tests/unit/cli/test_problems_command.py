@@ -99,3 +99,11 @@ def test_wide_is_one_line_for_each_problem(capsys: pytest.CaptureFixture[str]) -
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split("   ")[0] == "SEVERITY"
     assert len([line for line in lines if line]) == 3
+
+
+def test_files_without_an_ingress_are_said_to_have_none(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("root:x:0:0\n")
+    done = CliRunner().invoke(app, ["problems", "-f", str(tmp_path / "notes.txt")])
+    assert "note: there is no Ingress in " in done.stderr
+    assert "notes.txt" in done.stderr
+    assert "there is no Ingress" not in run(tmp_path).stderr

@@ -8,6 +8,10 @@ import yaml
 from typer.testing import CliRunner
 
 from remora.cli.main import app
+from remora.cli.options import Output
+from remora.cli.render import image_built
+from remora.cluster.images.build import Built
+from remora.cluster.kubelet.images import Image
 
 INGRESS = """
 apiVersion: networking.k8s.io/v1
@@ -41,6 +45,22 @@ def test_yaml_says_what_json_says(command: tuple[str, ...], tmp_path: Path, monk
     texts = [CliRunner().invoke(app, [*words, "--output", output]).stdout for output in ("json", "yaml")]
     assert texts[0].strip() != texts[1].strip() or texts[0].strip() == "[]"
     assert json.loads(texts[0]) == yaml.safe_load(texts[1])
+
+
+def test_images_are_told_as_yaml_when_they_are_made_and_when_they_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path))
+    words = ["--profile", "ci", "--output", "yaml"]
+    command = ["sh", "-c", "echo 'a: b'\necho é"]
+    added = yaml.safe_load(CliRunner().invoke(app, ["image", "add", "shop/web:1", *words, "--", *command]).stdout)
+    assert (added["name"], added["command"]) == ("shop/web:1", command)
+    listed = yaml.safe_load(CliRunner().invoke(app, ["image", "list", *words]).stdout)
+    assert added in listed
+    image_built(Built(Image(name="shop/web:2", command=("true",)), ("no HEALTHCHECK",), 1, 0), "ci", Output.YAML)
+    captured = capsys.readouterr()
+    assert yaml.safe_load(captured.out)["image"]["name"] == "shop/web:2"
+    assert "note: no HEALTHCHECK" in captured.err
 
 
 def test_the_kubeconfig_is_told_with_its_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
