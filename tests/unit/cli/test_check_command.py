@@ -34,6 +34,14 @@ def test_standard_input_is_checked_line_by_line() -> None:
     assert said.startswith('-:6: Ingress default/web: refused: nginx.ingress.kubernetes.io/affinity "a|b": ')
 
 
+@pytest.mark.parametrize("output", ["table", "markdown"])
+def test_no_annotation_moves_the_cursor(output: str) -> None:
+    text = GOOD.replace("affinity: cookie", 'affinity: "\\e[2Ja\\u202e"').replace("name: web", 'name: "we\\eb"')
+    _, said = run("-", "-o", output, text=text)
+    assert "\\x1b[2Ja\\x202e" in said
+    assert not set("\x1b\u202e") & set(said)
+
+
 def test_the_output_for_people_is_a_table_and_its_former_name_still_counts() -> None:
     assert run("-", "-o", "text", text=GOOD) == run("-", "-o", "table", text=GOOD) == run("-", text=GOOD)
     assert "text" not in CliRunner().invoke(app, ["check", "--help"]).stdout.partition("--output")[2].partition("--help")[0]

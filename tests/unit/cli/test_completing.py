@@ -71,7 +71,9 @@ def test_fish_completes_too(environment: dict[str, str], tmp_path: Path) -> None
 
 def test_zsh_completes_what_is_typed_before_the_tab_key(environment: dict[str, str], tmp_path: Path) -> None:
     begin = f"PROMPT='%% '; autoload -Uz compinit; compinit -u -D; source {script('zsh', tmp_path)}; print be''gun"
-    with program(["zsh", "-f", "-i"], **environment) as terminal:
+    with program(
+        ["env", f"PATH={environment['PATH']}", f"KUBECONFIG={environment['KUBECONFIG']}", "zsh", "-f", "-i"]
+    ) as terminal:
         terminal.type(f"{begin}\r")
         terminal.wait_for("begun")
         terminal.type("remora routes --context pro\t")

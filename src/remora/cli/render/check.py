@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from remora.cli.render import data_document
-from remora.cli.render.look import has_colour
+from remora.cli.render.look import clean, has_colour
 from remora.report.findings import Finding, Report, Verdict
 
 _COLOURS = {Verdict.HONOURED: "32", Verdict.REFUSED: "31", Verdict.UNKNOWN: "33"}
@@ -25,13 +25,13 @@ def show(report: Report, output: str, *, refused: bool) -> None:
 def text_lines(report: Report, *, colour: bool = False) -> Iterator[str]:
     """`file:line: verdict: annotation "value": reason`, and a summary."""
     for fault in report.faults:
-        yield f"{fault.place}: {_painted('unreadable', '31', colour)}: {fault.message}"
+        yield f"{clean(str(fault.place))}: {_painted('unreadable', '31', colour)}: {clean(fault.message)}"
     for note in report.notes:
-        yield f"{_where(note)}: note: {note.message}"
+        yield clean(f"{_where(note)}: note: {note.message}")
     for finding in report.findings:
         verdict = _painted(_verdict(finding), _COLOURS.get(finding.verdict, "36"), colour)
         reason = f": {finding.reason}" if finding.reason else ""
-        yield f"{_where(finding)}: {verdict}: {finding.field}{_value(finding)}{reason}"
+        yield f"{clean(_where(finding))}: {verdict}: {clean(f'{finding.field}{_value(finding)}{reason}')}"
     if report.faults or report.notes or report.findings:
         yield ""
     yield summary(report)
@@ -52,7 +52,7 @@ def markdown_lines(report: Report) -> Iterator[str]:
     if report.notes:
         yield ""
     for note in report.notes:
-        yield f"- {_where(note)}: {note.message}"
+        yield clean(f"- {_where(note)}: {note.message}")
 
 
 def document(report: Report, *, refused: bool) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _value(finding: Finding) -> str:
 
 
 def _row(*cells: str) -> str:
-    return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(clean(' '.join(cell.split())).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _counted(number: int, one: str, many: str) -> str:
