@@ -11,6 +11,7 @@ from remora.annotations.headers import Headers
 from remora.annotations.registry import Defaults
 from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.options import ProxyOptions
+from remora.core.persistent import keys_differing
 from remora.core.problem import Problem
 from remora.core.problems import Problems, Source
 from remora.model import (
@@ -30,6 +31,7 @@ from remora.translate.auth_backends import AuthBackendUnit
 from remora.translate.backends import BackendUnit
 from remora.translate.certificates import DefaultCertificate, DefaultCertificateUnit, KeyPair, KeyPairUnit
 from remora.translate.client_tls import ClientTrust, ClientTrustUnit
+from remora.translate.crowds import Losses
 from remora.translate.default_backend import DefaultBackend, DefaultBackendUnit
 from remora.translate.hosts import HostOutcome, HostUnit
 from remora.translate.ingress import DefaultsUnit, IngressUnit, Prepared
@@ -107,6 +109,7 @@ class Assembly:
         self._upstream_files: SortedTable[tuple[str, str], UpstreamFile] = SortedTable()
         self._tcp_services: tuple[TcpService, ...] = ()
         self._problems = Problems()
+        self._losses: dict[Hostname, Losses] = {}
         self._new_problems: dict[Source, tuple[Problem, ...]] = {}
         self._published: SortedTable[NamespacedName, ObjectRef] = SortedTable()
         self._default_backend: BackendName | None = None
@@ -201,9 +204,17 @@ class Assembly:
 
     def _take_host(self, host: Hostname, outcome: HostOutcome | Gone) -> None:
         self._virtual_hosts.set(host, None if outcome is GONE else outcome.virtual_host)
-        self._set_problems(("2", host, ""), () if outcome is GONE else outcome.all_problems)
+        self._set_problems(("2", host, ""), () if outcome is GONE else outcome.problems)
+        self._take_losses(host, {} if outcome is GONE else outcome.losses)
         certificate = None if outcome is GONE else outcome.certificate
         self._set_served(host, (certificate, outcome.tls) if certificate and outcome is not GONE else None)
+
+    def _take_losses(self, host: Hostname, losses: Losses) -> None:
+        before = self._losses.pop(host, {})
+        if losses:
+            self._losses[host] = losses
+        for name in keys_differing(before, losses):
+            self._set_problems(("2", host, str(name)), losses[name].problems if name in losses else ())
 
     def _take_backend(self, unit: BackendUnit | AuthBackendUnit, outcome: Backend | Gone) -> None:
         self._backends.set(unit.name, None if outcome is GONE else outcome)

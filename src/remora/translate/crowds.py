@@ -5,7 +5,7 @@ only for what an older one asks for too, and says nothing that counts for the ho
 is told is kept for as long as the same ones win.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -18,7 +18,7 @@ from remora.core.names import Hostname, NamespacedName, ObjectRef
 from remora.core.problem import Problem
 from remora.translate.canary import is_canary
 from remora.translate.client_tls import speaks_of_clients
-from remora.translate.ingress import HostShare, PathRule, Prepared
+from remora.translate.ingress import PathRule, Prepared
 from remora.translate.routes import Claim
 
 CROWD = 100
@@ -36,27 +36,35 @@ Reason = str | tuple[ObjectRef, bool]
 
 
 class Loss(msgspec.Struct, frozen=True, gc=False):
-    """What an Ingress is told that wins nothing of a host: its part of the host, why its rules lose, and the Problems."""
+    """What an Ingress is told that wins nothing of a host: the paths that it wants, why it loses them, and the Problems."""
 
-    share: HostShare
-    reasons: tuple[Reason | None, ...]
-    problems: tuple[Problem, ...]
+    owner: Prepared
+    keys: tuple[Key, ...]
+    reasons: tuple[Reason | None, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
-def apart(host: Hostname, owners: list[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
-    """The Ingresses of a host that are to be looked at, and those that win nothing; both in their order."""
+Losses = dict[NamespacedName, Loss]
+
+
+def apart(host: Hostname, owners: list[Prepared], before: Losses) -> tuple[list[Prepared], list[Loss]]:
+    """The Ingresses of a host that are to be looked at, and the losses of those that win nothing, as they were `before` or
+    without a word; both in their order."""
     if len(owners) <= CROWD:
         return owners, []
     wanted: set[Key] = set()
     has_tls = has_fallback = False
     some: list[Prepared] = []
-    lost: list[Prepared] = []
+    lost: list[Loss] = []
     for owner in owners:
+        known = before.get(owner.ref.name)
+        if known is not None and known.owner is not owner:
+            known = None
         share = owner.hosts[host]
-        keys = [_key(rule) for rule in share.rules]
+        keys = known.keys if known else tuple([_key(rule) for rule in share.rules])
         is_known = (has_tls or share.tls is None) and (has_fallback or share.fallback is None)
-        if is_known and wanted.issuperset(keys) and not _speaks_for_host(owner):
-            lost.append(owner)
+        if is_known and wanted.issuperset(keys) and (known is not None or not _speaks_for_host(owner)):
+            lost.append(known or Loss(owner, keys))
             continue
         some.append(owner)
         if not is_canary(owner):
@@ -65,32 +73,28 @@ def apart(host: Hostname, owners: list[Prepared]) -> tuple[list[Prepared], list[
     return some, lost
 
 
-def losses_of(
+def told(
     host: Hostname,
-    lost: Iterable[Prepared],
-    before: Mapping[NamespacedName, Loss],
+    lost: Iterable[Loss],
     *,
     reason_of: Callable[[PathRule], Reason | None],
     tell: Callable[[Claim, Reason], Problem],
-) -> dict[NamespacedName, Loss]:
-    """What each is told. `reason_of` says of a rule why it loses, and is asked once for a path; with the same reasons and
-    rules as `before` it is the same that is told."""
+) -> Losses:
+    """The losses with what each is told. `reason_of` says of a rule why it loses, and is asked once for a path; for the same
+    reasons as before it is the same that is told."""
     reasons: dict[Key, Reason | None] = {}
-    losses: dict[NamespacedName, Loss] = {}
-    for owner in lost:
-        share = owner.hosts[host]
-        for rule in share.rules:
-            if _key(rule) not in reasons:
-                reasons[_key(rule)] = reason_of(rule)
-        why = tuple([reasons[_key(rule)] for rule in share.rules])
-        known = before.get(owner.name)
-        if known is None or known.share is not share or known.reasons != why:
-            known = Loss(
-                share,
-                why,
-                tuple([tell((owner, rule), reason) for rule, reason in zip(share.rules, why, strict=True) if reason]),
-            )
-        losses[owner.name] = known
+    losses: Losses = {}
+    for loss in lost:
+        found = loss
+        for place, key in enumerate(loss.keys):
+            if key not in reasons:
+                reasons[key] = reason_of(loss.owner.hosts[host].rules[place])
+        why = tuple([reasons[key] for key in loss.keys])
+        if loss.reasons != why:
+            rules = loss.owner.hosts[host].rules
+            problems = [tell((loss.owner, rule), reason) for rule, reason in zip(rules, why, strict=True) if reason]
+            found = Loss(loss.owner, loss.keys, why, tuple(problems))
+        losses[loss.owner.ref.name] = found
     return losses
 
 

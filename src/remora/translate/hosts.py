@@ -5,7 +5,6 @@ backend. And the redirect to https covers the hosts that a TLS section lists, no
 """
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import ClassVar
 
 import msgspec
@@ -20,7 +19,7 @@ from remora.translate.canary import Mains, is_canary, with_canaries
 from remora.translate.certificates import RefusalUnit
 from remora.translate.client_tls import FoundTls, find_tls, with_client_tls
 from remora.translate.conflicts import by_precedence, path_taken, path_taken_by_default
-from remora.translate.crowds import Loss, Reason, apart, losses_of
+from remora.translate.crowds import Losses, Reason, apart, told
 from remora.translate.error_pages import with_error_pages
 from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
@@ -40,13 +39,8 @@ class HostOutcome(msgspec.Struct, frozen=True, gc=False):
     certificate: NamespacedName | None = None
     problems: tuple[Problem, ...] = ()
     tls: HostTls = USUAL_TLS
-    losses: dict[NamespacedName, Loss] = {}
+    losses: Losses = {}
     """What those of a crowd are told that win nothing."""
-
-    @property
-    def all_problems(self) -> tuple[Problem, ...]:
-        """Also those of a crowd."""
-        return (*self.problems, *chain.from_iterable(loss.problems for loss in self.losses.values()))
 
 
 class HostUnit(Unit[HostOutcome], frozen=True):
@@ -61,11 +55,11 @@ class HostUnit(Unit[HostOutcome], frozen=True):
         if not owners:
             return _further_host(view, self.host, asked)
         problems = list(lost_aliases(self.host, asked, winners=owners))
-        owners, lost = apart(self.host, owners)
+        before: HostOutcome | None = view.before
+        owners, lost = apart(self.host, owners, before.losses if before else {})
         contest = Contest(self.host)
         routes = _routes(view, contest, owners=owners, problems=problems)
-        before: HostOutcome | None = view.before
-        losses = losses_of(self.host, lost, before.losses if before else {}, reason_of=contest.reason_of, tell=contest.tell)
+        losses = told(self.host, lost, reason_of=contest.reason_of, tell=contest.tell)
         owners = [owner for owner in owners if not is_canary(owner)]
         passthrough = find_passthrough(view, self.host, owners, problems)
         found = find_tls(view, self.host, owners, _certificate(view, self.host, owners=owners))
@@ -79,7 +73,7 @@ def _further_host(view: View, host: Hostname, asked: list[Prepared]) -> HostOutc
     owners = find_alias_owners(view, host, asked)
     problems = tuple(lost_aliases(host, asked, winners=owners))
     if owners:
-        owners, _ = apart(host, owners)
+        owners, _ = apart(host, owners, {})
         routes = _routes(view, Contest(host), owners=owners, problems=[])
         owners = [owner for owner in owners if not is_canary(owner)]
         found = find_tls(view, host, owners, _certificate(view, host, owners=owners))
