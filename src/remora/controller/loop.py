@@ -166,6 +166,9 @@ class ControlLoop:
             self._waiting.add(change, came)
             if number % MOST_ADDED == 0:
                 await asyncio.sleep(0)
+        if not (self._waiting or self._is_anew):
+            self._translated = self._cache.snapshot
+            self._translator.overtake(self._translated)
         now = self._clock()
         self._burst = grown(self._burst, changes, now)
         if has_news and self._burst is None:

@@ -1,7 +1,6 @@
 """The health and metrics listener."""
 
 import asyncio
-import io
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -9,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from aiohttp import web
-from aiohttp.payload import BytesIOPayload
 
 from remora.core.errors import ConfigurationError, HAProxyError
 
@@ -17,6 +15,9 @@ _log = logging.getLogger(__name__)
 
 _BUSY_SHARE = 0.1
 """Of its time that the loop's thread works; from there on the loop's lag is looked at closely."""
+
+
+_PIECE = 1 << 16
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -116,7 +117,12 @@ async def listening(
 
 def _response(body: bytes, content_type: str) -> web.Response:
     """Given to the system in pieces: to copy ten megabytes at once takes as long as a change from event to commands does."""
-    return web.Response(body=BytesIOPayload(io.BytesIO(body)), headers={"Content-Type": content_type})
+    return web.Response(body=_pieces(body), headers={"Content-Type": content_type, "Content-Length": str(len(body))})
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for first in range(0, len(body), _PIECE):
+        yield body[first : first + _PIECE]
 
 
 async def _listen(runner: web.AppRunner, hosts: tuple[str, ...], port: int) -> None:

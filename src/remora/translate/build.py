@@ -71,6 +71,14 @@ class Translator:
         made = self._assembly
         return Translation(made.model, made.problems, made.published, made.lookups)
 
+    def overtake(self, snapshot: Snapshot) -> None:
+        """Goes on from a snapshot which differs from that of the last call only in what no Change tells of.
+
+        Otherwise ten thousand Ingresses of before their statuses were written would stay, and be forgotten all at once.
+        """
+        if not self._is_new:
+            self._snapshot = snapshot
+
     def _start_anew(self, snapshot: Snapshot) -> dict[AnyUnit, object]:
         self._units = Units(self._settings, layers=LAYERS)
         self._assembly = Assembly()

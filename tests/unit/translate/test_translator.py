@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from remora.core.settings import RoutingSettings
+from remora.kube.objects.ingress import IngressLoadBalancerIngress, IngressLoadBalancerStatus, IngressStatus
 from remora.model import ForwardTo
 from remora.translate import Translator
 from remora.translate.units import Units
@@ -135,3 +137,18 @@ def test_route_ids_survive_every_change_of_the_settings(store: Store) -> None:
 def test_a_unit_says_what_it_is_by_running() -> None:
     with pytest.raises(NotImplementedError):
         Unit().run(View(Store().snapshot, SETTINGS, outcome_of=lambda unit: unit))
+
+
+def test_a_status_is_passed_over_and_the_next_change_is_seen_from_behind_it(store: Store, ran: list[str]) -> None:
+    translator = Translator(SETTINGS)
+    translator.translate(store.snapshot, store.take_changes())
+    told = IngressStatus(IngressLoadBalancerStatus((IngressLoadBalancerIngress(ip="192.0.2.1"),)))
+    shown = msgspec.structs.replace(ingress("shop/b", rule("b.example.com", "/", service="b")), status=told)
+    assert store.apply(EventType.MODIFIED, shown) is None
+    translator.overtake(store.snapshot)
+    ran.clear()
+    store.apply(EventType.MODIFIED, msgspec.structs.replace(shown, spec=ingress("x/y", rule("new.example.com", "/")).spec))
+    after = translator.translate(store.snapshot, store.take_changes())
+    assert sorted(ran)[-1] == "IngressUnit"
+    fresh = Translator(SETTINGS).translate(store.snapshot, None)
+    assert (after.model, after.problems, after.published) == (fresh.model, fresh.problems, fresh.published)
