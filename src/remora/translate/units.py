@@ -105,6 +105,8 @@ class Units:
         self._due = [set() for _ in self._due]
         self._released = set()
         changed, self._changed = self._changed, {}
+        # What is replaced before the next call is not to be kept until then.
+        self._snapshot = Snapshot()
         return changed
 
     def _make_readers_due(self, key: ReadKey) -> None:
