@@ -139,7 +139,7 @@ def live_sessions(model: Model, entries: Iterable[LiveSession]) -> tuple[Service
                 for pod, state in sorted(pods.items())
             ),
         )
-        for service, pods in sorted(_pods(model).items())
+        for service, pods in sorted(_pods(model).items(), key=lambda item: f"{item[0].namespace}\0{item[0].name}")
     )
 
 
