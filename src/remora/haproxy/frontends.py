@@ -190,23 +190,23 @@ def _find_route_by_host(listener: Listener, layout: Layout) -> Iterator[Directiv
     An exact host does not fall back to a wildcard host when none of its paths fits (as in ingress-nginx).
     """
     yield rule("http-request set-var(txn.virtual_host)", "var(txn.host)")
-    find_kind = rule("http-request set-var(txn.kind)", f"var(txn.virtual_host),map_str({layout.map(Map.HOSTS)})")
-    yield find_kind
+    find_kind = ("http-request set-var(txn.kind)", f"var(txn.virtual_host),map_str({layout.map(Map.HOSTS)})")
+    yield rule(*find_kind)
+    is_unknown = "!{ var(txn.kind) -m found }"
     for wider in ('var(txn.host),regsub("^[^.]+","*")', f"str({ANY_HOST_KEY})"):
-        yield rule("http-request set-var(txn.virtual_host)", wider, when="!{ var(txn.kind) -m found }")
-        yield find_kind
+        yield rule("http-request set-var(txn.virtual_host)", wider, when=is_unknown)
+        yield rule(*find_kind, when=is_unknown)
     too_long = f"{{ var(txn.kind) -m str {HostKind.REPEATING.value} }} {{ var(txn.decoded) -m len gt {_LONGEST_REPEATED} }}"
     yield rule("http-request deny deny_status 400", when=too_long)
     record = "http-request set-var(txn.record)"
-    by_regex = f"concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})"
     looked_up = {
-        HostKind.PLAIN: f"concat(,txn.path,{EXACT_END}),map_beg({layout.map(Map.ROUTES)})",
-        HostKind.FOLDED: f"concat(,txn.path,/),lower,map_beg({layout.map(Map.FOLDED_ROUTES)})",
-        HostKind.REGEX: by_regex,
-        HostKind.REPEATING: by_regex,
+        (HostKind.PLAIN,): f"concat(,txn.path,{EXACT_END}),map_beg({layout.map(Map.ROUTES)})",
+        (HostKind.FOLDED,): f"concat(,txn.path,/),lower,map_beg({layout.map(Map.FOLDED_ROUTES)})",
+        (HostKind.REGEX, HostKind.REPEATING): f"concat(,txn.decoded),map_reg({layout.map(Map.REGEX_ROUTES)})",
     }
-    for kind, find in looked_up.items():
-        yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {kind.value} }}")
+    for kinds, find in looked_up.items():
+        names = " ".join(kind.value for kind in kinds)
+        yield rule(record, f"var(txn.virtual_host),{find}", when=f"{{ var(txn.kind) -m str {names} }}")
     yield rule(record, f"str({DEFAULT_ROUTE_KEY}),map_beg({layout.map(Map.ROUTES)})", when=_UNROUTED)
     yield rule(record, f"str({fixed_record(NOT_FOUND_BACKEND, counting.UNROUTED)})", when=_UNROUTED)
     yield from _end_without_canary(listener, layout)

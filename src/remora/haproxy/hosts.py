@@ -239,13 +239,12 @@ def _looks_up_https(route: Route, redirected: HttpsRedirect) -> bool:
 
 def _target(route: Route, action: ForwardTo) -> Target:
     agent = bool(action.affinity and action.affinity.attributes.omit_same_site_for_old_browsers)
-    changes_request = bool(action.rewrite or action.upstream_host or action.forwarded_prefix)
+    is_shaped = bool(action.rewrite or action.upstream_host or action.forwarded_prefix or route.cors or route.response_headers)
     sessions = bool(action.learning or (action.affinity and session_cookie.is_wanted(action.affinity)))
-    changes_request |= route.tracing is not None
-    changes_request |= error_pages.is_wanted(route) or proxying.is_wanted(action)
     guarded = _is_guarded(route)
-    rich = changes_request or agent or sessions or guarded or _has_policy(route)
-    kind = BackendClass(_algorithm(action), rich, sessions, guarded)
+    has_more = agent or sessions or guarded or route.tracing is not None or bool(route.snippet)
+    has_more |= error_pages.is_wanted(route) or proxying.is_wanted(action)
+    kind = BackendClass(_algorithm(action), is_shaped or has_more, sessions, guarded, shaped=is_shaped and not has_more)
     return Target(action.backend, kind, tuple(retries.dedicated_rules(action.retries)))
 
 

@@ -33,7 +33,8 @@ class Algorithm(Enum):
 
 
 class BackendClass(msgspec.Struct, frozen=True, order=True):
-    """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use.
+    """A class of backends. `rich` ones run the policy rules; plain ones pay nothing for policies that they do not use, and
+    `shaped` ones, of the rich, only for those that many routes have: CORS, headers and other paths.
 
     Those with `sessions` run besides what only some sticky routes want: identified sessions, lifetimes, cookies of another
     format. `guarded` ones run what keeps requests out or holds them back: lists of addresses, authentication, limits. Those of
@@ -45,13 +46,20 @@ class BackendClass(msgspec.Struct, frozen=True, order=True):
     sessions: bool = False
     guarded: bool = False
     stream: bool = False
+    shaped: bool = False
 
     @property
     def name(self) -> str:
         if self.stream:
             return "stream"
         special = ["guarded"] * self.guarded + ["sessions"] * self.sessions
-        return "-".join((self.algorithm.value, *(special or ["rich" if self.rich else "plain"])))
+        return "-".join((self.algorithm.value, *(special or [self._policies])))
+
+    @property
+    def _policies(self) -> str:
+        if self.shaped:
+            return "shaped"
+        return "rich" if self.rich else "plain"
 
     def slot(self, number: int) -> Slot:
         """The number-th backend of the pool, from 1."""
@@ -63,6 +71,7 @@ STICKY = (Algorithm.PERSISTENT, Algorithm.BALANCED)
 
 CLASSES = (
     *(BackendClass(algorithm, rich) for algorithm in Algorithm for rich in (False, True)),
+    *(BackendClass(algorithm, rich=True, shaped=True) for algorithm in Algorithm),
     *(BackendClass(algorithm, rich=True, sessions=True) for algorithm in Algorithm),
     *(BackendClass(algorithm, True, sessions, guarded=True) for algorithm in Algorithm for sessions in (False, True)),
     BackendClass(stream=True),

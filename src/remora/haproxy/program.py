@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from remora.core.settings import ProxySettings
 from remora.haproxy import process_rules
-from remora.haproxy.classes import class_section, policy_rules
+from remora.haproxy.classes import class_section, policy_rules, shaping_rules
 from remora.haproxy.features import (
     answers,
     body_meter,
@@ -68,7 +68,7 @@ def _digest(text: str) -> str:
 
 def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterator[Section]:
     layout = Layout(settings.state_directory)
-    policies = tuple(policy_rules(layout, header_names))
+    policies, shaping = (tuple(rules(layout, header_names)) for rules in (policy_rules, shaping_rules))
     yield _defaults_section(settings)
     yield section("backend", counting.TABLE, "from", "base", lines=[_counting_table()])
     yield section("backend", session_tracking.TABLE, "from", "base", lines=[session_tracking.table_rule(settings)])
@@ -81,7 +81,7 @@ def _sections(settings: ProxySettings, header_names: tuple[str, ...]) -> Iterato
         yield request_log.ring_section(layout.requests_socket)
     yield from frontend_sections(settings, layout)
     for kind in CLASSES:
-        yield class_section(kind, settings, policies)
+        yield class_section(kind, settings, policies, shaping)
     yield from streams.passthrough_sections(settings, layout)
     yield from fixed_backends()
     yield body_size.section_of("base", layout.map(Map.ERROR_PAGES))

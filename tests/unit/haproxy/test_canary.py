@@ -44,6 +44,6 @@ def test_canary_has_a_record_a_target_and_the_policies_of_its_route() -> None:
     served = host(msgspec.structs.replace(main, canary=wanted))
     part = configure_host(served)
     assert {target.backend for target in targets(served)} == {NAME, "next"}
-    assert encode_record(part.canary_routes[main.id], {}) == f"|{'c' * 16}||next:spread-rich|to-https-308"
+    assert encode_record(part.canary_routes[main.id], {}) == f"|{'c' * 16}||next:spread-shaped|to-https-308"
     assert encode_record(part.routes["web.example/"], {}).startswith(f"?|{main.id}||")
     assert part.texts[Map.REWRITES] == {main.id: "=/new", "c" * 16: "=/new"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from remora.core.names import Hostname
 from remora.haproxy.hosts import NOTHING, configure_host, fixed_part, folded_keys, targets
 from remora.haproxy.maps import HostKind, Map
-from remora.model import ExactPath, ForwardTo, PrefixPath, RegexPath, ReplacePath
+from remora.model import Cors, ExactPath, ForwardTo, PrefixPath, RegexPath, ReplacePath, Route, StripPrefix, Tracing
 from tests.support.models import NAME, host, route
 
 HOST = Hostname("h")
@@ -70,3 +70,21 @@ def test_the_health_check_of_unknown_hosts_gives_way_to_an_ingress() -> None:
     taken = configure_host(host(route(PrefixPath("/healthz")), name=""))
     assert fixed_part(taken, None) == NOTHING
     assert list(fixed_part(NOTHING, None).routes) == ["*/healthz/"]
+
+
+CORS = Cors(None, "GET", "Accept", True, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        (route(), "spread-plain"),
+        (route(cors=CORS), "spread-shaped"),
+        (route(response_headers=(("X-A", "1"),)), "spread-shaped"),
+        (route(action=ForwardTo(NAME, rewrite=StripPrefix("/a"))), "spread-shaped"),
+        (route(cors=CORS, tracing=Tracing(trusts=False)), "spread-rich"),
+        (route(action=ForwardTo(NAME, rewrite=StripPrefix("/a"), read_timeout=9)), "spread-rich"),
+    ],
+)
+def test_a_route_has_the_class_with_the_fewest_rules_that_it_needs(wanted: Route, name: str) -> None:
+    assert [target.kind.name for target in targets(host(wanted))] == [name]

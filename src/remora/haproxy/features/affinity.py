@@ -76,6 +76,8 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> 
     if kind.algorithm not in (Algorithm.PERSISTENT, Algorithm.BALANCED):
         return
     is_persistent = kind.algorithm is Algorithm.PERSISTENT
+    if kind.rich and not kind.shaped:
+        yield from agent_rules()
     yield rule("http-request set-var(txn.cookies)", "req.fhdr(cookie)")
     if is_persistent:
         yield rule("http-request set-var(txn.session)", _SINGLE_SESSION)
@@ -83,7 +85,7 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> 
         yield rule("http-request set-var(txn.value)", _SINGLE_VALUE)
         yield rule("http-request set-var(txn.session)", "var(txn.value),field(-1,~)")
     is_unusual = ""
-    if is_persistent and not kind.rich:
+    if is_persistent:
         yield rule("http-request allow", when=_IS_USUAL)
     else:
         yield rule("http-request set-var(txn.usual) bool(true)", when=_IS_USUAL)
@@ -95,8 +97,6 @@ def request_rules(kind: BackendClass, *, cookies_map: str, servers_map: str) -> 
         is_new = "{ var(txn.value) -m sub ; } || !{ var(txn.key) -m len gt 0 }"
         yield rule("http-request set-var(txn.key)", NEW_IDENTIFIER, when=is_new)
     yield from former_sessions.request_rules(kind.algorithm, servers_map)
-    if kind.rich:
-        yield from agent_rules()
 
 
 def _searching_rules(when: str, *, is_persistent: bool, cookies_map: str, servers_map: str) -> Iterator[Directive]:

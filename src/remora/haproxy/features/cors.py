@@ -44,14 +44,17 @@ def response_rules() -> Iterator[Directive]:
     is_true = f"{_ALLOWED} {{ var(txn.cors),field(2,|) -m str true }}"
     yield rule(f"{set_header} Access-Control-Allow-Credentials", "true", when=is_true)
     yield rule(f"{set_header} Access-Control-Allow-Methods", "%[var(txn.cors),field(3,|)]", when=_ALLOWED)
-    yield rule(f"{set_header} Access-Control-Allow-Headers", "%[var(txn.cors),field(4,|)]", when=_ALLOWED)
-    is_exposing = f"{_ALLOWED} {{ var(txn.cors),field(5,|) -m len gt 0 }}"
-    yield rule(f"{set_header} Access-Control-Expose-Headers", "%[var(txn.cors),field(5,|)]", when=is_exposing)
-    yield rule(f"{set_header} Access-Control-Max-Age", "%[var(txn.cors),field(6,|)]", when=_ALLOWED)
+    yield rule(f"{set_header} Access-Control-Allow-Headers", "%[var(txn.cors),field(-3,|)]", when=_ALLOWED)
+    is_exposing = f"{_ALLOWED} {{ var(txn.cors),field(-2,|) -m len gt 0 }}"
+    yield rule(f"{set_header} Access-Control-Expose-Headers", "%[var(txn.cors),field(-2,|)]", when=is_exposing)
+    yield rule(f"{set_header} Access-Control-Max-Age", "%[var(txn.cors),field(-1,|)]", when=_ALLOWED)
 
 
 def cors_entry(cors: Cors) -> str:
-    """The value of the map `cors`: which origins, credentials, methods, headers, exposed headers, age; by `|`."""
+    """The value of the map `cors`: which origins, credentials, methods, headers, exposed headers, age; by `|`.
+
+    The last three are counted from the end, since `field` looks at every byte on its way, and the list of headers is long.
+    """
     which = _ANY if cors.origins is None else _LISTED
     credentials = "true" if cors.credentials else "false"
     return "|".join((which, credentials, cors.methods, cors.headers, cors.expose_headers, str(cors.max_age)))

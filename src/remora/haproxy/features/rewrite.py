@@ -18,7 +18,7 @@ def request_rules(rewrites_map: str) -> Iterator[Directive]:
     """The rules of rich classes. A path that needs it is normalised first, as nginx does before it rewrites."""
     yield rule("http-request set-var(txn.rewrite)", f"var(txn.route),map_str({rewrites_map})")
     is_rewritten = "{ var(txn.rewrite) -m found }"
-    yield from normalising_rules(f"{is_rewritten} {{ var(txn.odd) -m bool }}")
+    yield from normalising_rules(f"{{ var(txn.odd) -m bool }} {is_rewritten}")
     yield rule("http-request set-var(txn.raw_path)", "path", when=is_rewritten)
     yield rule("http-request set-path", "%[var(txn.rewrite),bytes(1)]", when="{ var(txn.rewrite) -m beg = }")
     yield rule("http-request set-path", f"%[{_STRIP}]", when="{ var(txn.rewrite) -m beg ~ }")
