@@ -62,3 +62,12 @@ def test_a_cluster_that_is_down_is_one_line_while_it_is_watched() -> None:
     assert list(status_lines(Status(profile="p", running=False, directory="/d"), 80, False, now=0)) == [
         "Profile p does not run; its state is in /d."
     ]
+
+
+def test_pods_can_be_told_apart_on_a_narrow_terminal() -> None:
+    pods = tuple(
+        PodLine("default", f"sticky-d-s76cbdlz6t-{end}", "1/1", "Running", 0, "127.66.0.2") for end in ("qctlq", "wkxxl")
+    )
+    lines = list(status_lines(Status(profile="p", running=True, pods=pods), 70, False, now=0))
+    assert [line.split()[1][-5:] for line in lines if "1/1" in line] == ["qctlq", "wkxxl"]
+    assert max(map(len, lines)) <= 70

@@ -74,12 +74,14 @@ def state(text: str) -> Marked | str:
     return Marked(text, meaning) if meaning else text
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, whole: bool = False) -> None:
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, whole: bool = False, least: Sequence[int] = ()
+) -> None:
     """Prints a table and an empty line; nothing for no rows."""
     if not rows:
         return
     width = None if whole or not sys.stdout.isatty() else shutil.get_terminal_size().columns
-    for line in table_lines(headings, rows, width=width, colour=has_colour()):
+    for line in table_lines(headings, rows, width=width, colour=has_colour(), least=least):
         print(line)
     print()
 

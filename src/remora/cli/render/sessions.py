@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from remora.cli.options import Output
 from remora.cli.render import NOTE, say, table
-from remora.cli.render.look import Cell, Marked, Meaning, document, painted, state, step_lines, table_lines
+from remora.cli.render.look import Cell, Marked, Meaning, document, painted, print_table, state, step_lines, table_lines
 from remora.cli.render.watching import PAUSE, Sight, watch
 from remora.cli.session_source import Told
 from remora.haproxy.features.broken_sessions import Reason
@@ -15,6 +15,8 @@ POD_COLUMNS = ("NAMESPACE", "SERVICE", "POD", "STATE", "SESSIONS", "IN USE", "SH
 BROKEN_COLUMNS = ("NAMESPACE", "SERVICE", *(f"BROKEN: {reason.value.upper()}" for reason in Reason))
 HOW_TO_TRACK = 'remora.io/session-tracking: "true" on its Ingress, or session-tracking: "true" in the controller\'s ConfigMap'
 
+_LEAST = (8, 8, 16, 6, 8, 6, 5)
+"""Of the pods' columns; their names are to be told apart."""
 _NOTHING = "No Service has sessions here: no Ingress that leads to one asks for session affinity."
 _NOT_THESE = "No Service of that name and namespace has sessions; `remora sessions` shows all that have."
 
@@ -28,7 +30,7 @@ def show_sessions(told: Told, output: Output, *, everything: bool = True) -> Non
     if not told.report.services:
         say(_NOTHING if everything else _NOT_THESE)
         return
-    table(POD_COLUMNS, pod_rows(told.report.services), output)
+    print_table(POD_COLUMNS, pod_rows(told.report.services), whole=output is Output.WIDE, least=_LEAST)
     table(BROKEN_COLUMNS, broken_rows(told.report.services), output)
 
 
@@ -108,7 +110,7 @@ def _lines(told: Told, width: int | None, colour: bool, everything: bool) -> Ite
     if not services:
         yield _NOTHING if everything else _NOT_THESE
     else:
-        yield from table_lines(POD_COLUMNS, pod_rows(services), width=width, colour=colour)
+        yield from table_lines(POD_COLUMNS, pod_rows(services), width=width, colour=colour, least=_LEAST)
     if broken := broken_rows(services):
         yield ""
         yield from table_lines(BROKEN_COLUMNS, broken, width=width, colour=colour)

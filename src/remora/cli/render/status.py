@@ -10,6 +10,8 @@ from remora.cli.render import say
 from remora.cli.render.look import Cell, Marked, Meaning, age_since, document, has_colour, state, table_lines
 from remora.cli.status import PodLine, ServiceLine, Status
 
+_LEAST = (6, 14, 5, 7, 8, 4, 8)
+"""Of the pods' columns; their names are to be told apart."""
 _HAS_ENDED = ("Succeeded", "Completed", "Terminated")
 _BEGINS = ("ContainerCreating", "PodInitializing")
 _GOES_WELL = ("Running", "Pending", "Terminating")
@@ -42,14 +44,14 @@ def status_lines(found: Status, width: int | None, colour: bool, *, now: float) 
     ]
     services = [(item.namespace, item.name, item.type, _where(item)) for item in found.services]
     ingresses = [(item.namespace, item.name, ",".join(item.hosts) or "*", item.address or "-") for item in found.ingresses]
-    tables: tuple[tuple[Sequence[str], Sequence[Sequence[Cell]]], ...] = (
-        (("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"), pods),
-        (("NAMESPACE", "SERVICE", "TYPE", "URL"), services),
-        (("NAMESPACE", "INGRESS", "HOSTS", "ADDRESS"), ingresses),
+    tables: tuple[tuple[Sequence[str], Sequence[Sequence[Cell]], Sequence[int]], ...] = (
+        (("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "AGE", "IP"), pods, _LEAST),
+        (("NAMESPACE", "SERVICE", "TYPE", "URL"), services, ()),
+        (("NAMESPACE", "INGRESS", "HOSTS", "ADDRESS"), ingresses, ()),
     )
-    for headings, rows in tables:
+    for headings, rows, least in tables:
         if rows:
-            yield from table_lines(headings, rows, width=width, colour=colour)
+            yield from table_lines(headings, rows, width=width, colour=colour, least=least)
             yield ""
 
 
