@@ -30,3 +30,8 @@ def test_every_page_is_in_the_site(site: Path) -> None:
 def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
     fetched = re.compile(r"""<(?:script|img|iframe|link(?![^>]*rel="?canonical))[^>]*(?:src|href)="?(https?:)?//""")
     assert [str(page) for page in site.rglob("*.html") if fetched.search(page.read_text())] == []
+
+
+def test_a_pipe_in_code_in_a_table_is_shown_as_it_is_typed(site: Path) -> None:
+    assert "<code>-o, --output &lt;table|wide|json|yaml&gt;</code>" in (site / "commands.html").read_text()
+    assert [str(page) for page in site.rglob("*.html") if re.search(r"<td>.*<code>[^<]*\\\|", page.read_text())] == []
