@@ -61,7 +61,7 @@ def test_who_has_the_address_sees_sessions_and_where_a_request_goes(cluster: Loc
         page = visitor.see()
         for words in ("sticky.localhost", "shop.localhost", "AnnotationRefused", "ServiceMissing", "redirects"):
             assert words in page
-        eventually(lambda: re.search(r"1 of 1 pods ready · [1-9]", visitor.see()), what="session on the map")
+        eventually(lambda: re.search(r"1 of 1 pod ready · [1-9]", visitor.see()), what="session on the map")
         form = {"csrf": visitor.csrf(), "url": "http://sticky.localhost/", "cookie": cookie}
         status, said = visitor.ask("POST", "/explain", **form)
         assert status == 200

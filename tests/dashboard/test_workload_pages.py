@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from remora.kube.credentials import Connection, from_kubeconfig
-from remora.testing.local import LocalCluster, RequestFailed, eventually, local_cluster
-from tests.cluster.small_cluster import SERVER, deployment
-from tests.dashboard.served import Served, Visitor, served
+from remora.testing.local import LocalCluster, RequestFailed, eventually
+from tests.cluster.small_cluster import deployment
+from tests.dashboard.visitor import Visitor
+from tests.support.dashboard import Served, served
 
 APPS = "/apis/apps/v1/namespaces/default/deployments"
 PODS = "/api/v1/namespaces/default/pods"
@@ -20,25 +21,20 @@ WEB = "/workloads/default/deployments/web"
 HOSTILE = '<script>alert("x")</script>'
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with local_cluster(authorization_mode="RBAC") as made:
-        made.add_image("server", sys.executable, "-c", SERVER)
-        made.add_image(
-            "talker", sys.executable, "-c", f"print('first'); print({HOSTILE!r}, flush=True); import time; time.sleep(900)"
-        )
-        made.request("POST", APPS, deployment("web", replicas=1))
-        labels = {"note": "1"}
-        container = {"name": "main", "image": "talker"}
-        pod = {"metadata": {"name": "talker", "labels": labels}, "spec": {"containers": [container]}}
-        made.request("POST", PODS, pod)
-        eventually(lambda: ready(made, "web") == 1)
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def objects(cluster: LocalCluster) -> None:
+    """A Deployment and a pod that writes a log."""
+    script = f"print('first'); print({HOSTILE!r}, flush=True); import time; time.sleep(900)"
+    cluster.add_image("talker", sys.executable, "-c", script)
+    cluster.request("POST", APPS, deployment("web", replicas=1))
+    container = {"name": "main", "image": "talker"}
+    cluster.request("POST", PODS, {"metadata": {"name": "talker"}, "spec": {"containers": [container]}})
+    eventually(lambda: ready(cluster, "web") == 1)
 
 
 @pytest.fixture(scope="module")
 def dashboard(cluster: LocalCluster) -> Iterator[Served]:
-    with served(lambda: from_kubeconfig(str(cluster.kubeconfig))) as made:
+    with served(connect=lambda: from_kubeconfig(str(cluster.kubeconfig))) as made:
         yield made
 
 
@@ -70,7 +66,7 @@ def reader(cluster: LocalCluster) -> Iterator[Visitor]:
         context = ssl.create_default_context(cafile=str(cluster.directory / "pki" / "ca.crt"))
         return Connection(cluster.server, authorize, context)
 
-    with served(connect) as made:
+    with served(connect=connect) as made:
         yield Visitor(made)
 
 
@@ -283,7 +279,7 @@ def test_whoever_may_list_one_namespace_only_sees_that(reader: Visitor) -> None:
 
 def test_with_read_only_there_is_neither_button_nor_route(cluster: LocalCluster) -> None:
     before = state(cluster)
-    with served(lambda: from_kubeconfig(str(cluster.kubeconfig)), may_write=False) as made:
+    with served(connect=lambda: from_kubeconfig(str(cluster.kubeconfig)), may_write=False) as made:
         visitor = Visitor(made)
         for path, fields in ACTIONS:
             assert visitor.post(path, **fields).status in (404, 405)

@@ -33,6 +33,33 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
 """
 
+POOR_CONTRAST = """
+() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const one of document.querySelectorAll("body *")) {
+    if (![...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) || !one.checkVisibility()) continue;
+    if (one.closest("svg, .hidden, .skip, script, style")) continue;
+    const [a, b] = [luminance(parse(getComputedStyle(one).color)), luminance(behind(one))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push(`${one.className} ${one.textContent.slice(0, 20)} ${ratio.toFixed(1)}`);
+  }
+  return poor;
+}
+"""
+"""Texts that stand out from what is behind them by less than 4.5."""
+
 
 @asynccontextmanager
 async def browsing(profile: Path, **options: Any) -> AsyncIterator[BrowserContext]:
@@ -40,7 +67,8 @@ async def browsing(profile: Path, **options: Any) -> AsyncIterator[BrowserContex
     trouble: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        # A form that is refused is shown as a page, which Chromium remarks upon.
+        if message.type in ("error", "warning") and "a status of 422" not in message.text:
             trouble.append(message.text)
 
     async with async_playwright() as playwright:
