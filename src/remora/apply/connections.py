@@ -24,15 +24,6 @@ def slots_with(running: Running, servers: Collection[str]) -> Iterator[Slot]:
             yield slot
 
 
-def has_requests(reply: str) -> bool:
-    """Whether any line of a reply of `show stat` has requests or WebSockets under way."""
-    return any(len(cells) == 6 and cells[4].isdigit() and cells[4] != "0" for cells in _cells(reply))
-
-
-def _cells(reply: str) -> Iterator[list[str]]:
-    return (line.split(",", 5) for line in reply.split("\n"))
-
-
 class ConnectionReader:
     """Takes the reply of `show stat` as it comes and adds up what the servers have: requests and WebSockets under way.
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from remora.apply.connections import has_requests
+from remora.apply.info import has_requests
 from remora.apply.master import HAProxyMaster, complaints
 from remora.core.errors import HAProxyError, HAProxyRefused, HAProxyUnreachable
 

@@ -1,4 +1,5 @@
-from remora.apply.connections import ConnectionReader, has_requests, slots_with
+from remora.apply.connections import ConnectionReader, slots_with
+from remora.apply.info import has_requests
 from remora.haproxy.configuration import Server, ServerName
 from remora.haproxy.pool import Slot
 from remora.plan.running import Running
