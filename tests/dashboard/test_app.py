@@ -12,7 +12,7 @@ from remora.dashboard.fragments import Leaf
 from remora.dashboard.guard import FORM_LIMIT, POLICY
 from remora.dashboard.poller import Poller
 from remora.dashboard.site import OpenPage
-from remora.dashboard.viewer import OneTimeUrl, Viewer
+from remora.dashboard.viewer import OneTimeUrl, SignedIn, Viewer
 from tests.support.dashboard import PAUSE, Told, dashboard
 from tests.support.traffic import change, pod, problem, report, route
 
@@ -115,6 +115,53 @@ async def test_a_form_in_another_shape_or_too_large_is_refused(client: httpx.Asy
     assert large.status_code == 413
     for method in ("PUT", "DELETE", "PATCH"):
         assert (await client.request(method, "/", headers=ORIGIN)).status_code == 405
+
+
+async def test_a_stranger_sends_no_more_than_a_token_and_gets_no_further_by_the_beginning_of_a_path(
+    client: httpx.AsyncClient,
+) -> None:
+    large = await client.post("/sign-in", data={"token": "x" * (64 << 10)}, headers=ORIGIN)
+    assert large.status_code == 413
+    for path in ("/sign-insight", "/enterprise", "/static"):
+        assert (await client.get(path)).status_code == 401
+
+
+def test_who_has_not_looked_for_long_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("remora.dashboard.viewer.time.monotonic", lambda: now)
+    signed_in = SignedIn(idle=60)
+    away, there = (signed_in.add(Viewer(name, None)) for name in ("away", "there"))
+    now = 50.0
+    assert signed_in.find(there)
+    now = 70.0
+    assert signed_in.find(there)
+    assert signed_in.find(away) is None
+
+
+class _Seeing:
+    """One who may see these namespaces."""
+
+    def __init__(self, *namespaces: str) -> None:
+        self._namespaces = frozenset(namespaces)
+
+    async def seen(self, namespaces: object) -> frozenset[str]:
+        return self._namespaces
+
+
+async def test_who_sees_some_namespaces_only_is_told_neither_of_controllers_nor_of_reloads(told: Told) -> None:
+    access = OneTimeUrl(Viewer("you", None, rights=_Seeing("shop")))
+    poller = Poller(told.ask, pause=PAUSE)
+    polling = asyncio.create_task(poller.run())
+    transport = httpx.ASGITransport(dashboard(poller, access))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        await _enter(client, access)
+        assert "reloads" not in (await client.get("/")).text
+        told.trouble = "secret-controller at 10.0.0.1"
+        async with asyncio.timeout(30):
+            while "No controller answers" not in (page := (await client.get("/")).text):
+                await asyncio.sleep(0.1)
+        assert "secret-controller" not in page
+    polling.cancel()
 
 
 async def test_the_map_shows_hosts_pods_sessions_and_problems(client: httpx.AsyncClient, access: OneTimeUrl) -> None:

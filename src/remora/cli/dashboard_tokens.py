@@ -23,6 +23,9 @@ from remora.dashboard.site import Site
 from remora.dashboard.traffic import Traffic
 from remora.kube.credentials import connect
 
+_IDLE = 3600.0
+"""Seconds for which the token of somebody who looks no more is kept."""
+
 
 def run_for_many(wish: Wish, host: str) -> None:
     """Serves until it is told to stop.
@@ -54,7 +57,13 @@ async def _run(wish: Wish, host: str, *, is_secure: bool) -> None:
         where = bound(host, wish.port)
         port = where.getsockname()[1]
         app = application(
-            site, TokenSignIn(anonymous, session), parts, hosts=frozenset(), cookie=f"remora-{port}", is_secure=is_secure
+            site,
+            TokenSignIn(anonymous, session),
+            parts,
+            hosts=frozenset(),
+            cookie=f"remora-{port}",
+            is_secure=is_secure,
+            idle=_IDLE,
         )
         certificate = _certificate(stack) if is_secure else None
         address = f"[{host}]" if ":" in host else host

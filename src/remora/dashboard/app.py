@@ -21,10 +21,20 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def application(
-    site: Site, access: Access, parts: Sequence[Part], *, hosts: frozenset[str], cookie: str, is_secure: bool = False
+    site: Site,
+    access: Access,
+    parts: Sequence[Part],
+    *,
+    hosts: frozenset[str],
+    cookie: str,
+    is_secure: bool = False,
+    idle: float | None = None,
 ) -> Starlette:
-    """The application. It answers to these names in the Host header (none: to any), and keeps its secret in that cookie."""
-    signed_in = SignedIn()
+    """The application. It answers to these names in the Host header (none: to any), and keeps its secret in that cookie.
+
+    Who has not looked for `idle` seconds has to sign in again.
+    """
+    signed_in = SignedIn(idle)
     doors = _Doors(site, access, signed_in, cookie, is_secure=is_secure)
     site.entries = [entry for part in parts for entry in part.entries]
     routes = [

@@ -4,6 +4,7 @@ It stands before all routes, so that no page can forget it. A page finds the vie
 of a POST in `request.state.form`.
 """
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -14,10 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remora.dashboard.viewer import SignedIn, Viewer
 
-OPEN_PATHS = ("/sign-in", "/enter", "/static/")
-"""What is answered to anybody: how to get in, and what the pages look like."""
+OPEN_PATHS = frozenset({"/sign-in", "/enter"})
+"""What is answered to anybody: how to get in. What the pages look like, too."""
+_LOOKS = "/static/"
 FORM_LIMIT = 3 << 20
 """Bytes of a form: a manifest is the largest, and the API server takes no larger object."""
+STRANGERS_LIMIT = 64 << 10
+"""Bytes of a form of whoever has not signed in: a token."""
+_PATIENCE = 30.0
+"""Seconds within which a form has to arrive."""
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 POLICY = (
@@ -64,7 +70,7 @@ class Guard:
         scope.setdefault("state", {}).update(
             viewer=viewer, secret=secret, form={}, is_in=lambda: self._signed_in.find(secret) is viewer
         )
-        if viewer is None and not scope["path"].startswith(OPEN_PATHS):
+        if viewer is None and scope["path"] not in OPEN_PATHS and not scope["path"].startswith(_LOOKS):
             return _to_sign_in(headers)
         return None
 
@@ -80,13 +86,18 @@ class Guard:
             return PlainTextResponse("This form was sent by a page of somebody else.\n", 403)
         if headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
             return PlainTextResponse(f"A form is sent as {FORM_TYPE}.\n", 415)
-        body = await _body(receive)
+        viewer: Viewer | None = scope["state"]["viewer"]
+        limit = STRANGERS_LIMIT if viewer is None else FORM_LIMIT
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                body = await _body(receive, limit)
+        except TimeoutError:
+            return PlainTextResponse("The form took too long.\n", 408, {"Connection": "close"})
         if body is None:
-            return PlainTextResponse(f"The form has more than {FORM_LIMIT} bytes.\n", 413)
+            return PlainTextResponse(f"The form has more than {limit} bytes.\n", 413, {"Connection": "close"})
         form = _fields(body)
         if form is None:
             return PlainTextResponse("The form is no UTF-8 text, or has too many fields.\n", 400)
-        viewer: Viewer | None = scope["state"]["viewer"]
         if viewer is not None and not hmac.compare_digest(form.get("csrf", "").encode(), viewer.csrf.encode()):
             return PlainTextResponse("The form is not from a page of this visit; load the page again.\n", 403)
         scope["state"]["form"] = form
@@ -114,14 +125,14 @@ def _to_sign_in(headers: Headers) -> Response:
     return PlainTextResponse("Sign in first.\n", 401)
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(receive: Receive, limit: int) -> bytes | None:
     """The request's body, None if it is too long."""
     body, more = bytearray(), True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(body) > FORM_LIMIT:
+        if len(body) > limit:
             return None
     return bytes(body)
 

@@ -174,13 +174,19 @@ class Traffic:
                 return (self._notes((), str(error)), *(Leaf(id, f'<div id="{id}"></div>') for id in ids))
             key = (ids, state.number, seen, tuple(sorted(query.items())), extra)
             if (made := self._made.get(key)) is None:
-                made = (self._notes(state.notes, state.trouble), *make(state, seen, query))
+                told = self._notes(state.notes, state.trouble) if seen is None else self._hidden_notes(state)
+                made = (told, *make(state, seen, query))
                 self._made[key] = made
                 while len(self._made) > _MADE:
                     self._made.popitem(last=False)
             return made
 
         return roots
+
+    def _hidden_notes(self, state: State) -> Leaf:
+        """That something is amiss, without the names and addresses of controllers."""
+        missing = ("A controller does not answer: figures are not complete.",) if state.notes else ()
+        return self._notes(missing, "No controller answers: figures are old." if state.trouble else "")
 
     def _notes(self, notes: tuple[str, ...], trouble: str) -> Leaf:
         return Leaf("notes", self._site.fragment("notes.html", notes=notes, trouble=trouble))

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
@@ -79,25 +80,38 @@ class OneTimeUrl:
 
 
 class SignedIn:
-    """Viewers by the secret in their cookie."""
+    """Viewers by the secret in their cookie. Who has not been there for `idle` seconds is forgotten with their credentials."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle: float | None = None) -> None:
+        self._idle = idle
         self._viewers: OrderedDict[str, Viewer] = OrderedDict()
+        self._looked: dict[str, float] = {}
 
     def add(self, viewer: Viewer) -> str:
         """Lets a viewer in; returns the secret for the cookie."""
         secret = secrets.token_urlsafe(32)
         self._viewers[secret] = msgspec.structs.replace(viewer, csrf=secrets.token_urlsafe(24))
+        self._looked[secret] = time.monotonic()
         while len(self._viewers) > _SIGNED_IN:
-            self._viewers.popitem(last=False)
+            self.remove(next(iter(self._viewers)))
         return secret
 
     def find(self, secret: str) -> Viewer | None:
         """Who has that secret."""
+        self._forget()
         if (viewer := self._viewers.get(secret)) is not None:
             self._viewers.move_to_end(secret)
+            self._looked[secret] = time.monotonic()
         return viewer
 
     def remove(self, secret: str) -> None:
         """Signs a viewer out."""
         self._viewers.pop(secret, None)
+        self._looked.pop(secret, None)
+
+    def _forget(self) -> None:
+        if self._idle is None:
+            return
+        since = time.monotonic() - self._idle
+        while self._viewers and self._looked[first := next(iter(self._viewers))] < since:
+            self.remove(first)
