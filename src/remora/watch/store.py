@@ -101,8 +101,11 @@ class Store:
 
     def _apply(self, kind: Kind, objects: dict[NamespacedName, KubernetesObject | None]) -> tuple[Change, ...]:
         before = self.snapshot
-        objects = {name: obj and kept_part(obj) for name, obj in objects.items()}
-        changes = tuple(Change(kind, name) for name, obj in objects.items() if not is_same(before.find(kind, name), obj))
-        self.snapshot = before.changed(kind, objects)
+        told = ((name, before.find(kind, name), obj and kept_part(obj)) for name, obj in objects.items())
+        # What is equal stays the known object: a list that tells nothing new is to make none of before superfluous.
+        others = [(name, known, obj) for name, known, obj in told if known != obj]
+        changes = tuple(Change(kind, name) for name, known, obj in others if not is_same(known, obj))
+        if others:
+            self.snapshot = before.changed(kind, {name: obj for name, _, obj in others})
         self._changes.update(dict.fromkeys(changes))
         return changes

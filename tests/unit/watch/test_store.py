@@ -92,3 +92,14 @@ def test_what_nobody_reads_is_not_kept() -> None:
     slice_ = store.snapshot.find(EndpointSlice, named("shop/web-1"))
     assert slice_ is not None
     assert (slice_.service, slice_.endpoints, slice_.metadata.annotations) == (one.service, one.endpoints, {})
+
+
+def test_a_relist_keeps_the_objects_that_are_as_they_were() -> None:
+    store = Store()
+    store.replace(Service, [service("shop/a"), service("shop/b")])
+    before = store.snapshot
+    store.replace(Service, [service("shop/a"), service("shop/b")])
+    assert store.snapshot is before
+    store.replace(Service, [service("shop/a"), with_metadata(service("shop/b"), annotations={"a": "b"})])
+    assert store.snapshot.find(Service, named("shop/a")) is before.find(Service, named("shop/a"))
+    assert store.snapshot.find(Service, named("shop/b")) != before.find(Service, named("shop/b"))
