@@ -29,8 +29,9 @@ up: $(STAMP)  ## Start the local cluster in the foreground
 
 # Browser tests need Debian's Chromium; where it is missing and cannot be had, they are skipped and say so.
 chromium:
-	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-	  || { timeout 60 apt-get update -qq && timeout 120 apt-get install -y -qq --no-install-recommends chromium; } || true
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing chromium (once)" \
+	  && { timeout 60 apt-get update && DEBIAN_FRONTEND=noninteractive timeout 120 apt-get install -y --no-install-recommends chromium; } \
+	  >/dev/null 2>&1; } || echo "Without chromium the tests in a browser are skipped: apt-get install chromium"
 
 test: $(STAMP) chromium  ## Run all tests, four files at a time: most of them wait for something
 	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
