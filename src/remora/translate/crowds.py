@@ -53,7 +53,7 @@ def apart(host: Hostname, owners: list[Prepared], before: Losses) -> tuple[list[
     if len(owners) <= CROWD:
         return owners, []
     wanted: set[Key] = set()
-    has_tls = has_fallback = False
+    is_there = has_tls = has_fallback = False
     some: list[Prepared] = []
     lost: list[Loss] = []
     for owner in owners:
@@ -62,13 +62,15 @@ def apart(host: Hostname, owners: list[Prepared], before: Losses) -> tuple[list[
             known = None
         share = owner.hosts[host]
         keys = known.keys if known else tuple([_key(rule) for rule in share.rules])
-        is_known = (has_tls or share.tls is None) and (has_fallback or share.fallback is None)
+        # The first one makes the host, also without a path.
+        is_known = is_there and (has_tls or share.tls is None) and (has_fallback or share.fallback is None)
         if is_known and wanted.issuperset(keys) and (known is not None or not _speaks_for_host(owner)):
             lost.append(known or Loss(owner, keys))
             continue
         some.append(owner)
         if not is_canary(owner):
             wanted.update(keys)
+            is_there = True
             has_tls, has_fallback = has_tls or share.tls is not None, has_fallback or share.fallback is not None
     return some, lost
 
