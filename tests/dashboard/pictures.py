@@ -13,7 +13,6 @@ from tests.support.browser import CHROMIUM, browsing
 
 SECONDS = 100.0
 """How long visitors come before the pictures are taken, so that charts have something to show."""
-SCALE = {"op": "replace", "path": "/spec/replicas"}
 
 
 def main(place: Path) -> None:
@@ -59,6 +58,9 @@ async def _take(address: str, place: Path, home: Path, scale) -> None:  # type: 
         await page.locator(".answer").wait_for()
         await asyncio.sleep(3)
         await _shoot(page, place / "dashboard-explain.png", height=1100)
+        await page.goto(f"{base}/workloads")
+        await page.locator("summary", has_text="4 Running").first.click()
+        await _shoot(page, place / "dashboard-workloads.png")
         await page.set_viewport_size({"width": 360, "height": 780})
         await page.goto(base)
         await asyncio.sleep(3)

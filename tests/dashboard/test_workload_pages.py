@@ -74,6 +74,12 @@ def ready(cluster: LocalCluster, name: str) -> int:
     return int(cluster.request("GET", f"{APPS}/{name}").get("status", {}).get("readyReplicas", 0))
 
 
+def managers(cluster: LocalCluster) -> list[str]:
+    """Who owns the number of pods."""
+    fields = cluster.request("GET", f"{APPS}/web")["metadata"]["managedFields"]
+    return [one["manager"] for one in fields if "f:replicas" in one["fieldsV1"].get("f:spec", {})]
+
+
 def config_map(name: str, **data: str) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 
@@ -119,6 +125,7 @@ def test_scaling_is_told_and_done(visitor: Visitor, cluster: LocalCluster) -> No
     page = visitor.post(f"{WEB}/scale", replicas="2")
     assert (page.status, "is to have 2 pods" in page.text) == (200, True)
     assert eventually(lambda: ready(cluster, "web") == 2)
+    assert "remora-dashboard" in managers(cluster)
 
 
 @pytest.mark.parametrize("number", ["", "-1", "many", "1e3", "99999999", "٣"])
@@ -134,6 +141,8 @@ def test_a_restart_is_kubectls_and_replaces_the_pods(visitor: Visitor, cluster: 
     assert (page.status, "restarts" in page.text) == (200, True)
     annotations = cluster.request("GET", f"{APPS}/web")["spec"]["template"]["metadata"]["annotations"]
     assert "kubectl.kubernetes.io/restartedAt" in annotations
+    owned = [one for one in cluster.request("GET", f"{APPS}/web")["metadata"]["managedFields"] if "restartedAt" in str(one)]
+    assert [one["manager"] for one in owned] == ["remora-dashboard"]
 
 
 def test_a_pod_is_deleted_and_the_page_says_so(visitor: Visitor, cluster: LocalCluster) -> None:

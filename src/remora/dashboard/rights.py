@@ -14,12 +14,12 @@ import aiohttp
 import msgspec
 
 from remora.core.errors import ApiServerRefused, RemoraError
+from remora.dashboard.access_review import may
 from remora.dashboard.viewer import SignInRefused, Viewer
 from remora.kube.client import ApiClient
 from remora.kube.credentials import Connection
 from remora.kube.resources import Resource
 
-_REVIEWS = Resource("/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
 _WHO = Resource("/apis/authentication.k8s.io/v1", "selfsubjectreviews", namespaced=False)
 _KNOWN_FOR = 30.0
 _AT_ONCE = 8
@@ -57,14 +57,9 @@ class Rights:
             return told[1]
         async with self._turns:
             asked = {"verb": "list", "group": "networking.k8s.io", "resource": "ingresses", "namespace": namespace}
-            body = {
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": asked},
-            }
-            answer = msgspec.json.decode(await self._client.create(_REVIEWS, "", body), type=_Review)
-        self._answers[namespace] = time.monotonic(), answer.status.allowed
-        return answer.status.allowed
+            allowed = await may(self._client, asked)
+        self._answers[namespace] = time.monotonic(), allowed
+        return allowed
 
 
 class TokenSignIn:
@@ -118,14 +113,6 @@ async def _name(client: ApiClient) -> str:
     except (RemoraError, msgspec.MsgspecError):
         return "signed in"
     return answer.status.user_info.username.removeprefix("system:serviceaccount:")
-
-
-class _Allowed(msgspec.Struct, frozen=True):
-    allowed: bool = False
-
-
-class _Review(msgspec.Struct, frozen=True):
-    status: _Allowed = _Allowed()
 
 
 class _User(msgspec.Struct, frozen=True):

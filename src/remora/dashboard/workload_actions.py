@@ -10,17 +10,17 @@ import msgspec
 
 from remora.core.errors import ApiServerError, ApiServerRefused
 from remora.core.names import NamespacedName
+from remora.dashboard.access_review import may
+from remora.dashboard.manifest_apply import FIELD_MANAGER
 from remora.dashboard.viewer import Viewer
 from remora.dashboard.workload_kinds import POD, Sort
 from remora.dashboard.workloads import pod_path, restart_patch
 from remora.kube.client import ApiClient
-from remora.kube.resources import Resource
 
 MOST_REPLICAS = 10_000
 _RIGHTS_LAST = 30.0
 """Seconds for which an answer about rights is kept; the API server has the last word anyway."""
 _MOST_KEPT = 5_000
-_REVIEWS = Resource("/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -32,14 +32,6 @@ class Told(msgspec.Struct, frozen=True):
 
 
 READ_ONLY = Told("bad", "This dashboard only shows; it changes nothing.", 403)
-
-
-class _ReviewStatus(msgspec.Struct, frozen=True):
-    allowed: bool = False
-
-
-class _Review(msgspec.Struct, frozen=True):
-    status: _ReviewStatus = _ReviewStatus()
 
 
 class Rights:
@@ -63,11 +55,8 @@ class Rights:
 
     async def _ask(self, client: ApiClient, verb: str, sort: Sort, name: NamespacedName, subresource: str) -> bool:
         asked = {"verb": verb, "group": sort.group, "resource": sort.plural, "subresource": subresource}
-        attributes = {**asked, "namespace": name.namespace, "name": name.name}
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         try:
-            body = await client.create(_REVIEWS, "", {**review, "spec": {"resourceAttributes": attributes}})
-            return msgspec.json.decode(body, type=_Review).status.allowed
+            return await may(client, {**asked, "namespace": name.namespace, "name": name.name})
         except (ApiServerError, msgspec.MsgspecError):
             return False
 
@@ -80,7 +69,8 @@ async def scale(viewer: Viewer, sort: Sort, name: NamespacedName, wanted: str) -
         return Told("bad", f"The number of pods is a number from 0 to {MOST_REPLICAS}.", 422)
     number = int(wanted)
     try:
-        await viewer.client.patch(sort.resource, name, {"spec": {"replicas": number}}, subresource="scale")
+        body = {"spec": {"replicas": number}}
+        await viewer.client.patch(sort.resource, name, body, subresource="scale", manager=FIELD_MANAGER)
     except ApiServerError as error:
         return refused(f"{sort.kind} {name} was not scaled", error)
     return Told("good", f"{sort.kind} {name} is to have {number} pod{'' if number == 1 else 's'}.")
@@ -94,7 +84,7 @@ async def restart(viewer: Viewer, sort: Sort, name: NamespacedName) -> Told:
         return Told("bad", f"A {sort.kind} has no restart.", 422)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
-        await viewer.client.patch(sort.resource, name, restart_patch(now))
+        await viewer.client.patch(sort.resource, name, restart_patch(now), manager=FIELD_MANAGER)
     except ApiServerError as error:
         return refused(f"{sort.kind} {name} was not restarted", error)
     return Told("good", f"{sort.kind} {name} restarts: its pods are replaced by new ones.")

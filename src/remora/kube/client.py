@@ -119,10 +119,16 @@ class ApiClient:
         """Replaces an object whose version is still that of the body; returns it as the API server has it."""
         return await self._send("PUT", resource.path(name.namespace, name.name), body=body)
 
-    async def patch(self, resource: Resource, name: NamespacedName, body: Mapping[str, Any], *, subresource: str = "") -> bytes:
-        """A merge patch (RFC 7396) of an object or of its subresource; returns it as the API server has it."""
+    async def patch(
+        self, resource: Resource, name: NamespacedName, body: Mapping[str, Any], *, subresource: str = "", manager: str = ""
+    ) -> bytes:
+        """A merge patch (RFC 7396) of an object or of its subresource; returns it as the API server has it.
+
+        The fields belong to `manager` from then on, or without one to whom the User-Agent names.
+        """
         path = resource.path(name.namespace, name.name) + (f"/{subresource}" if subresource else "")
-        return await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
+        query = {"fieldManager": manager} if manager else None
+        return await self._send("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
 
     async def patch_path(self, path: str, body: Mapping[str, Any]) -> bytes:
         """A merge patch of the object at a path."""
