@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 THRESHOLDS = (10_000, 10, 100)
-"""After so many new containers the new ones are walked over, which takes a millisecond; after ten times as many these, which takes
-less than ten; all after ten million."""
+"""After so many new containers the new ones are walked over, which takes a millisecond; all of ten such times then, which
+takes some ten; everything after ten million."""
 
 
 def collect_seldom() -> None:
