@@ -176,10 +176,26 @@ def test_following_changes_equals_starting_anew(batches: list[list[tuple[EventTy
         assert translator.translate(store.snapshot, store.take_changes()) == fresh(store)
 
 
+claimants = st.builds(
+    lambda number, path, path_type, given, second: ingress(
+        f"shop/i{number}",
+        rule("a.example.com", path, path_type=path_type),
+        annotations=given,
+        created=f"2026-01-01T00:00:0{second}Z",
+    ),
+    st.integers(0, 5),
+    st.sampled_from(["/", "/x", "/x/", "/("]),
+    st.sampled_from(["Prefix", "Exact"]),
+    st.sampled_from([{}, {}, {"app-root": "/there"}, {"canary": "true"}, {"use-regex": "true"}]),
+    small,
+)
+
+
 @settings(max_examples=100, deadline=None)
-@given(st.lists(events, min_size=1, max_size=6))
+@given(st.lists(st.lists(st.tuples(st.just(EventType.ADDED), claimants), min_size=3, max_size=6), min_size=1, max_size=3))
 def test_setting_those_apart_that_cannot_win_changes_nothing(batches: list[list[tuple[EventType, KubernetesObject]]]) -> None:
     store, translator = Store(), Translator(SETTINGS)
+    store.apply(EventType.ADDED, ingress_class("nginx"))
     for batch in batches:
         for event, obj in batch:
             store.apply(event, obj)
