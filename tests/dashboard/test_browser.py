@@ -195,8 +195,10 @@ async def test_a_page_says_that_nobody_answers_and_goes_on_by_itself(page: Page,
     await _at_rest(page, "/", dashboard)
     dashboard.told.trouble = "no controller answers"
     await expect(page.locator("#notes")).to_contain_text("no controller answers")
+    await expect(page.locator("#liveness")).to_have_text("out of date")
     dashboard.told.trouble = ""
     await expect(page.locator("#notes")).not_to_contain_text("no controller answers")
+    await expect(page.locator("#liveness")).to_have_text("live")
 
 
 async def test_two_thousand_pods_are_shown_and_one_change_sends_one_tile(page: Page, dashboard: Served) -> None:

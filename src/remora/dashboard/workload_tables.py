@@ -65,9 +65,12 @@ class Leaves:
 
     def notices(self, id: str, trouble: Sequence[tuple[str, str]]) -> Shell:
         """What is not known, and why."""
+        by_reason: dict[str, list[str]] = {}
+        for plural, why in trouble:
+            by_reason.setdefault(why, []).append(plural)
         leaves = [
-            self.leaf("notice", element_id(id, plural), "bad", f"{plural} may be out of date or missing: {why}")
-            for plural, why in trouble
+            self.leaf("notice", element_id(id, why), "bad", f"{', '.join(plurals)} may be out of date or missing: {why}")
+            for why, plurals in by_reason.items()
         ]
         return shell("div", id, leaves)
 

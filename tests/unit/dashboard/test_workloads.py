@@ -7,6 +7,7 @@ import pytest
 
 from remora.core.names import NamespacedName
 from remora.dashboard.pod_state import Tone
+from remora.dashboard.site import Site
 from remora.dashboard.workload_kinds import CRONJOB, DAEMONSET, DEPLOYMENT, JOB, REPLICASET, SORTS, Sort
 from remora.dashboard.workload_objects import Event, Ingress, Node, Pod, Service, Workload, read_holder
 from remora.dashboard.workload_others import (
@@ -18,6 +19,7 @@ from remora.dashboard.workload_others import (
     service_rows,
     services_to,
 )
+from remora.dashboard.workload_tables import Leaves
 from remora.dashboard.workloads import (
     NamespaceRows,
     Workloads,
@@ -223,3 +225,9 @@ def test_a_search_takes_all_its_words_and_trouble_alone_if_wanted() -> None:
     assert chosen(rows, namespace="elsewhere") == ()
     assert chosen(rows, words="nothing") == ()
     assert chosen(rows) == rows
+
+
+def test_what_is_not_known_for_one_reason_is_told_once() -> None:
+    trouble = [("jobs", "no answer"), ("nodes", "forbidden"), ("pods", "no answer")]
+    told = Leaves(Site()).notices("unknown", trouble).children
+    assert ["jobs, pods may be" in str(told[0]), "nodes may be" in str(told[1])] == [True, True]

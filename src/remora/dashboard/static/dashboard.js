@@ -64,15 +64,22 @@
     document.dispatchEvent(new CustomEvent("remora:changed"));
   };
 
+  // What the server shows as trouble is no live picture, however well this page is connected.
+  const tell = () => {
+    const trouble = document.querySelector("#notes .bad, #unknown .bad");
+    if (trouble) say("out of date", trouble.textContent);
+    else say("live");
+  };
+
   const follow = () => {
     if (source) source.close();
     const query = new URLSearchParams(location.search);
     query.set("page", page);
     source = new EventSource("/events?" + query);
-    source.addEventListener("open", () => say("live"));
+    source.addEventListener("open", tell);
     source.addEventListener("changes", (event) => {
       apply(JSON.parse(event.data));
-      say("live");
+      tell();
     });
     source.addEventListener("trouble", (event) => say("no answer", event.data));
     source.addEventListener("reload", () => {
