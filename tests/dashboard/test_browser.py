@@ -201,13 +201,13 @@ async def test_a_page_says_that_nobody_answers_and_goes_on_by_itself(page: Page,
     await expect(page.locator("#liveness")).to_have_text("live")
 
 
-async def test_two_thousand_pods_are_shown_and_one_change_sends_one_tile(page: Page, dashboard: Served) -> None:
+async def test_of_many_pods_one_change_touches_one_tile(page: Page, dashboard: Served) -> None:
     many = tuple(
-        pod(f"web-abc-{number}", sessions=number, address=f"10.0.{number // 250}.{number % 250}") for number in range(2000)
+        pod(f"web-abc-{number}", sessions=number, address=f"10.0.{number // 250}.{number % 250}") for number in range(300)
     )
     _change(dashboard, *many)
     await _at_rest(page, "/", dashboard)
-    await expect(page.locator(".tile")).to_have_count(2000)
+    await expect(page.locator(".tile")).to_have_count(300)
     await page.evaluate(
         "window.replaced = 0; new MutationObserver(all => { window.replaced += all.length; })"
         ".observe(document.getElementById('map'), {childList: true, subtree: true})"
