@@ -162,6 +162,23 @@ async def test_a_rate_lets_a_burst_in_and_then_one_after_the_other(
     assert (await statuses(client, 2))[:1] == [200]
 
 
+async def test_a_client_that_is_new_is_let_in_also_shortly_before_the_clock_wraps(
+    executor: Executor,
+    proxy_settings: ProxySettings,
+    client: Client,
+    pod: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It wraps every 17 s, and a full bucket is 8 s ahead: nearly always "shortly before".
+    monkeypatch.setattr("remora.haproxy.features.limits._CLOCK", 0xFFFFFF)
+
+    async def find(counter: str) -> list[int]:
+        await serve(executor, proxy_settings, pod, route(limits=Limits(counter, per_second=1, burst=7)))
+        return await statuses(client, 9)
+
+    assert await within(1, find) == [200] * 8 + [503]
+
+
 async def test_a_rate_by_the_minute(executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int) -> None:
     async def find(counter: str) -> list[int]:
         await serve(executor, proxy_settings, pod, route(limits=Limits(counter, per_minute=60, burst=0)))

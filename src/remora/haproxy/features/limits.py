@@ -141,7 +141,9 @@ def _bucket_rules(letter: str, *, when: str) -> Iterator[Directive]:
     yield rule(f"http-request set-var(txn.ahead_{letter})", ahead, when=when)
     # Twice, so that a clock that steps back does not empty a full bucket.
     is_nothing = f"{{ var(txn.ahead_{letter}),sub(txn.most_{letter}),sub(txn.most_{letter}) gt 0 }}"
-    yield rule(f"http-request set-var(txn.ahead_{letter})", "int(0)", when=f"{when} {is_nothing}")
+    # What a new entry holds is no time: it would be one of the future whenever the clock is about to wrap.
+    is_new = f"{{ sc_get_gpt({_GPC[letter]},{_OWN}) eq 0 }}"
+    yield rule(f"http-request set-var(txn.ahead_{letter})", "int(0)", when=f"{when} {is_nothing} or {when} {is_new}")
 
 
 def _shared_rules(layout: Layout, options: ProxyOptions, *, when: str) -> Iterator[Directive]:
