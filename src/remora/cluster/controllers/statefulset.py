@@ -190,8 +190,9 @@ def _shrink(view: View) -> tuple[list[Action], bool]:
             if view.is_ordered:
                 return actions, True
             continue
-        # One that never became ready must not keep the set from shrinking for ever.
-        if view.is_ordered and not view.is_available(pod) and pod is not (unhealthy or [pod])[0]:
+        # One that never became ready must not keep the set from shrinking for ever, nor one that has ended.
+        waits = not view.is_available(pod) and phase_of(pod) not in TERMINAL_PHASES
+        if view.is_ordered and waits and pod is not (unhealthy or [pod])[0]:
             return actions, True
         actions.append(_end(view, pod))
         if view.is_ordered:

@@ -196,6 +196,16 @@ def test_name_of_a_revision_that_another_has_is_passed_over() -> None:
     assert other.owner["status"]["collisionCount"] == 1
 
 
+def test_several_pods_that_have_failed_do_not_keep_the_set_from_shrinking() -> None:
+    run = Run(_set(2))
+    run.rest()
+    for name in run.names():
+        run.world.end(name, "Failed")
+    run.become(_set(0))
+    run.rest()
+    assert run.names() == []
+
+
 def test_pod_without_name_of_the_set_is_not_adopted() -> None:
     owner = _set(0)
     stranger = {
