@@ -104,7 +104,8 @@ def _notes(profile: Profile) -> list[str]:
 
 
 def _last_words(profile: Profile) -> str:
-    lines = profile.log.read_text(errors="replace").splitlines()[-15:]
+    # Another `remora up` of the same moment may have said much since.
+    lines = profile.log.read_text(errors="replace").splitlines()
     if errors := [line for line in lines if line.startswith(_ERROR)]:
         return errors[-1].removeprefix(_ERROR)
-    return "it did not start:\n" + "\n".join(lines)
+    return "it did not start:\n" + "\n".join(lines[-15:])
