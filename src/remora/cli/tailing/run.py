@@ -6,7 +6,7 @@ import os
 import random
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 
@@ -102,11 +102,11 @@ class _Tailing:
         if not any(True for pod in pods for _ in sources_of(pod, self._wish.choice)):
             self._say(f"no container is meant by this yet in {_place(self._wish)}; waiting for one (Ctrl-C ends)")
         scope = Scope(RunningPod, self._wish.namespace, selector=self._wish.selector)
-        logging.getLogger("remora.kube.reflector").setLevel(logging.CRITICAL)  # `_watch_over` says it in our words
         reflector = Reflector(self._client, scope, sink=self._hear, jitter=random.random)
-        async with _group_for_people() as self._tasks:
-            self._tasks.create_task(reflector.run())
-            self._tasks.create_task(self._watch_over(reflector))
+        with _silent(logging.getLogger("remora.kube.reflector")):  # `_watch_over` says it in our words
+            async with _group_for_people() as self._tasks:
+                self._tasks.create_task(reflector.run())
+                self._tasks.create_task(self._watch_over(reflector))
         return len(self._sources)
 
     async def _hear(self, news: Relisted | Told) -> None:
@@ -187,6 +187,16 @@ async def _list(client: ApiClient, wish: Wish) -> list[RunningPod]:
     async for page in client.list_pages(scope, Decoder(RunningPod)):
         pods += [pod for pod in page.objects if isinstance(pod, RunningPod)]
     return pods
+
+
+@contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @asynccontextmanager
