@@ -159,7 +159,8 @@ def make_profile(name: str, *, claimed: Collection[int]) -> Profile:
 def write_profile(profile: Profile) -> None:
     """Replaces `profile.json` in one step."""
     target = profile.directory / "profile.json"
-    draft = target.with_suffix(".new")
+    # Another process may write it at the same moment.
+    draft = target.with_suffix(f".new-{os.getpid()}")
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(profile.choices)) + b"\n")
     draft.replace(target)
 

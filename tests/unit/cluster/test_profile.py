@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remora.cluster.lock import claimed_indexes, find_runner, running_as
-from remora.cluster.profile import delete_profile, find_profile, make_profile, profiles
+from remora.cluster.profile import delete_profile, find_profile, make_profile, profiles, write_profile
 from remora.core.errors import ConfigurationError, UsageError
 
 
@@ -102,3 +102,15 @@ def test_commands_name_the_profile_unless_it_is_the_default_one() -> None:
 def test_sockets_lie_where_haproxy_can_have_them(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REMORA_HOME", str(tmp_path / part))
     assert str(make_profile("default", claimed=()).services).startswith("/tmp/remora-")
+
+
+def test_two_processes_that_write_a_profile_at_once_do_not_take_each_other_s_draft(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile = make_profile("test", claimed=())
+    drafts: list[Path] = []
+    monkeypatch.setattr(Path, "replace", lambda draft, target: drafts.append(draft))
+    for pid in (1, 2):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        write_profile(profile)
+    assert len(set(drafts)) == 2
