@@ -58,12 +58,12 @@ class ApiClient:
 
     async def fetch(self, kind: type[K], name: NamespacedName) -> K:
         """One object."""
-        body = await self._send("GET", RESOURCES[kind].path(name.namespace, name.name))
+        body = (await self._send("GET", RESOURCES[kind].path(name.namespace, name.name))).body
         return _decode(body, kind)
 
     async def read(self, path: str) -> bytes:
         """What a GET of the path, with its query, answers."""
-        return await self._send("GET", path)
+        return (await self._send("GET", path)).body
 
     async def has(self, resource: Resource, name: NamespacedName) -> bool:
         """Whether an object exists."""
@@ -83,7 +83,7 @@ class ApiClient:
         continuation = ""
         while True:
             query = {"limit": str(PAGE), **scope.selectors} | ({"continue": continuation} if continuation else {})
-            body = await self._send("GET", scope.path, query=query, headers=_accepting(scope, listing=True))
+            body = (await self._send("GET", scope.path, query=query, headers=_accepting(scope, listing=True))).body
             try:
                 for page in decoder.parts(body):
                     yield page
@@ -99,25 +99,21 @@ class ApiClient:
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": since, **scope.selectors}
         query["timeoutSeconds"] = str(WATCH_SECONDS)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=WATCH_SILENCE)
+        headers = _accepting(scope, listing=False)
         try:
-            headers = _accepting(scope, listing=False)
-            async with await self._request("GET", scope.path, query=query, timeout=timeout, headers=headers) as response:
-                if response.status != 200:
-                    raise _refused(response.status, await response.read())
-                async for line in _lines(response.content):
+            async with self._reading(scope.path, query, timeout, headers) as content:
+                async for line in _lines(content):
                     yield decoder.event(line)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _unreachable(self._connection.server, error) from error
         except msgspec.MsgspecError as error:
             raise ApiServerUnreachable(f"{scope.path}: a line of the watch is no event: {error}") from error
 
     async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> bytes:
         """Creates an object; returns it as the API server has it."""
-        return await self._send("POST", resource.path(namespace), body=body)
+        return (await self._send("POST", resource.path(namespace), body=body)).body
 
     async def replace(self, resource: Resource, name: NamespacedName, body: Mapping[str, Any]) -> bytes:
         """Replaces an object whose version is still that of the body; returns it as the API server has it."""
-        return await self._send("PUT", resource.path(name.namespace, name.name), body=body)
+        return (await self._send("PUT", resource.path(name.namespace, name.name), body=body)).body
 
     async def patch(
         self, resource: Resource, name: NamespacedName, body: Mapping[str, Any], *, subresource: str = "", manager: str = ""
@@ -128,58 +124,48 @@ class ApiClient:
         """
         path = resource.path(name.namespace, name.name) + (f"/{subresource}" if subresource else "")
         query = {"fieldManager": manager} if manager else None
-        return await self._send("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+        return (await self._send("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)).body
 
     async def patch_path(self, path: str, body: Mapping[str, Any]) -> bytes:
         """A merge patch of the object at a path."""
-        return await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)
+        return (await self._send("PATCH", path, body=body, content_type=MERGE_PATCH)).body
 
     async def delete(self, path: str) -> bytes:
         """Deletes the object at a path."""
-        return await self._send("DELETE", path)
+        return (await self._send("DELETE", path)).body
 
     async def apply(self, path: str, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
         """Server-side apply of an object; the query names the field manager, and says whether it is tried only."""
-        return await self._answer("PATCH", path, query=query, body=body, content_type=APPLY_PATCH)
+        return await self._send("PATCH", path, query=query, body=body, content_type=APPLY_PATCH)
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """The lines of an answer that may never end: a watch, or a log that is followed."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT)
-        try:
-            async with await self._request("GET", path, query=query, timeout=timeout) as response:
-                if response.status != 200:
-                    raise _refused(response.status, await response.read())
-                async for line in _lines(response.content):
-                    yield line
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _unreachable(self._connection.server, error) from error
+        async with self._reading(path, query, timeout) as content:
+            async for line in _lines(content):
+                yield line
 
     async def chunks(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncIterator[bytes]:
         """The bytes of an answer that may never end, as they come; after `silence` seconds without any it counts as broken."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT, sock_read=silence)
+        async with self._reading(path, query, timeout) as content:
+            while chunk := await content.read(_CHUNK):
+                yield chunk
+
+    @asynccontextmanager
+    async def _reading(
+        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """The content of an answer that is read while it comes."""
         try:
-            async with await self._request("GET", path, query=query, timeout=timeout) as response:
+            async with await self._request("GET", path, query=query, timeout=timeout, headers=headers) as response:
                 if response.status != 200:
                     raise _refused(response.status, await response.read())
-                while chunk := await response.content.read(_CHUNK):
-                    yield chunk
+                yield response.content
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self._connection.server, error) from error
 
     async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        headers: Mapping[str, str] | None = None,
-    ) -> bytes:
-        answer = await self._answer(method, path, query=query, body=body, content_type=content_type, headers=headers)
-        return answer.body
-
-    async def _answer(
         self,
         method: str,
         path: str,
