@@ -14,13 +14,12 @@ from remora.dashboard.history import (
     PodKey,
     Sample,
     bucket_sums,
-    grown,
     mean_seconds,
-    percentile,
     rate,
     steps,
     sums,
 )
+from remora.observe.growth import grown_counts, percentile
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 200, 52, 22, 8
 _SPANS = (60, 120, 300, 600, 900)
@@ -107,7 +106,7 @@ def _latency(
 ) -> Chart:
     series: dict[str, list[Point]] = {}
     for before, now in steps(samples, every):
-        grew = grown(bucket_sums(now, namespaces), bucket_sums(before, namespaces))
+        grew = grown_counts(bucket_sums(now, namespaces), bucket_sums(before, namespaces))
         for name, share in (("half within", 0.5), ("95% within", 0.95), ("99% within", 0.99)):
             if (seconds := percentile(grew, buckets, share)) is not None:
                 series.setdefault(name, []).append((now.at, seconds))

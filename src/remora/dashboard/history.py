@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
+from remora.observe.growth import grown
 from remora.observe.traffic_report import TrafficReport
 
 KEPT_SECONDS = 900.0
@@ -102,7 +103,7 @@ def rate(now: int, before: int | None, seconds: float) -> float:
     """Events a second. A counter that has fallen began anew."""
     if before is None or seconds <= 0:
         return 0.0
-    return max(now - before if now >= before else now, 0) / seconds
+    return max(grown(now, before), 0) / seconds
 
 
 def steps(samples: Sequence[Sample], every: float) -> Iterator[tuple[Sample, Sample]]:
@@ -137,32 +138,6 @@ def mean_seconds(samples: Iterable[Sample], namespaces: frozenset[str] | None) -
     seen = [told for one in samples for namespace, told in one.answers.items() if namespaces is None or namespace in namespaces]
     answers = sum(number for number, _ in seen)
     return sum(milliseconds for _, milliseconds in seen) / answers / 1000 if answers else None
-
-
-def grown(now: Sequence[int], before: Sequence[int]) -> tuple[int, ...]:
-    """By how much counts have grown, each; after a restart all that there is."""
-    if len(now) != len(before) or any(a < b for a, b in zip(now, before, strict=True)):
-        return tuple(now)
-    return tuple(a - b for a, b in zip(now, before, strict=True))
-
-
-def percentile(counts: Sequence[int], bounds: Sequence[float], share: float) -> float | None:
-    """The time within which that share of requests was answered, in seconds, as far as buckets tell; None without requests.
-
-    Within a bucket it is interpolated, as Prometheus does; what is above the last bound is told as that bound.
-    """
-    total = sum(counts)
-    if not total or not bounds:
-        return None
-    wanted, seen = share * total, 0
-    for index, count in enumerate(counts):
-        if count and seen + count >= wanted:
-            if index >= len(bounds):
-                return bounds[-1]
-            low = bounds[index - 1] if index else 0.0
-            return low + (bounds[index] - low) * (wanted - seen) / count
-        seen += count
-    return bounds[-1]
 
 
 def pod_series(samples: Sequence[Sample], keys: Iterable[PodKey], every: float) -> dict[PodKey, list[float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from remora.dashboard.figures import count, duration, figure, rate_figure
-from remora.dashboard.history import History, PodKey, grown, mean_seconds, percentile, pod_series, rate
+from remora.dashboard.history import History, PodKey, mean_seconds, pod_series, rate
 from remora.dashboard.view import (
     ANY,
     GroupView,
@@ -19,6 +19,7 @@ from remora.dashboard.view import (
     problem_view,
     visible,
 )
+from remora.observe.growth import grown_counts, percentile
 from remora.observe.traffic_report import PodTraffic, ProblemReport, RouteTraffic, TrafficReport
 
 MOST_SPARKS = 200
@@ -118,7 +119,7 @@ class _Mapping:
         before = self._routes_before.get(route.id)
         latency = None
         if route.durations and before and before.durations:
-            grew = grown(route.durations.counts, before.durations.counts)
+            grew = grown_counts(route.durations.counts, before.durations.counts)
             latency = percentile(grew, self._now.buckets, 0.95)
         failed = sum(count for code, count in route.requests.items() if code.startswith("5"))
         old = sum(count for code, count in before.requests.items() if code.startswith("5")) if before else None
@@ -226,7 +227,7 @@ class _Mapping:
         for route in self._now.routes:
             before = self._routes_before.get(route.id)
             if route.durations and before and before.durations:
-                grew = grown(route.durations.counts, before.durations.counts)
+                grew = grown_counts(route.durations.counts, before.durations.counts)
                 total = tuple(map(sum, zip(total, grew, strict=True))) if total else grew
         return percentile(total, self._now.buckets, 0.95)
 

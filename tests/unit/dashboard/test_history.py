@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import pytest
 
-from remora.dashboard.history import History, extended, grown, mean_seconds, percentile, pod_series, rate
+from remora.dashboard.history import History, extended, mean_seconds, pod_series, rate
 from remora.observe.traffic_report import TrafficReport
-from tests.support.traffic import BUCKETS, START, later, pod, report
+from tests.support.traffic import START, later, pod, report
 
 
 def _after(*reports: TrafficReport) -> History:
@@ -34,21 +34,6 @@ def test_a_counter_that_began_anew_makes_no_negative_rate() -> None:
     assert rate(10, 4, 2.0) == 3.0
     assert rate(4, 10, 2.0) == 2.0
     assert rate(10, None, 2.0) == 0.0
-    assert grown((1, 2), (5, 5)) == (1, 2)
-
-
-@pytest.mark.parametrize(
-    ("counts", "share", "wanted"),
-    [
-        ((0, 0, 0, 0), 0.5, None),
-        ((10, 0, 0, 0), 0.5, 0.005),
-        ((5, 5, 0, 0), 0.5, 0.01),
-        ((5, 5, 0, 0), 0.75, 0.055),
-        ((0, 0, 0, 3), 0.5, 1.0),
-    ],
-)
-def test_percentiles_are_interpolated_within_their_bucket(counts: tuple[int, ...], share: float, wanted: float | None) -> None:
-    assert percentile(counts, BUCKETS, share) == (None if wanted is None else pytest.approx(wanted))
 
 
 def test_names_of_pods_are_kept_once_for_all_samples() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from remora.observe.traffic_report import ChangeReport, Durations, PodTraffic, ProxyTraffic, RouteTraffic, TrafficReport
+from remora.observe.growth import grown, grown_counts, percentile
+from remora.observe.traffic_report import ChangeReport, PodTraffic, ProxyTraffic, RouteTraffic, TrafficReport
 
 
 class RouteLine(msgspec.Struct, frozen=True):
@@ -87,23 +88,11 @@ def view_of(before: TrafficReport | None, after: TrafficReport) -> View:
     )
 
 
-def quantile(share: float, counts: Sequence[int], buckets: Sequence[float]) -> float | None:
-    """The time within which that share of requests was answered, as Prometheus reckons it (`histogram_quantile`)."""
-    wanted, seen, lower = share * sum(counts), 0, 0.0
-    if not sum(counts):
-        return None
-    for count, upper in zip(counts, buckets, strict=False):
-        if count and seen + count >= wanted:
-            return lower + (upper - lower) * (wanted - seen) / count
-        seen, lower = seen + count, upper
-    return lower
-
-
 def _route(before: RouteTraffic | None, after: RouteTraffic, seconds: float, buckets: Sequence[float]) -> RouteLine:
     p50 = p99 = None
     if after.durations and seconds > 0:
-        counts = _passed(before.durations if before else None, after.durations)
-        p50, p99 = (_milliseconds(quantile(share, counts, buckets)) for share in (0.5, 0.99))
+        counts = grown_counts(after.durations.counts, before.durations.counts if before and before.durations else ())
+        p50, p99 = (_milliseconds(percentile(counts, buckets, share)) for share in (0.5, 0.99))
     total, errors = _sums([_added(before.requests if before else {}, after.requests)])
     canary = " (canary)" if after.canary_of else ""
     return RouteLine(
@@ -120,8 +109,8 @@ def _route(before: RouteTraffic | None, after: RouteTraffic, seconds: float, buc
 
 
 def _pod(before: PodTraffic | None, after: PodTraffic, seconds: float) -> PodLine:
-    requests = _delta(before.requests if before else 0, after.requests)
-    errors = _delta(before.errors if before else 0, after.errors)
+    requests = grown(after.requests, before.requests if before else 0)
+    errors = grown(after.errors, before.errors if before else 0)
     return PodLine(
         namespace=after.namespace,
         pod=after.pod,
@@ -142,13 +131,8 @@ def _key(one: PodTraffic) -> tuple[str, ...]:
     return one.namespace, one.service, one.port, one.pod
 
 
-def _delta(before: int, after: int) -> int:
-    """A counter that is lower than before began anew."""
-    return after - before if after >= before else after
-
-
 def _added(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    return {code: _delta(before.get(code, 0), count) for code, count in after.items()}
+    return {code: grown(count, before.get(code, 0)) for code, count in after.items()}
 
 
 def _sums(deltas: Iterable[Mapping[str, int]]) -> tuple[int, int]:
@@ -159,12 +143,6 @@ def _sums(deltas: Iterable[Mapping[str, int]]) -> tuple[int, int]:
             total += count
             errors += count if code.startswith("5") else 0
     return total, errors
-
-
-def _passed(before: Durations | None, after: Durations) -> list[int]:
-    if before is None or any(old > new for old, new in zip(before.counts, after.counts, strict=True)):
-        return list(after.counts)
-    return [new - old for old, new in zip(before.counts, after.counts, strict=True)]
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -1,9 +1,8 @@
 """From two reports to what happens between them."""
 
 import msgspec
-import pytest
 
-from remora.cli.topping.rates import quantile, view_of
+from remora.cli.topping.rates import view_of
 from remora.observe.traffic_report import BrokenTraffic, Durations, PodTraffic, ProxyTraffic, RouteTraffic, TrafficReport
 
 ROUTE = RouteTraffic(
@@ -67,14 +66,6 @@ def test_percentiles_are_of_the_requests_between_the_reports() -> None:
     same = view_of(before, later(routes=before.routes))
     assert same.routes[0].p99 is None
     assert view_of(None, BEFORE).measures is False
-
-
-@pytest.mark.parametrize(
-    ("share", "counts", "expected"),
-    [(0.5, (4, 0, 0), 0.05), (0.99, (0, 0, 5), 1.0), (0.5, (0, 0, 0), None), (1.0, (1, 1, 0), 1.0)],
-)
-def test_quantiles_are_reckoned_as_prometheus_does(share: float, counts: tuple[int, ...], expected: float | None) -> None:
-    assert quantile(share, counts, (0.1, 1.0)) == expected
 
 
 def test_what_a_route_leads_to_is_its_service_or_why_it_is_closed() -> None:
