@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -103,13 +104,19 @@ class Http2Client:
     async def read_until(self, text: bytes = b"") -> None:
         """Reads until the body holds the text, or, without one, to the end."""
         async with asyncio.timeout(30):
-            while not (self.has_ended or (text and text in self.body)):
+            while not (self.has_ended or (text and text in self.said())):
                 data = await self._reader.read(65536)
                 if not data:
                     raise ConnectionResetError
                 for event in self._connection.receive_data(data):
                     self._take(event)
                 self._writer.write(self._connection.data_to_send())
+
+    def said(self) -> bytes:
+        """The body so far, as it was before anything compressed it."""
+        if self.headers.get("content-encoding") == "gzip":
+            return zlib.decompressobj(wbits=31).decompress(self.body)
+        return self.body
 
     def _take(self, event: object) -> None:
         match event:

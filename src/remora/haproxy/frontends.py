@@ -120,7 +120,7 @@ def _find_client(listener: Listener, _layout: Layout) -> Iterator[Directive]:
 def _forward(listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield from client_tls.cleaning_rules(listener.options)
     yield from forwarded.request_rules(listener.options, scheme=listener.scheme, port=listener.port)
-    yield from answers.uncompressed_rules(listener.options)
+    yield from answers.request_rules(listener.options)
     yield from listener.logging_ids
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from remora.core.options import ProxyOptions
+from remora.haproxy.features import both_ways
 from remora.haproxy.grammar import Directive, directive, rule
 
 _TYPES_PER_LINE = 50
@@ -26,9 +27,12 @@ def strict_transport_security(options: ProxyOptions) -> str:
     return f"max-age={options.hsts_max_age}{subdomains}{'; preload' * options.hsts_preload}"
 
 
-def uncompressed_rules(options: ProxyOptions) -> Iterator[Directive]:
-    """Of a frontend, before any rule that ends the others: some clients do not understand what they ask for."""
-    if options.compresses and options.gzip_disable:
+def request_rules(options: ProxyOptions) -> Iterator[Directive]:
+    """Of a frontend that compresses, before any rule that ends the others."""
+    if not options.compresses:
+        return
+    yield from both_ways.request_rules()
+    if options.gzip_disable:  # some clients do not understand what they ask for
         yield directive("acl", "uncompressed", "req.fhdr(user-agent)", "-m", "reg", "-i", "--", options.gzip_disable)
         yield rule("http-request del-header accept-encoding", when="uncompressed")
 
@@ -37,6 +41,7 @@ def compression_rules(options: ProxyOptions) -> Iterator[Directive]:
     """Of a frontend; nothing where nothing is compressed."""
     if not options.compresses:
         return
+    yield from both_ways.filter_rules()
     yield rule("filter compression")
     yield rule("compression algo gzip")
     if "*" in options.gzip_types:

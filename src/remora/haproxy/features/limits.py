@@ -14,7 +14,7 @@ What a route wants is data: letters, then numbers, by `|`.
 from collections.abc import Iterator
 
 from remora.core.options import ProxyOptions
-from remora.haproxy.features import access, error_pages, peers
+from remora.haproxy.features import access, both_ways, error_pages, peers
 from remora.haproxy.grammar import Directive, rule
 from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
@@ -81,8 +81,10 @@ def request_rules(layout: Layout, options: ProxyOptions) -> Iterator[Directive]:
 
 def backend_rules() -> Iterator[Directive]:
     """The lines of every guarded backend, since a section of defaults can hold neither."""
-    yield rule(f"filter bwlim-out {_FILTER} default-limit 1g default-period 1s")
     is_limited = _has(_BANDWIDTH)
+    yield from both_ways.filter_rules()
+    yield from both_ways.request_rules(when=is_limited)
+    yield rule(f"filter bwlim-out {_FILTER} default-limit 1g default-period 1s")
     yield rule("http-response set-var(txn.limit_after)", f"{_field(_AFTER_FIELD)},add(0)", when=is_limited)
     is_short = "{ res.fhdr(content-length),sub(txn.limit_after) le 0 }"
     limit = f"limit {_field(_BANDWIDTH_FIELD)} period int(1000)"

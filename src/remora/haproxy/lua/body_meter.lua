@@ -15,10 +15,16 @@ end
 function Meter:start_analyze(_, channel)
   if not channel:is_resp() then
     filter.register_data_filter(self, channel)
+  elseif not self.has_ended then -- both or none: see both_ways.py
+    filter.register_data_filter(self, channel)
+    self.response = channel
   end
 end
 
 function Meter:http_payload(transaction, message)
+  if message.channel:is_resp() then
+    return
+  end
   if self.limit == nil then
     self.limit = tonumber(transaction:get_var("txn.body_limit")) or 0
   end
@@ -37,8 +43,15 @@ function Meter:http_payload(transaction, message)
 end
 
 function Meter:http_end(_, message)
-  if self.since and not message.channel:is_resp() then
+  if message.channel:is_resp() then
+    return
+  end
+  if self.since then
     error()
+  end
+  self.has_ended = true
+  if self.response then
+    filter.unregister_data_filter(self, self.response)
   end
 end
 
