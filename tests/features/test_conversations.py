@@ -4,8 +4,7 @@ HAProxy 2.8 keeps what comes from one side to itself while a filter looks at wha
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 
 import aiohttp
 import msgspec
@@ -19,6 +18,7 @@ from remora.haproxy.configuration import Configurator
 from remora.model import BackendName, ForwardTo, Limits, Model, Protocol, Upstream
 from tests.support.http2 import Http2Client, http2_pod
 from tests.support.models import NAME, backend, endpoint, host, model, route
+from tests.support.proxy import http1_pod
 
 LIMITED = Limits("0123456789abcdef", bandwidth=1 << 30)
 COMPRESSED = ProxyOptions(use_gzip=True, gzip_types=("*",))
@@ -41,21 +41,6 @@ def wanted(way: str, port: int, upstream: Upstream) -> Model:
     pods = msgspec.structs.replace(backend(endpoint("a", port), name=name), upstream=upstream)
     found = model([host(msgspec.structs.replace(served, action=ForwardTo(name)))], [pods])
     return msgspec.structs.replace(found, options=options)
-
-
-@asynccontextmanager
-async def http1_pod(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[int]:
-    """Its port."""
-    application = web.Application()
-    application.router.add_route("*", "/", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        port: int = runner.addresses[0][1]
-        yield port
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("way", WAYS)

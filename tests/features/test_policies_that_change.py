@@ -7,14 +7,20 @@ import json
 import random
 from collections.abc import Mapping
 
-from remora.apply.executor import Executor
+import aiohttp.web
+import pytest
+
+from remora.apply.executor import SWEEP_INTERVAL, Executor
+from remora.apply.runtime import RuntimeSocket
 from remora.core.settings import ProxySettings, RoutingSettings
 from remora.haproxy.configuration import Configuration, Configurator
+from remora.haproxy.layout import Layout
+from remora.haproxy.maps import Map
 from remora.kube.objects import EndpointPort, Ingress, KubernetesObject
 from remora.plan.outcome import OutcomeKind
 from remora.translate import Translator
 from tests.support.kubernetes import endpoint, endpoint_slice, ingress, ingress_class, rule, secret, service
-from tests.support.proxy import Client, Pods
+from tests.support.proxy import Client, Pods, http1_pod
 from tests.support.translations import snapshot_of
 
 HOSTS = 12
@@ -119,3 +125,50 @@ async def test_nobody_is_refused_or_moved_while_policies_change_and_the_next_con
     successor = Executor(proxy_settings)
     await successor.start()
     assert (await successor.apply(wanted())).kind is OutcomeKind.UNCHANGED
+
+
+@pytest.mark.parametrize("later", [{}, None], ids=["the route has other policies", "the route is gone"])
+async def test_whoever_the_old_policies_have_let_in_reaches_the_pod_of_the_session(
+    later: Mapping[str, str] | None, executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    web = [await pods.start(f"web{number}") for number in range(3)]
+    settings, configurator = RoutingSettings(session_key=b"0123456789abcdef"), Configurator(proxy_settings)
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def judge(_: aiohttp.web.Request) -> aiohttp.web.Response:
+        asked.set()
+        await may_answer.wait()
+        return aiohttp.web.Response()
+
+    async with http1_pod(judge) as auth:
+        objects = [ingress_class("nginx"), *served("web", web), *served("auth", [auth])]
+
+        def wanted(annotations: Mapping[str, str] | None) -> Configuration:
+            found = (
+                []
+                if annotations is None
+                else [ingress("shop/i", rule("h.example", "/"), annotations={**STICKY, **annotations})]
+            )
+            return configurator.configure(Translator(settings).translate(snapshot_of([*objects, *found]), None).model)
+
+        await executor.apply(wanted({"auth-url": "http://auth.shop.svc.cluster.local/"}))
+        may_answer.set()
+        _, headers, body = await client.get("h.example")
+        may_answer.clear()
+        asked.clear()
+        under_way = asyncio.create_task(client.get("h.example", cookie=headers["set-cookie"].partition(";")[0]))
+        await asked.wait()
+        assert (await executor.apply(wanted(later))).kind is OutcomeKind.RUNTIME
+        await asyncio.sleep(2 * SWEEP_INTERVAL)
+        may_answer.set()
+        status, _, found = await under_way
+        assert (status, json.loads(found)["pod"]) == (200, json.loads(body)["pod"])
+        successor = Executor(proxy_settings)
+        await successor.start()
+        assert (await successor.apply(wanted(later))).kind is OutcomeKind.UNCHANGED
+        layout = Layout(proxy_settings.state_directory)
+        socket = RuntimeSocket(layout.runtime_socket)
+        async with asyncio.timeout(30):
+            while "persistent-rich-" in await socket.read("show servers state"):
+                await asyncio.sleep(0.1)
+        assert "persistent-rich-" not in await socket.read(f"show map {layout.map(Map.SERVERS)}")

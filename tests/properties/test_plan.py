@@ -28,7 +28,7 @@ from remora.model import (
     Unavailable,
     VirtualHost,
 )
-from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, started, sweep, swept
+from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, left, started, sweep, swept
 from remora.plan.files import render_files
 from remora.plan.running import Running
 from remora.plan.slots import free_slots
@@ -87,6 +87,12 @@ def follow(running: Running, wanted: Model, configurator: Configurator) -> Runni
             return started(configuration)
 
 
+def all_swept(running: Running) -> Running:
+    """Once nobody is in a slot that was given up, and nobody is connected to what leaves."""
+    running = left(running, list(running.given_up))
+    return swept(running, [(slot, name) for slot, name, _ in sweep(running)])
+
+
 def content(running: Running) -> dict[object, object]:
     """Every map entry, whichever host it is counted to."""
     entries: dict[object, object] = {}
@@ -130,10 +136,9 @@ def test_servers_are_added_before_a_route_names_them_and_go_after_none_does(firs
 @given(models, models)
 def test_a_slot_is_free_again_when_its_last_server_was_swept_away(first: Model, second: Model) -> None:
     configurator = Configurator(SETTINGS)
-    running = follow(started(configurator.configure(first)), second, configurator)
-    for slot, name, _ in list(sweep(running)):
-        running = swept(running, slot, name)
+    running = all_swept(follow(started(configurator.configure(first)), second, configurator))
     assert running.leaving == {}
+    assert running.given_up == {}
 
 
 @settings(max_examples=60)
@@ -143,8 +148,7 @@ def test_the_slots_that_are_known_to_be_free_are_those_that_a_look_at_all_finds(
     running = started(configurator.configure(Model()))
     for wanted, is_swept in steps:
         running = follow(running, wanted, configurator)
-        for slot, name, _ in list(sweep(running)) if is_swept else ():
-            running = swept(running, slot, name)
+        running = all_swept(running) if is_swept else running
         for kind in CLASSES:
             assert list(running.unused.get(kind.name, ())) in ([], free_slots(running, kind))
 

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -41,6 +41,21 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+@asynccontextmanager
+async def http1_pod(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[int]:
+    """A pod that answers every request like that; its port on 127.0.0.1."""
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        port: int = runner.addresses[0][1]
+        yield port
+    finally:
+        await runner.cleanup()
+
+
 class Pods:
     """Small HTTP servers that say who they are and what they were sent.
 
@@ -60,15 +75,7 @@ class Pods:
             body = {"pod": name, "target": request.raw_path, "headers": headers}
             return web.json_response(body, headers=answered, status=status)
 
-        application = web.Application()
-        application.router.add_route("*", "/{rest:.*}", answer)
-        runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port: int = runner.addresses[0][1]
-        return port
+        return await self._stack.enter_async_context(http1_pod(answer))
 
 
 @asynccontextmanager

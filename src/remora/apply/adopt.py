@@ -93,6 +93,7 @@ def parse_running(replies: Replies) -> Running:
     former_keys = {f"{key.partition('/')[0]}/{name}": key.partition("/")[2] for key, name in maps[Map.SERVERS]}
     servers, leaving = parse_servers(replies.servers, former_keys)
     pool, dedicated = parse_pools(replies.backends.splitlines(), names)
+    given_up = {slot: found for slot, found in servers.items() if slot not in names and _is_slot(slot)}
     return Running(
         digest=parse_digest(replies.program),
         peers=parse_digest(replies.peers),
@@ -101,7 +102,8 @@ def parse_running(replies: Replies) -> Running:
         slots={backend: slot for slot, backend in names.items()},
         servers={backend: servers.get(slot, ()) for slot, backend in names.items()},
         leaving=leaving,
-        orphaned=frozenset(leaving) - names.keys(),
+        given_up=given_up,
+        orphaned=frozenset(leaving) - names.keys() - given_up.keys(),
         hosts=parse_hosts(maps, names),
         certificates={name: LoadedCertificate.parse(text) for name, text in maps[Map.CERTIFICATES]},
         streams={key: names[Slot(slot)] for key, slot in maps[Map.STREAMS]},
@@ -212,6 +214,12 @@ def parse_servers(reply: str, former_keys: Mapping[str, str]) -> tuple[Servers, 
 
 def _ordered(servers: Mapping[Slot, list[Server]]) -> Servers:
     return {slot: tuple(sorted(found, key=attrgetter("name"))) for slot, found in servers.items()}
+
+
+def _is_slot(backend: str) -> bool:
+    """Whether backends of routes stand there; others have servers of HAProxy's own."""
+    numbered = _OF_POOL.fullmatch(backend)
+    return ":" in backend or bool(numbered and numbered[1] in {kind.name for kind in CLASSES})
 
 
 def parse_pools(names: list[str], backends: Mapping[Slot, str]) -> tuple[dict[BackendClass, int], frozenset[str]]:

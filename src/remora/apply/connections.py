@@ -14,12 +14,17 @@ def show_servers(slot: Slot) -> str:
     return f"show stat {slot} 4 -1"
 
 
+def show_requests(slot: Slot) -> str:
+    """The command that shows one backend, of which `info.has_requests` tells whether anybody is in it."""
+    return f"show stat {slot} 2 -1"
+
+
 def slots_with(running: Running, servers: Collection[str]) -> Iterator[Slot]:
     """The slots in which any of the servers stands, also one that is leaving."""
     for name, present in running.servers.items():
         if name in running.slots and any(one.name in servers for one in present):
             yield running.slots[name]
-    for slot, leaving in running.leaving.items():
+    for slot, leaving in (*running.leaving.items(), *running.given_up.items()):
         if any(one.name in servers for one in leaving):
             yield slot
 

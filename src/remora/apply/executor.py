@@ -15,9 +15,11 @@ import msgspec
 
 from remora.apply.adopt import read_running
 from remora.apply.binary import find_binary
+from remora.apply.connections import show_requests
 from remora.apply.default_certificate import ensure_default_certificate
 from remora.apply.elsewhere import HAProxyElsewhere
 from remora.apply.files import remove_others, write_all, write_atomically
+from remora.apply.info import has_requests
 from remora.apply.listeners import HeldListeners
 from remora.apply.master import HAProxyMaster
 from remora.apply.ports import can_listen
@@ -30,10 +32,11 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, ProxyBackend, without, without_ports
 from remora.haproxy.features.streams import port_key
 from remora.haproxy.layout import Layout
-from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, is_light, started, sweep, swept
+from remora.plan.decide import Reload, RuntimeUpdate, Unchanged, decide, is_light, left, started, sweep, swept
 from remora.plan.files import files_in_turn, render_check
 from remora.plan.outcome import Outcome, OutcomeKind
 from remora.plan.running import Running
+from remora.plan.servers import servers_left
 
 SWEEP_INTERVAL = 1.0
 RESTART_DELAY = 0.5
@@ -309,16 +312,21 @@ class Executor:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
             async with self._lock:
-                if self._running is not None and self._running.leaving:
+                if self._running is not None and (self._running.leaving or self._running.given_up):
                     with contextlib.suppress(HAProxyUnreachable):
                         await self._sweep_once(self._running)
 
     async def _sweep_once(self, running: Running) -> None:
-        for slot, name, command in sweep(running):
-            (reply,) = await self._socket.send([command.text])
-            if command.is_done(reply):
-                running = swept(running, slot, name)
-        self._running = running
+        slots = list(running.given_up)
+        replies = await self._socket.send([show_requests(slot) for slot in slots])
+        empty = [slot for slot, reply in zip(slots, replies, strict=True) if not has_requests(reply)]
+        commands = [one for slot in empty for one in servers_left(slot, running.given_up[slot], self._layout)]
+        await self._socket.send([command.text for command in commands])
+        self._running = running = left(running, empty)
+        leaving = list(sweep(running))
+        replies = await self._socket.send([command.text for _, _, command in leaving])
+        done = [(slot, name) for (slot, name, command), reply in zip(leaving, replies, strict=True) if command.is_done(reply)]
+        self._running = swept(running, done)
 
 
 def _haproxy_here(layout: Layout, binary: str | None) -> HAProxyMaster:

@@ -67,8 +67,10 @@ class RuntimeSocket:
 
     async def send(self, commands: Sequence[str]) -> list[str]:
         """The replies to commands without payload, in their order."""
+        if not commands:
+            return []
         async with self._conversation() as ask:
-            return await ask([Command(command) for command in commands])
+            return [reply for portion in together(map(Command, commands)) for reply in await ask(portion)]
 
     async def run(self, commands: Sequence[Command]) -> None:
         """Runs the commands in their order, and stops soon after the first that HAProxy does not confirm: when that is known,

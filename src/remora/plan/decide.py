@@ -1,7 +1,7 @@
 """Running and wanted to a plan.
 
 The order of a runtime update is that of need: what a request may be sent to exists before a route names it, and is taken
-away after no route does.
+away after no route does; the servers of a slot that no route leads to any more, after the last request has left it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -108,15 +108,23 @@ def sweep(running: Running) -> Iterator[tuple[Slot, ServerName, Command]]:
             yield slot, server.name, commands.delete_server(slot, server.name)
 
 
-def swept(running: Running, slot: Slot, name: ServerName) -> Running:
-    """What runs after a leaving server was deleted."""
-    remaining = tuple(server for server in running.leaving[slot] if server.name != name)
-    leaving = {key: servers for key, servers in running.leaving.items() if key != slot}
-    if remaining:
-        return msgspec.structs.replace(running, leaving=leaving | {slot: remaining})
-    freed = running.orphaned & {slot}
+def swept(running: Running, deleted: Iterable[tuple[Slot, ServerName]]) -> Running:
+    """What runs after leaving servers were deleted."""
+    leaving = dict(running.leaving)
+    for slot, name in deleted:
+        leaving[slot] = tuple(server for server in leaving[slot] if server.name != name)
+    leaving = {slot: servers for slot, servers in leaving.items() if servers}
+    freed = running.orphaned - leaving.keys()
     unused = with_freed(running.unused, freed)
     return msgspec.structs.replace(running, leaving=leaving, orphaned=running.orphaned - freed, unused=unused)
+
+
+def left(running: Running, slots: Collection[Slot]) -> Running:
+    """What runs after `servers_left` of these slots, which were given up."""
+    leaving = {slot: (*running.leaving.get(slot, ()), *running.given_up[slot]) for slot in slots}
+    given_up = {slot: servers for slot, servers in running.given_up.items() if slot not in leaving}
+    orphaned = running.orphaned | leaving.keys()
+    return msgspec.structs.replace(running, leaving={**running.leaving, **leaving}, given_up=given_up, orphaned=orphaned)
 
 
 def _running_after(before: Running, wanted: Configuration, assignment: Assignment, changed: Collection[str]) -> Running:
@@ -125,7 +133,9 @@ def _running_after(before: Running, wanted: Configuration, assignment: Assignmen
     found = ((name, wanted.backends.get(name)) for name in changed)
     servers = persistent(before.servers).changed({name: backend.servers if backend else None for name, backend in found})
     leaving = leaving_after(before, changed, servers, slots)
-    left = frozenset(before.slots[name] for name in changed if name in before.slots and name not in slots)
+    kept = {slots[name] for name in changed if name in slots}
+    gone = {before.slots[name]: before.servers.get(name, ()) for name in changed if name in before.slots and name not in slots}
+    emptied = frozenset(slot for slot, present in gone.items() if not present)
     return Running(
         digest=wanted.digest,
         peers=wanted.peers.digest,
@@ -135,8 +145,9 @@ def _running_after(before: Running, wanted: Configuration, assignment: Assignmen
         servers=servers,
         backends=wanted.backends,
         leaving=leaving,
-        orphaned=before.orphaned | (left & leaving.keys()),
-        unused=with_freed(assignment.unused, left - leaving.keys()),
+        given_up={slot: present for slot, present in {**before.given_up, **gone}.items() if present and slot not in kept},
+        orphaned=before.orphaned | (emptied & leaving.keys()),
+        unused=with_freed(assignment.unused, emptied - leaving.keys()),
         hosts=wanted.hosts,
         certificates=wanted.loaded,
         streams=wanted.streams,

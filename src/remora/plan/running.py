@@ -18,7 +18,8 @@ class Running(msgspec.Struct, frozen=True):
 
     `pool` is how many backends of each class are declared; `dedicated` names the backends that are declared by name.
     `slots` is which slot serves a backend (a dedicated one is its own slot). `servers` are those that a backend may use, by
-    backend; `leaving` are the servers that are in maintenance until nothing is connected to them any more, by slot.
+    backend; `leaving` are the servers that are in maintenance until nothing is connected to them any more, by slot. `given_up`
+    are those of slots to which no route leads any more, by slot: ready as before until no request is in the slot.
     `options` are those of the program, None where it was found running.
     """
 
@@ -32,6 +33,7 @@ class Running(msgspec.Struct, frozen=True):
     backends: Mapping[str, ProxyBackend] = {}
     """Those whose servers they are; none where they were found running."""
     leaving: Mapping[Slot, tuple[Server, ...]] = {}
+    given_up: Mapping[Slot, tuple[Server, ...]] = {}
     orphaned: frozenset[Slot] = frozenset()
     """Slots of which nothing is left but servers that are leaving."""
     unused: Mapping[str, tuple[Slot, ...]] = {}

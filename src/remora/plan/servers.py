@@ -41,9 +41,15 @@ def servers_in(step: Step, layout: Layout, *, backends: Mapping[str, ProxyBacken
 
 
 def servers_out(step: Step, layout: Layout) -> Iterator[Command]:
-    """Servers that drain, and those that go: into maintenance now, deleted when nothing is connected any more."""
+    """Servers that drain, and those that go: into maintenance now, deleted when nothing is connected any more.
+
+    Those of a slot that is given up stay as they are: whoever was led there by the route of before may still be asked who it
+    is, and comes then. `servers_left` takes them away.
+    """
     path = layout.map(Map.SERVERS)
-    for _, slot, before, wanted in _changes(step):
+    for name, slot, before, wanted in _changes(step):
+        if name not in step.after.slots:
+            continue
         kept = _by_name(wanted)
         for server in before:
             if server.name not in kept:
@@ -53,21 +59,24 @@ def servers_out(step: Step, layout: Layout) -> Iterator[Command]:
         yield from commands.remove_entries(path, server_entries(slot, before), server_entries(slot, wanted))
 
 
+def servers_left(slot: Slot, servers: tuple[Server, ...], layout: Layout) -> Iterator[Command]:
+    """The servers of a slot that was given up, once no request is in it: into maintenance."""
+    yield from (commands.set_server_state(slot, server.name, "maint") for server in servers)
+    yield from commands.remove_entries(layout.map(Map.SERVERS), server_entries(slot, servers), {})
+
+
 def leaving_after(
     before: Running, changed: Iterable[str], servers: Mapping[str, tuple[Server, ...]], slots: Mapping[str, Slot]
 ) -> Mapping[Slot, tuple[Server, ...]]:
-    """Who is on the way out, by slot, when `servers` is what the backends that `changed` may use."""
+    """Who is on the way out of slots that are used on, by slot, when `servers` is what the backends that `changed` may use."""
     leaving = dict(before.leaving)
     for name in changed:
         slot = slots.get(name)
         if slot in leaving:
             leaving[slot] = _missing(leaving[slot], servers[name])
     for name in changed:
-        if name in before.servers:
-            slot = before.slots[name]
-            kept = servers[name] if name in slots else ()
-            if gone := _missing(before.servers[name], kept):
-                leaving[slot] = (*leaving.get(slot, ()), *gone)
+        if name in slots and (gone := _missing(_ready(before, name, slots[name]), servers[name])):
+            leaving[slots[name]] = (*leaving.get(slots[name], ()), *gone)
     return {slot: gone for slot, gone in leaving.items() if gone}
 
 
@@ -79,9 +88,15 @@ def _missing(servers: tuple[Server, ...], kept: tuple[Server, ...]) -> tuple[Ser
 def _changes(step: Step) -> Iterator[tuple[str, Slot, tuple[Server, ...], tuple[Server, ...]]]:
     """Backends whose servers differ: what they are called, their slots, what they have, and what they are to have."""
     for name in step.backends:
-        before, wanted = step.before.servers.get(name, ()), step.after.servers.get(name, ())
+        slot = step.after.slots.get(name) or step.before.slots[name]
+        before, wanted = _ready(step.before, name, slot), step.after.servers.get(name, ())
         if before != wanted:
-            yield name, step.after.slots.get(name) or step.before.slots[name], before, wanted
+            yield name, slot, before, wanted
+
+
+def _ready(running: Running, name: str, slot: Slot) -> tuple[Server, ...]:
+    """What a backend may use, or finds in its slot when it comes back to it."""
+    return running.servers.get(name) or running.given_up.get(slot, ())
 
 
 def _by_name(servers: tuple[Server, ...]) -> Named:

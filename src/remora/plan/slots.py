@@ -91,7 +91,7 @@ def _number_of(slot: Slot) -> int:
 
 def free_slots(running: Running, kind: BackendClass) -> list[Slot]:
     """Last first, so that `pop` gives the lowest number. One with a server in it is not free, be it only leaving."""
-    taken = {*running.slots.values(), *running.leaving}
+    taken = {*running.slots.values(), *running.leaving, *running.given_up}
     return [slot for slot in _declared(kind, running.pool.get(kind, 0)) if slot not in taken]
 
 
