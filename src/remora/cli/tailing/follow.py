@@ -1,7 +1,7 @@
 """One container's log from beginning to end: through restarts of the container and broken connections, each line once."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 import msgspec
 
@@ -14,7 +14,7 @@ from remora.kube.objects.running_pod import RunningPod
 SILENCE = 300.0
 """Seconds without a line after which the log is asked for again, since a connection may be dead without saying so."""
 GRACE = 1.0
-"""Seconds for the API server to tell that a container ended, after its log did."""
+"""Seconds for the API server to tell that a container ended, after its log did, and for a log to end after its pod."""
 LONGEST_WAIT = 10.0
 _FIRST_WAIT = 0.25
 
@@ -39,10 +39,13 @@ class Cell:
 
     def __init__(self, pod: RunningPod) -> None:
         self.pod: RunningPod | None = pod
+        self.gone = asyncio.Event()
         self._news = asyncio.Event()
 
     def put(self, pod: RunningPod | None) -> None:
         self.pod = pod
+        if pod is None:
+            self.gone.set()
         self._news.set()
         self._news = asyncio.Event()
 
@@ -166,8 +169,7 @@ class Follower:
     async def _attempt(self, **options: str) -> bool:
         """Reads the log; whether it came to its end. What goes wrong makes the next attempt wait."""
         try:
-            async with self._slots.one():
-                is_news = await self._reader.read(self._beginning, **options)
+            is_news = await self._while_there(self._read_in_turn(options))
         except ApiServerRefused as error:
             if "previous" in options:
                 return True  # the log of the instance before is gone, or there was none
@@ -179,6 +181,23 @@ class Follower:
         if "follow" in options or is_news:
             self._failures = 0
         return True
+
+    async def _read_in_turn(self, options: dict[str, str]) -> bool:
+        async with self._slots.one():
+            return await self._reader.read(self._beginning, **options)
+
+    async def _while_there(self, reading: Coroutine[None, None, bool]) -> bool:
+        """What is read of the pod. Once it is gone its log has a moment to end: by then the name may be another pod's."""
+        read, gone = asyncio.create_task(reading), asyncio.create_task(self._cell.gone.wait())
+        try:
+            await asyncio.wait((read, gone), return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(GRACE):
+                return await read
+        except TimeoutError:
+            return False
+        finally:
+            read.cancel()
+            gone.cancel()
 
     async def _refused(self, error: ApiServerRefused) -> None:
         if error.status == 403 and not self._failures:

@@ -134,6 +134,24 @@ async def test_pods_join_and_go_and_one_of_the_same_name_is_another(tmp_path: Pa
         assert "other" not in " ".join(screen.said)
 
 
+async def test_a_pod_that_goes_before_its_log_could_be_read_says_so_and_leaves_the_next_of_its_name_alone(
+    tmp_path: Path,
+) -> None:
+    async with log_api() as api:
+        api.pod("web-0")
+        async with tailing(api, tmp_path, msgspec.structs.replace(WISH, limit=1)) as screen:
+            await until(lambda: bool(screen.said))
+            api.pod("web-1")
+            await until(lambda: "[web-1] joins" in screen.said)
+            api.print("web-1", at(1, "of the second"))
+            api.pod("web-1", uid="the second")
+            await until(lambda: "[web-1] is gone" in screen.said)
+            api.remove("pods", "default", "web-0")
+            await until(lambda: bool(screen.lines))
+            await asyncio.sleep(0.5)
+        assert screen.lines == ["[web-1] of the second"]
+
+
 async def test_an_api_server_that_forgets_or_is_away_is_asked_again(tmp_path: Path) -> None:
     async with log_api() as api:
         api.pod("web-0")
