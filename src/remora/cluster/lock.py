@@ -13,12 +13,17 @@ from remora.cluster.profile import INDEXES, Profile
 from remora.core.errors import UsageError
 
 
+class AddressesTaken(UsageError):
+    """Another cluster on this machine has the addresses of the profile."""
+
+
 @contextlib.contextmanager
 def running_as(profile: Profile) -> Iterator[None]:
     """Holds the profile and its addresses for this process; the kernel lets go of both when the process ends, however it ends.
 
     Raises:
-        UsageError: another process runs the profile, or another cluster has its addresses.
+        UsageError: another process runs the profile.
+        AddressesTaken: another cluster has its addresses.
     """
     profile.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with profile.lock.open("a+") as file, contextlib.closing(socket.socket(socket.AF_UNIX)) as claim:
@@ -27,7 +32,7 @@ def running_as(profile: Profile) -> Iterator[None]:
         try:
             claim.bind(_claim_name(profile.index))
         except OSError:
-            raise UsageError(_addresses_taken(profile)) from None
+            raise AddressesTaken(_addresses_taken(profile)) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

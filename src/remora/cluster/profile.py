@@ -156,6 +156,18 @@ def make_profile(name: str, *, claimed: Collection[int]) -> Profile:
     return profile
 
 
+def renumbered(profile: Profile, *, claimed: Collection[int]) -> Profile:
+    """The profile with another number, on disk too.
+
+    Raises:
+        UsageError: all numbers are taken.
+    """
+    index = _free_index(profile.name, _indexes() | set(claimed))
+    profile = msgspec.structs.replace(profile, choices=msgspec.structs.replace(profile.choices, index=index))
+    write_profile(profile)
+    return profile
+
+
 def write_profile(profile: Profile) -> None:
     """Replaces `profile.json` in one step."""
     target = profile.directory / "profile.json"

@@ -1,15 +1,15 @@
 """Deciding how a profile is started: which profile, which ports, which entry. Starts nothing."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
 from remora.cluster.addresses import Network
 from remora.cluster.entry import LOCALHOST, Entry, Wish, decide_entry, decide_port
-from remora.cluster.lock import claimed_indexes, running_as
+from remora.cluster.lock import AddressesTaken, claimed_indexes, running_as
 from remora.cluster.ports import find_obstacle, free_port
-from remora.cluster.profile import Profile, make_profile, write_profile
+from remora.cluster.profile import Profile, make_profile, renumbered, write_profile
 from remora.cluster.services.leftover import end_leftovers
 from remora.core.errors import UsageError
 
@@ -44,12 +44,26 @@ def starting(name: str, ports: Ports) -> Iterator[Start]:
         UsageError: it runs already, or a port that was asked for cannot be had.
         ConfigurationError: its file cannot be read.
     """
-    profile = make_profile(name, claimed=claimed_indexes())
-    with running_as(profile):
+    with ExitStack() as stack:
+        profile = _held(stack, name)
         end_leftovers(profile.services)
         start = decide_start(profile, ports)
         write_profile(start.profile)
         yield start
+
+
+def _held(stack: ExitStack, name: str) -> Profile:
+    """The profile, held until the stack ends. If it never ran, whoever chose the same addresses before has them."""
+    profile = make_profile(name, claimed=claimed_indexes())
+    while True:
+        try:
+            stack.enter_context(running_as(profile))
+        except AddressesTaken:
+            if profile.choices.api_port:
+                raise
+            profile = renumbered(profile, claimed=claimed_indexes())
+        else:
+            return profile
 
 
 def decide_start(profile: Profile, ports: Ports) -> Start:

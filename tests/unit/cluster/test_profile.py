@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from remora.cluster.lock import claimed_indexes, find_runner, running_as
-from remora.cluster.profile import delete_profile, find_profile, make_profile, profiles, write_profile
+from remora.cluster.profile import Profile, delete_profile, find_profile, make_profile, profiles, write_profile
+from remora.cluster.start import Ports, starting
 from remora.core.errors import ConfigurationError, UsageError
 
 
@@ -65,6 +66,18 @@ def test_who_runs_a_profile_is_known_and_a_second_one_is_refused() -> None:
             pass
     assert find_runner(profile) is None
     assert profile.index not in claimed_indexes()
+
+
+def test_a_new_profile_gives_way_to_a_cluster_that_chose_the_same_addresses_and_was_quicker(tmp_path: Path) -> None:
+    made = make_profile("default", claimed=())
+    elsewhere = Profile("quicker", tmp_path / "elsewhere", made.choices)
+    with running_as(elsewhere), starting("default", Ports()) as start:
+        assert start.profile.index != made.index
+        assert find_profile("default") == start.profile
+    elsewhere = Profile("quicker", elsewhere.directory, start.profile.choices)
+    refused = pytest.raises(UsageError, match="uses the addresses of profile default")
+    with running_as(elsewhere), refused, starting("default", Ports()):
+        pass
 
 
 def test_a_killed_process_holds_nothing() -> None:

@@ -3,12 +3,17 @@
 A remote command has the same five channels either way.
 """
 
+import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
 from remora.cluster.api.streams import spdy
 from remora.cluster.api.streams.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT, Codec, Message
 from remora.cluster.api.streams.connection import Connection
+
+_HEAD_START = 0.05
+"""Seconds that a client has to make its streams, of which it says nothing: kubectl throws away what it reads before (client-go,
+`readDemuxLoop`). Where a container runtime is asked first, it has about as long."""
 
 _BY_NAME = {"stdin": STDIN, "stdout": STDOUT, "stderr": STDERR, "error": ERROR, "resize": RESIZE}
 
@@ -42,6 +47,7 @@ class WebSocketMultiplex:
     async def begin(self, expected: Collection[int]) -> bool:
         # An empty message tells clients that the command is about to begin (Kubernetes' `createWebSocketStreams`).
         await self.send(STDOUT if STDOUT in expected else STDERR if STDERR in expected else ERROR, b"")
+        await asyncio.sleep(_HEAD_START)
         return True
 
     async def receive(self) -> Message | None:
