@@ -21,6 +21,8 @@ class LogApi(FakeApi):
         self.asked: list[dict[str, str]] = []
         self.open = 0
         self.most_open = 0
+        self.lingers = False
+        """Whether logs that are being read outlive their pods."""
         self._cuts = 0
 
     def pod(self, name: str, *, restarts: int = 0, ended: int | None = None, uid: str = "") -> Object:
@@ -85,6 +87,6 @@ class LogApi(FakeApi):
     def _is_over(self, name: str, instance: int, uid: str) -> bool:
         pod = self.objects["pods"].get(("default", name))
         if pod is None or pod["metadata"]["uid"] != uid:
-            return True
+            return not self.lingers
         status = pod["status"]["containerStatuses"][0]
         return status["restartCount"] != instance or "terminated" in status["state"]

@@ -14,7 +14,7 @@ from remora.kube.objects.running_pod import RunningPod
 SILENCE = 300.0
 """Seconds without a line after which the log is asked for again, since a connection may be dead without saying so."""
 GRACE = 1.0
-"""Seconds for the API server to tell that a container ended, after its log did, and for a log to end after its pod."""
+"""Seconds for the API server to tell that a container ended, after its log did, and for more of a log after its pod's end."""
 LONGEST_WAIT = 10.0
 _FIRST_WAIT = 0.25
 
@@ -67,6 +67,8 @@ class Reader:
         self._show = show
         self._shown = Shown()
         self._begun: float | None = None
+        self.pieces = 0
+        """How many have come so far."""
 
     async def read(self, beginning: Beginning, **options: str) -> bool:
         """Reads until the API server ends it; whether there was anything new.
@@ -79,6 +81,7 @@ class Reader:
         splitter, found = Splitter(), False
         # Where this breaks off, the line that was cut is not shown: it comes again.
         async for chunk in self._client.chunks(self._source.log_path, query, silence=SILENCE):
+            self.pieces += 1
             found |= self._pass_on(splitter.feed(chunk))
             # Whoever prints without pause takes turns with all others.
             await asyncio.sleep(0)
@@ -187,14 +190,16 @@ class Follower:
             return await self._reader.read(self._beginning, **options)
 
     async def _while_there(self, reading: Coroutine[None, None, bool]) -> bool:
-        """What is read of the pod. Once it is gone its log has a moment to end: by then the name may be another pod's."""
+        """What is read of the pod, and after its end what is still under way: the name may be another pod's by now."""
         read, gone = asyncio.create_task(reading), asyncio.create_task(self._cell.gone.wait())
+        clock = asyncio.get_running_loop()
         try:
             await asyncio.wait((read, gone), return_when=asyncio.FIRST_COMPLETED)
-            async with asyncio.timeout(GRACE):
-                return await read
-        except TimeoutError:
-            return False
+            deadline, pieces = clock.time() + LONGEST_WAIT, -1
+            while not read.done() and pieces != self._reader.pieces and clock.time() < deadline:
+                pieces = self._reader.pieces
+                await asyncio.wait((read,), timeout=GRACE)
+            return read.done() and read.result()
         finally:
             read.cancel()
             gone.cancel()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from remora.cli.tailing.choice import Choice
-from remora.cli.tailing.follow import Beginning
+from remora.cli.tailing.follow import GRACE, Beginning
 from remora.cli.tailing.look import Look
 from remora.cli.tailing.run import Wish, tail
 from remora.core.errors import ApiServerRefused
@@ -150,6 +150,23 @@ async def test_a_pod_that_goes_before_its_log_could_be_read_says_so_and_leaves_t
             await until(lambda: bool(screen.lines))
             await asyncio.sleep(0.5)
         assert screen.lines == ["[web-1] of the second"]
+
+
+async def test_what_comes_of_a_log_after_its_pod_has_gone_is_shown(tmp_path: Path) -> None:
+    async with log_api() as api:
+        api.pod("web-0")
+        api.print("web-0", at(1, "first"))
+        async with tailing(api, tmp_path) as screen:
+            await until(lambda: len(screen.lines) == 1)
+            api.lingers = True
+            api.remove("pods", "default", "web-0")
+            for number in range(4):
+                await asyncio.sleep(GRACE / 2)
+                api.print("web-0", at(2 + number, f"late {number}"))
+            await until(lambda: len(screen.lines) == 5)
+            assert "[web-0] is gone" not in screen.said
+            api.lingers = False
+            await until(lambda: "[web-0] is gone" in screen.said)
 
 
 async def test_an_api_server_that_forgets_or_is_away_is_asked_again(tmp_path: Path) -> None:
