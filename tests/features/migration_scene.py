@@ -22,7 +22,7 @@ from remora.migrate.rewrite import rewrite
 from tests.cluster.api_server import Running, running_api_server
 from tests.support.certificates import self_signed
 from tests.support.old_controller import OldController
-from tests.support.proxy import free_ports
+from tests.support.proxy import free_ports, http1_pod
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "migration"
 PATIENCE = 40.0
@@ -137,14 +137,7 @@ async def _pod(stack: AsyncExitStack, name: str) -> int:
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"pod": name, "path": request.raw_path})
 
-    application = web.Application()
-    application.router.add_route("*", "/{rest:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port: int = runner.addresses[0][1]
-    return port
+    return await stack.enter_async_context(http1_pod(answer))
 
 
 async def _fill(found: Scene, ingresses: list[dict[str, Any]], pods: list[str]) -> None:

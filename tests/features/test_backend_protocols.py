@@ -32,7 +32,7 @@ from tests.support.certificates import Authority
 from tests.support.fastcgi import fastcgi_pod
 from tests.support.http2 import Http2Client, http2_pod
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
-from tests.support.proxy import Client, Pods, running_executor
+from tests.support.proxy import Client, Pods, http1_pod, running_executor
 
 AUTHORITY = Authority()
 STRANGERS = Authority("strangers")
@@ -66,16 +66,8 @@ async def tls_pod(context: ssl.SSLContext) -> AsyncIterator[int]:
         subject = dict(pair[0] for pair in (tls.getpeercert() or {}).get("subject", ()))
         return web.json_response({"sni": told.get("sni"), "client": subject.get("commonName"), "version": tls.version()})
 
-    application = web.Application()
-    application.router.add_route("*", "/{rest:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with http1_pod(answer, tls=context) as port:
+        yield port
 
 
 def spoken(port: int, upstream: Upstream, name: str = "https") -> Backend:
@@ -267,18 +259,11 @@ async def test_a_websocket_goes_through_every_kind_of_backend(
             await socket.send_str(f"heard {message.data}")
         return socket
 
-    application = web.Application()
-    application.router.add_get("/ws", talk)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(tmp_path) if kind == "tls" else None).start()
-    served = spoken(runner.addresses[0][1], HTTPS if kind == "tls" else Upstream())
-    action = ForwardTo(served.name, sticky() if kind == "sticky" else None)
-    await executor.apply(Configurator(proxy_settings).configure(model([host(route(action=action))], [served])))
-    url = f"ws://127.0.0.1:{proxy_settings.http_port}/ws"
-    try:
+    async with http1_pod(talk, tls=server_context(tmp_path) if kind == "tls" else None) as port:
+        served = spoken(port, HTTPS if kind == "tls" else Upstream())
+        action = ForwardTo(served.name, sticky() if kind == "sticky" else None)
+        await executor.apply(Configurator(proxy_settings).configure(model([host(route(action=action))], [served])))
+        url = f"ws://127.0.0.1:{proxy_settings.http_port}/ws"
         async with aiohttp.ClientSession() as session, session.ws_connect(url, headers={"Host": "web.example"}) as socket:
             await socket.send_str("hello")
             assert await socket.receive_str(timeout=30) == "heard hello"
-    finally:
-        await runner.cleanup()

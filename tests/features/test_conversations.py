@@ -18,7 +18,7 @@ from remora.haproxy.configuration import Configurator
 from remora.model import BackendName, ForwardTo, Limits, Model, Protocol, Upstream
 from tests.support.http2 import Http2Client, http2_pod
 from tests.support.models import NAME, backend, endpoint, host, model, route
-from tests.support.proxy import http1_pod
+from tests.support.proxy import http1_pod, repeat_messages
 
 LIMITED = Limits("0123456789abcdef", bandwidth=1 << 30)
 COMPRESSED = ProxyOptions(use_gzip=True, gzip_types=("*",))
@@ -65,14 +65,7 @@ async def test_each_piece_of_an_http2_stream_arrives_before_the_next_is_sent(
 async def test_each_message_of_a_websocket_arrives_before_the_next_is_sent(
     way: str, executor: Executor, proxy_settings: ProxySettings
 ) -> None:
-    async def talk(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for message in socket:
-            await socket.send_str(message.data)
-        return socket
-
-    async with http1_pod(talk) as pod:
+    async with http1_pod(repeat_messages) as pod:
         await executor.apply(Configurator(proxy_settings).configure(wanted(way, pod, Upstream())))
         url = f"http://127.0.0.1:{proxy_settings.http_port}/"
         async with aiohttp.ClientSession(headers=HEADERS) as session, session.ws_connect(url) as socket:

@@ -33,7 +33,7 @@ from remora.watch.snapshot import Snapshot
 from tests.support.kubernetes import endpoint as pod_endpoint
 from tests.support.kubernetes import endpoint_slice, ingress, ingress_class, rule, service
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
-from tests.support.proxy import Client, running_executor
+from tests.support.proxy import Client, http1_pod, running_executor
 from tests.support.translations import snapshot_of
 
 ERRORS = BackendName("default-errors-80")
@@ -89,15 +89,7 @@ async def site() -> AsyncIterator[Site]:
         return web.Response(status=status, body=BINARY * size, headers=headers)
 
     async with AsyncExitStack() as stack:
-        ports = []
-        for handler in (serve, make_page):
-            application = web.Application(client_max_size=1 << 22)
-            application.router.add_route("*", "/{rest:.*}", handler)
-            runner = web.AppRunner(application, shutdown_timeout=0.1)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            ports.append(runner.addresses[0][1])
+        ports = [await stack.enter_async_context(http1_pod(handler)) for handler in (serve, make_page)]
         yield Site(ports[0], ports[1], asked)
 
 

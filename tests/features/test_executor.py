@@ -32,7 +32,7 @@ from remora.model import (
 from remora.plan.outcome import OutcomeKind
 from tests.support.certificates import self_signed
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
-from tests.support.proxy import Client, Pods, running_executor
+from tests.support.proxy import Client, Pods, http1_pod, running_executor
 
 
 async def master_of(settings: ProxySettings) -> int:
@@ -262,16 +262,11 @@ async def test_unrelated_changes_leave_a_websocket_alone(executor: Executor, pro
             await socket.send_str(f"echo {message.data}")
         return socket
 
-    application = web.Application()
-    application.router.add_get("/ws", echo)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     configurator = Configurator(proxy_settings)
-    backends = [backend(endpoint("a", runner.addresses[0][1]))]
-    await executor.apply(configurator.configure(model([host(route())], backends)))
     url = f"http://127.0.0.1:{proxy_settings.http_port}/ws"
-    try:
+    async with http1_pod(echo) as port:
+        backends = [backend(endpoint("a", port))]
+        await executor.apply(configurator.configure(model([host(route())], backends)))
         async with aiohttp.ClientSession() as session, session.ws_connect(url, headers={"Host": "web.example"}) as socket:
             for number in range(5):
                 extra = host(route(), name=f"other-{number}.example")
@@ -279,8 +274,6 @@ async def test_unrelated_changes_leave_a_websocket_alone(executor: Executor, pro
                 assert outcome.kind is OutcomeKind.RUNTIME
                 await socket.send_str(str(number))
                 assert (await socket.receive_str(timeout=30)) == f"echo {number}"
-    finally:
-        await runner.cleanup()
 
 
 async def test_an_idle_connection_does_not_hold_up_the_end_and_a_request_does(

@@ -23,7 +23,7 @@ from remora.plan.outcome import OutcomeKind
 from remora.translate.peers import peers_identity
 from tests.support.http2 import Http2Client
 from tests.support.models import backend, endpoint, host, model, route
-from tests.support.proxy import Client, free_ports, running_executor
+from tests.support.proxy import Client, free_ports, http1_pod, repeat_messages, running_executor
 
 COUNTER = "0123456789abcdef"
 KILOBYTE = 1024
@@ -40,14 +40,8 @@ async def pod() -> AsyncIterator[int]:
         size = int(request.path[1:]) if request.path[1:].isdigit() else 0
         return web.Response(body=b"x" * size * KILOBYTE, headers={"X-Received": str(received)})
 
-    application = web.Application(client_max_size=1 << 30)
-    application.router.add_route("*", "/{rest:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port: int = runner.addresses[0][1]
-    yield port
-    await runner.cleanup()
+    async with http1_pod(answer) as port:
+        yield port
 
 
 async def serve(
@@ -256,20 +250,8 @@ async def test_requests_at_the_same_time(executor: Executor, proxy_settings: Pro
 async def test_a_connection_that_left_http_counts_for_as_long_as_it_lasts(
     executor: Executor, proxy_settings: ProxySettings, client: Client
 ) -> None:
-    async def answer(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for message in socket:
-            await socket.send_str(message.data)
-        return socket
-
-    application = web.Application()
-    application.router.add_get("/", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        await serve(executor, proxy_settings, runner.addresses[0][1], route(limits=Limits(COUNTER, connections=1)))
+    async with http1_pod(repeat_messages) as port:
+        await serve(executor, proxy_settings, port, route(limits=Limits(COUNTER, connections=1)))
         url = f"http://127.0.0.1:{proxy_settings.http_port}/"
         async with aiohttp.ClientSession(headers={"Host": "r0.example"}) as session:
             async with session.ws_connect(url) as socket:
@@ -279,8 +261,6 @@ async def test_a_connection_that_left_http_counts_for_as_long_as_it_lasts(
             async with asyncio.timeout(30):
                 while (await client.get("r0.example"))[0] == 503:
                     await asyncio.sleep(0.05)
-    finally:
-        await runner.cleanup()
 
 
 async def test_bandwidth(executor: Executor, proxy_settings: ProxySettings, client: Client, pod: int) -> None:

@@ -19,7 +19,7 @@ from remora.model import AffinityMode, Balancing, Endpoint, ForwardTo, Model, Pr
 from remora.observe.session_report import Whereabouts
 from remora.report.cookies import read_cookie
 from tests.support.models import HASHED, NAME, backend, endpoint, host, model, route, sticky
-from tests.support.proxy import Client, Pods
+from tests.support.proxy import Client, Pods, http1_pod
 
 MODES = {AffinityMode.PERSISTENT: (NAME, Balancing.ROUND_ROBIN), AffinityMode.BALANCED: (HASHED, Balancing.CONSISTENT_HASH)}
 
@@ -106,13 +106,8 @@ async def websocket_pod() -> AsyncIterator[int]:
             await socket.send_str(f"echo {message.data}")
         return socket
 
-    application = web.Application()
-    application.router.add_get("/{rest:.*}", echo)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
+    async with http1_pod(echo) as port:
+        yield port
 
 
 async def test_a_websocket_keeps_its_session_live_past_its_time_and_past_a_reload(

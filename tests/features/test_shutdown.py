@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.features.test_controller_end_to_end import Bench, Process, answers, bench, eventually
 from tests.features.test_controller_end_to_end import _ingress as ingress
 from tests.features.test_controller_end_to_end import _slice as endpoint_slice
+from tests.support.proxy import http1_pod
 
 __all__ = ["bench"]
 
@@ -35,15 +36,10 @@ class SlowPod:
 @pytest.fixture
 async def slow(bench: Bench) -> AsyncIterator[SlowPod]:
     pod = SlowPod()
-    application = web.Application()
-    application.router.add_route("*", "/{rest:.*}", pod.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    bench.api.put("endpointslices", endpoint_slice("slow", runner.addresses[0][1]))
-    bench.api.put("ingresses", ingress("web", "web.test"))
-    yield pod
-    await runner.cleanup()
+    async with http1_pod(pod.answer) as port:
+        bench.api.put("endpointslices", endpoint_slice("slow", port))
+        bench.api.put("ingresses", ingress("web", "web.test"))
+        yield pod
 
 
 def put_pod(bench: Bench, name: str) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -41,14 +42,26 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def repeat_messages(request: web.Request) -> web.WebSocketResponse:
+    """The answer of a pod that says back what it is told over a WebSocket."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        await socket.send_str(message.data)
+    return socket
+
+
 @asynccontextmanager
-async def http1_pod(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[int]:
-    """A pod that answers every request like that; its port on 127.0.0.1."""
-    application = web.Application()
+async def http1_pod(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A pod that answers every request like that, in TLS if a context is given; its port on 127.0.0.1."""
+    application = web.Application(client_max_size=1 << 30)
     application.router.add_route("*", "/{rest:.*}", answer)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
         port: int = runner.addresses[0][1]
         yield port
