@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import WSMsgType
 from kubernetes_asyncio import client, config
 from kubernetes_asyncio.stream import WsApiClient
 
@@ -127,6 +128,26 @@ async def _resize(inside: Inside) -> None:
             async for message in socket:
                 if message.data[0] == 3:
                     assert WsApiClient.parse_error_data(message.data[1:]) == 130
+
+
+def test_nothing_is_said_to_a_client_that_does_not_read_yet(inside: Inside) -> None:
+    inside.run(_read_late(inside))
+
+
+async def _read_late(inside: Inside) -> None:
+    """kubectl says that it does not know the stream, and throws away, whatever comes before it has made its streams."""
+    configuration = type.__call__(client.Configuration)
+    await config.load_kube_config(str(inside.kubeconfig), client_configuration=configuration)
+    query = "container=main&command=echo&command=hello&stdout=true"
+    url = f"{configuration.host}/api/v1/namespaces/default/pods/two/exec?{query}"
+    async with (
+        WsApiClient(configuration) as api,
+        asyncio.timeout(PATIENCE),
+        api.rest_client.pool_manager.ws_connect(url, autoping=False, protocols=["v5.channel.k8s.io"]) as socket,
+    ):
+        assert (await socket.receive()).type is WSMsgType.PING
+        await socket.pong()
+        assert [await socket.receive_bytes(), await socket.receive_bytes()] == [b"\1", b"\1hello\n"]
 
 
 def test_who_leaves_takes_the_command_s_session_along_and_nothing_else(inside: Inside) -> None:

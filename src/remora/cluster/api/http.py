@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
@@ -34,7 +34,7 @@ from remora.cluster.api.http_path import Address, parse_path
 from remora.cluster.api.negotiation import negotiate
 from remora.cluster.api.resources import Resource
 from remora.cluster.api.reviews import review
-from remora.cluster.api.streams.connection import Gone, serve_websocket
+from remora.cluster.api.streams.connection import Gone, Receive, Send, serve_websocket
 from remora.cluster.api.tokens import Identity, TokenError
 
 PEER = "remora.peer"
@@ -42,8 +42,6 @@ PEER = "remora.peer"
 answers 101 with a protocol's name and gives the bare connection."""
 
 Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 _ALSO_CREATED = frozenset({"pods/attach", "pods/exec", "pods/portforward"})
@@ -243,7 +241,7 @@ async def _deliver(response: Response, scope: Scope, receive: Receive, send: Sen
     if session is None:
         await (_refuse_websocket(response, send) if is_websocket else _send(response, receive, send))
     elif is_websocket:
-        await serve_websocket(session, receive, send)
+        await serve_websocket(session, receive, send, scope["extensions"][PEER]["ping"])
     else:
         with contextlib.suppress(Gone):
             await session.run(scope["extensions"][PEER]["take_over"](session.protocol))

@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from remora.cluster.api.http import PEER
@@ -18,13 +20,17 @@ _MOST_WAITING = 256 * 1024
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Tells the application whose certificate the client has shown."""
+    """Tells the application whose certificate the client has shown, and lets it ask whether the client reads."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heard = asyncio.Event()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
             extensions: dict[str, Any] = {**(self.scope["extensions"] or {})}
-            extensions[PEER] = {"identity": identity_of(self.transport.get_extra_info("ssl_object"))}
+            extensions[PEER] = {"identity": identity_of(self.transport.get_extra_info("ssl_object")), "ping": self.ping}
             self.scope["extensions"] = extensions
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -32,6 +38,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body":
             # A refusal completes the handshake too; uvicorn would log it as a fault of ours.
             self.handshake_complete = True
+
+    async def ping(self) -> None:
+        """Asks the client for a pong; returns when it has answered, by that or by a message, or has gone."""
+        try:
+            self.conn.send_ping(b"")
+        except InvalidState:  # the client is already closing
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        await self._heard.wait()
+
+    def handle_pong(self, event: Frame) -> None:
+        super().handle_pong(event)
+        self._heard.set()
+
+    def send_receive_event_to_app(self) -> None:
+        super().send_receive_event_to_app()
+        self._heard.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._heard.set()
 
 
 class BareConnection(asyncio.Protocol):
@@ -73,6 +100,9 @@ class BareConnection(asyncio.Protocol):
         if not self._has_gone:
             self.transport.resume_reading()
         return data
+
+    async def ping(self) -> None:
+        """Whatever speaks over it has pings of its own."""
 
     async def send(self, data: bytes | str) -> None:
         if self._has_gone or self.transport.is_closing():

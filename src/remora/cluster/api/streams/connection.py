@@ -5,6 +5,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
 
 class Gone(Exception):
     """The client is no longer there."""
@@ -23,6 +26,10 @@ class Connection(Protocol):
         """
         ...
 
+    async def ping(self) -> None:
+        """Returns when the client has shown that it reads, or has gone; at once where there is no way to ask."""
+        ...
+
 
 class Session(msgspec.Struct, frozen=True):
     """What follows the answer 101; `protocol` is the one that both agree on."""
@@ -34,9 +41,10 @@ class Session(msgspec.Struct, frozen=True):
 class WebSocket:
     """An ASGI WebSocket as a `Connection`."""
 
-    def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[dict[str, Any]], Awaitable[None]]):
+    def __init__(self, receive: Receive, send: Send, ping: Callable[[], Awaitable[None]]) -> None:
         self._receive = receive
         self._send = send
+        self._ping = ping
 
     async def receive(self) -> bytes | str | None:
         message = await self._receive()
@@ -52,15 +60,16 @@ class WebSocket:
         except OSError as error:
             raise Gone from error
 
+    async def ping(self) -> None:
+        await self._ping()
 
-async def serve_websocket(
-    session: Session, receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[dict[str, Any]], Awaitable[None]]
-) -> None:
+
+async def serve_websocket(session: Session, receive: Receive, send: Send, ping: Callable[[], Awaitable[None]]) -> None:
     """Accepts the WebSocket, and closes it when the session is over."""
     await receive()  # `websocket.connect`
     await send({"type": "websocket.accept", "subprotocol": session.protocol or None})
     try:
-        await session.run(WebSocket(receive, send))
+        await session.run(WebSocket(receive, send, ping))
         await send({"type": "websocket.close", "code": 1000})
     except (Gone, OSError):
         return  # whoever it was for is no longer there

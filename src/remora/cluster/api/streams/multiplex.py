@@ -4,6 +4,7 @@ A remote command has the same five channels either way.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 from typing import Protocol
 
@@ -12,8 +13,11 @@ from remora.cluster.api.streams.channels import ERROR, RESIZE, STDERR, STDIN, ST
 from remora.cluster.api.streams.connection import Connection
 
 _HEAD_START = 0.05
-"""Seconds that a client has to make its streams, of which it says nothing: kubectl throws away what it reads before (client-go,
-`readDemuxLoop`). Where a container runtime is asked first, it has about as long."""
+"""Seconds that a client which reads has to make its streams, of which it says nothing: kubectl throws away what it reads before
+(client-go, `readDemuxLoop`). Where a container runtime is asked first, it has about as long."""
+
+_PING_TIMEOUT = 2.0
+"""Seconds after which a client is served that does not say that it reads."""
 
 _BY_NAME = {"stdin": STDIN, "stdout": STDOUT, "stderr": STDERR, "error": ERROR, "resize": RESIZE}
 
@@ -45,9 +49,11 @@ class WebSocketMultiplex:
         self._codec = codec
 
     async def begin(self, expected: Collection[int]) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._connection.ping(), _PING_TIMEOUT)
+        await asyncio.sleep(_HEAD_START)
         # An empty message tells clients that the command is about to begin (Kubernetes' `createWebSocketStreams`).
         await self.send(STDOUT if STDOUT in expected else STDERR if STDERR in expected else ERROR, b"")
-        await asyncio.sleep(_HEAD_START)
         return True
 
     async def receive(self) -> Message | None:
