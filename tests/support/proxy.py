@@ -17,7 +17,7 @@ from yarl import URL
 from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 
-_FIRST_PORT, _PORTS_OF_A_WORKER = 10_000, 4_000
+_FIRST_PORT, _PORTS_OF_A_WORKER = 10_000, 1_400
 """Below the kernel's own choice (ip(7), `ip_local_port_range`), so that no connection takes a port between look and use."""
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Which of the workers of this run of the tests this is, from 0."""

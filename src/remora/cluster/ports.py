@@ -1,12 +1,19 @@
 """Whether a TCP address can be listened on, and if not, who holds it. Reads /proc; decides nothing."""
 
 import errno
+import random
 import socket
 from pathlib import Path
 
 import msgspec
 
 _LISTENING = "0A"
+
+_LASTING = range(10_000, 30_000)
+"""Below the ports of Services (`nodePort`) and those that the kernel chooses (ip(7), `ip_local_port_range`). Of these, any
+connection could have one while nobody listens there: before a server starts, or while it is started again."""
+
+_TRIES = 100
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -52,11 +59,19 @@ def find_obstacle(address: str, port: int, *, before: Unbindable | None = None) 
 
 
 def free_port(address: str) -> int:
-    """A port on which nobody listens at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on which nobody listens at this moment, and which no connection is given by the kernel.
+
+    Raises:
+        OSError: the address is not this machine's, or all that were tried are taken.
+    """
+    for port in random.sample(_LASTING, _TRIES):
+        try:
+            with socket.create_server((address, port)):
+                return port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, f"no free port was found on {address}")
 
 
 def _describe(address: str, port: int, error: OSError) -> Unbindable:

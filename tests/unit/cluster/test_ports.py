@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,16 @@ ADDRESS = "127.250.1.1"
 
 def test_a_free_port_has_no_obstacle() -> None:
     assert find_obstacle(ADDRESS, free_port(ADDRESS)) is None
+
+
+def test_a_free_port_is_none_that_a_connection_or_a_service_could_be_given() -> None:
+    chosen_by_the_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(1024 < free_port(ADDRESS) < min(chosen_by_the_kernel, 30000) for _ in range(20))
+
+
+def test_there_is_no_free_port_on_an_address_of_others() -> None:
+    with pytest.raises(OSError, match="assign requested address"):
+        free_port("192.0.2.1")
 
 
 def test_the_holder_of_a_port_is_named() -> None:
