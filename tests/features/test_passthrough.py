@@ -15,6 +15,7 @@ from remora.core.names import Hostname
 from remora.core.options import ProxyOptions
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
+from remora.haproxy.features import streams
 from remora.model import BackendName, Certificate, Model, VirtualHost
 from remora.plan.outcome import OutcomeKind
 from tests.features.test_backend_protocols import server_context, tls_pod
@@ -111,11 +112,14 @@ async def test_http_of_the_host_follows_its_rules(
     assert (await client.get("own.example"))[0] == 200
 
 
-async def test_what_is_no_tls_is_answered_at_once(executor: Executor, proxy_settings: ProxySettings) -> None:
+async def test_what_is_no_tls_is_answered_at_once(
+    executor: Executor, proxy_settings: ProxySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_TIME_FOR_HELLO", 300)
     await executor.apply(Configurator(proxy_settings).configure(model()))
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy_settings.https_port)
     writer.write(b"GET / HTTP/1.1\r\nHost: web.example\r\n\r\n")
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         assert not await reader.read()
     writer.close()
 
