@@ -21,6 +21,7 @@ from remora.haproxy.configuration import Configurator
 from remora.model import Cors, ErrorContext, ErrorPages, Limits, Peer, Peering, RedirectTo, Route
 from remora.plan.outcome import OutcomeKind
 from remora.translate.peers import peers_identity
+from tests.features.test_peers import has_settled
 from tests.support.http2 import Http2Client
 from tests.support.models import backend, endpoint, host, model, route
 from tests.support.proxy import Client, free_ports, http1_pod, repeat_messages, running_executor
@@ -347,6 +348,8 @@ async def replicas(pod: int, limited: Route, names: Iterable[str]) -> AsyncItera
             for replica in started:
                 while await replica.connected_peers() < len(names) - 1:
                     await asyncio.sleep(0.2)
+                # Until then another may teach it what it had counted itself a moment ago.
+                await has_settled(replica.executor)
         yield started
 
 

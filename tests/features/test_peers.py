@@ -94,11 +94,11 @@ async def eventually_knows(replica: Replica, count: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def has_settled(replica: Replica) -> None:
-    """Waits until a worker that found nobody to learn from has given up, five seconds after its start."""
+async def has_settled(executor: Executor) -> None:
+    """Waits until a worker has learned what others know, or given up on that, five seconds after it met them."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        replies = await replica.executor._process.ask_workers("show peers")
+        replies = await executor._process.ask_workers("show peers cluster")
         if any("resync_timeout=<PAST>" in reply for reply in replies.values()):
             return
         assert time.monotonic() < deadline, replies
@@ -115,7 +115,7 @@ async def test_a_reload_keeps_what_was_learned(is_shared: bool, replica_settings
     async with replica(replica_settings["one"]) as one:
         await one.executor.apply(one.wanted(endpoints, shared))
         begun = await one.pods(NAMES)
-        await has_settled(one)
+        await has_settled(one.executor)
         for number in range(3):
             outcome = await one.executor.apply(one.wanted(endpoints, shared, f"X-{number}"))
             assert outcome.kind is OutcomeKind.RELOAD
