@@ -38,6 +38,17 @@ async def proxy_container(settings: ProxySettings) -> AsyncIterator[asyncio.subp
         await kill_container(process, settings)
 
 
+async def takes_orders(settings: ProxySettings) -> None:
+    """Waits until `remora proxy` can be asked. Its socket is there a moment before."""
+    async with asyncio.timeout(_PATIENCE):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_unix_connection(Layout(settings.state_directory).launcher_socket)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
 async def kill_container(process: asyncio.subprocess.Process, settings: ProxySettings) -> None:
     """SIGKILL to all that is in it, as when a container runs out of memory."""
     with contextlib.suppress(ProcessLookupError):
@@ -155,9 +166,7 @@ async def test_what_haproxy_refuses_is_told_in_its_words(proxy_settings: ProxySe
     bad.write_text("global\n  no-such-keyword\n")
     async with proxy_container(proxy_settings):
         proxy = _proxy(proxy_settings)
-        async with asyncio.timeout(_PATIENCE):
-            while not Path(Layout(proxy_settings.state_directory).launcher_socket).exists():
-                await asyncio.sleep(0.05)
+        await takes_orders(proxy_settings)
         with pytest.raises(HAProxyRefused, match="no-such-keyword"):
             await proxy.check([bad])
 
@@ -174,9 +183,7 @@ async def test_a_controller_whose_proxy_is_not_there_says_what_to_look_at(
 
 async def test_two_proxies_for_one_directory_exclude_each_other(proxy_settings: ProxySettings) -> None:
     async with proxy_container(proxy_settings):
-        async with asyncio.timeout(_PATIENCE):
-            while not Path(Layout(proxy_settings.state_directory).launcher_socket).exists():
-                await asyncio.sleep(0.05)
+        await takes_orders(proxy_settings)
         second = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "remora", "proxy", "--state-dir", proxy_settings.state_directory),
             stderr=asyncio.subprocess.PIPE,
