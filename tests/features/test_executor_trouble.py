@@ -16,7 +16,7 @@ import pytest
 
 from remora.apply.adopt import read_running
 from remora.apply.executor import Executor
-from remora.apply.process import wait_for_exit
+from remora.apply.process import HAProxyProcess, wait_for_exit
 from remora.apply.runtime import RuntimeSocket
 from remora.core.names import Hostname, NamespacedName
 from remora.core.settings import ProxySettings
@@ -148,6 +148,42 @@ async def test_a_killed_haproxy_refuses_nobody_while_it_starts_again(
     await executor.stop(grace=0.0)
     with pytest.raises(aiohttp.ClientConnectorError):
         await answers(client)
+
+
+async def test_who_is_told_to_stop_while_haproxy_starts_leaves_none_behind(
+    proxy_settings: ProxySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def says_nothing(_: HAProxyProcess) -> None:
+        return None
+
+    async def named() -> int:
+        """The master that the pid file names."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                with contextlib.suppress(OSError, ValueError):
+                    return int(Path(proxy_settings.state_directory, "haproxy.pid").read_text())
+                await asyncio.sleep(0.01)
+
+    wanted = Configurator(proxy_settings).configure(model())
+    executor = Executor(proxy_settings)
+    await executor.start()
+    await executor.apply(wanted)
+    first = await named()
+    os.kill(first, signal.SIGKILL)
+    await wait_for_exit(first)
+    monkeypatch.setattr(HAProxyProcess, "ask_pid", says_nothing)
+    starting = asyncio.create_task(executor.apply(wanted))
+    async with asyncio.timeout(DEADLINE):
+        while (second := await named()) == first:
+            await asyncio.sleep(0.01)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    await executor.stop(grace=0.2)
+    try:
+        await asyncio.wait_for(wait_for_exit(second), DEADLINE)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(second, signal.SIGKILL)
 
 
 async def test_on_a_full_disk_all_that_needs_no_file_goes_on(

@@ -19,6 +19,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configuration, Configurator
 from remora.haproxy.layout import Layout
 from remora.plan.outcome import OutcomeKind
+from tests.features.test_executor_trouble import processes
 from tests.support.models import backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods
 from tests.support.rawpods import RawPod
@@ -58,12 +59,12 @@ async def kill_container(process: asyncio.subprocess.Process, settings: ProxySet
 
 
 async def kill_haproxy(settings: ProxySettings) -> None:
-    """SIGKILL to the master and its workers."""
-    proxy = _proxy(settings)
-    pids = [pid for pid in (await proxy.ask_pid(), *await proxy.ask_workers("show info")) if pid]
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """SIGKILL to the master and its workers, also to those that do not answer yet."""
+    while pids := set(processes(settings)):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(0.01)
 
 
 def _proxy(settings: ProxySettings) -> HAProxyElsewhere:

@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ START_TIMEOUT = 30.0
 POLL = 0.01
 STOP_POLL = 0.1
 END_TIMEOUT = 2.0
+_LOOKS, _LOOK_AGAIN = 100, 0.001
+"""How often at most, and after how many seconds, one looks for a command line that is not there."""
 _LACKING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -39,6 +42,8 @@ class HAProxyProcess(HAProxyMaster):
         command += ["-p", str(self._pid_file), *self._file_arguments()]
         command += ["-x", str(listeners)] if listeners else []
         lost = self._find_silent()
+        # From here on the pid file says who is meant, also if nobody waits for the rest: `stop` is to find the new one.
+        self._pid = None
         self._pid_file.unlink(missing_ok=True)
         await _check_output(command, timeout=START_TIMEOUT)
         try:
@@ -79,7 +84,7 @@ class HAProxyProcess(HAProxyMaster):
             if pid is None:
                 with contextlib.suppress(ValueError):
                     pid = int(self._pid_file.read_text())
-            if pid is not None and os.fsencode(self._master_socket) in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if pid is not None and os.fsencode(self._master_socket) in _read_command(pid):
                 return pid
         except OSError as error:
             if error.errno in _LACKING:
@@ -90,11 +95,7 @@ class HAProxyProcess(HAProxyMaster):
         """Whether the master that was started last has written who it is, and is no more."""
         with contextlib.suppress(OSError, ValueError):
             pid = int(self._pid_file.read_text())
-            try:
-                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            except (FileNotFoundError, ProcessLookupError):
-                return True
-            return state in "ZX"  # it has ended, and nobody has waited for it yet
+            return _is_dead(pid)
         return False
 
     async def wait_dead(self) -> None:
@@ -132,6 +133,27 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
+def _is_dead(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in "ZX"  # it has ended, and nobody has waited for it yet
+
+
+def _read_command(pid: int) -> bytes:
+    """The process' command line. It has none for a moment while it executes itself anew, as a master that has started does.
+
+    Raises:
+        OSError: there is no such process, or we lack what it takes to look.
+    """
+    for _ in range(_LOOKS):
+        if (found := Path(f"/proc/{pid}/cmdline").read_bytes()) or _is_dead(pid):
+            return found
+        time.sleep(_LOOK_AGAIN)
+    return b""
+
+
 async def wait_for_exit(pid: int) -> None:
     """Returns when the process, which need not be a child, has ended."""
     try:
@@ -162,9 +184,11 @@ async def _check_output(command: Sequence[str], *, timeout: float) -> None:
             async with asyncio.timeout(timeout):
                 status = await process.wait()
         except TimeoutError as error:
-            process.kill()
-            await process.wait()
             raise HAProxyError(f"{command[0]} did not come up within {timeout:.0f} s") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         words.seek(0)
         if status != 0:
             raise HAProxyRefused(complaints(words.read().decode(errors="replace")))
