@@ -10,7 +10,6 @@ import errno
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class HAProxyProcess(HAProxyMaster):
         command = [str(self._binary), "-W", "-D", "-S", f"{self._master_socket},mode,600"]
         command += ["-p", str(self._pid_file), *self._file_arguments()]
         command += ["-x", str(listeners)] if listeners else []
-        lost = self._find_silent()
+        lost = await self._find_silent()
         # From here on the pid file says who is meant, also if nobody waits for the rest: `stop` is to find the new one.
         self._pid = None
         self._pid_file.unlink(missing_ok=True)
@@ -66,14 +65,14 @@ class HAProxyProcess(HAProxyMaster):
     async def find_master(self) -> int | None:
         if not self._master_socket.exists():
             return None
-        return await self._ask_master() or self._find_silent()
+        return await self._ask_master() or await self._find_silent()
 
     async def _ask_master(self) -> int | None:
         answer = await self.ask_pid()
         self._pid = answer or self._pid
         return answer
 
-    def _find_silent(self) -> int | None:
+    async def _find_silent(self) -> int | None:
         """The master that answered last, or that the pid file names, if it lives. Its command line tells it from a stranger.
 
         Raises:
@@ -84,7 +83,7 @@ class HAProxyProcess(HAProxyMaster):
             if pid is None:
                 with contextlib.suppress(ValueError):
                     pid = int(self._pid_file.read_text())
-            if pid is not None and os.fsencode(self._master_socket) in _read_command(pid):
+            if pid is not None and os.fsencode(self._master_socket) in await _read_command(pid):
                 return pid
         except OSError as error:
             if error.errno in _LACKING:
@@ -94,8 +93,7 @@ class HAProxyProcess(HAProxyMaster):
     def _has_ended(self) -> bool:
         """Whether the master that was started last has written who it is, and is no more."""
         with contextlib.suppress(OSError, ValueError):
-            pid = int(self._pid_file.read_text())
-            return _is_dead(pid)
+            return _is_dead(int(self._pid_file.read_text()))
         return False
 
     async def wait_dead(self) -> None:
@@ -105,7 +103,7 @@ class HAProxyProcess(HAProxyMaster):
 
     async def stop(self, grace: float) -> None:
         # HAProxy alone would wait for every idle connection, as long as its client keeps it.
-        pid = await self.find_master() or self._find_silent()
+        pid = await self.find_master() or await self._find_silent()
         if pid is None:
             return
         _signal(pid, signal.SIGUSR1)
@@ -141,7 +139,7 @@ def _is_dead(pid: int) -> bool:
     return state in "ZX"  # it has ended, and nobody has waited for it yet
 
 
-def _read_command(pid: int) -> bytes:
+async def _read_command(pid: int) -> bytes:
     """The process' command line. It has none for a moment while it executes itself anew, as a master that has started does.
 
     Raises:
@@ -150,7 +148,7 @@ def _read_command(pid: int) -> bytes:
     for _ in range(_LOOKS):
         if (found := Path(f"/proc/{pid}/cmdline").read_bytes()) or _is_dead(pid):
             return found
-        time.sleep(_LOOK_AGAIN)
+        await asyncio.sleep(_LOOK_AGAIN)
     return b""
 
 

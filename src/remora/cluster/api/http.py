@@ -39,8 +39,8 @@ from remora.cluster.api.tokens import Identity, TokenError
 
 PEER = "remora.peer"
 """Extension of the ASGI scope: under `identity`, whom a verified client certificate names, or None; under `take_over`, what
-answers 101 with a protocol's name and gives the bare connection;
-of a WebSocket, under `ping`, what waits until the client reads."""
+answers 101 with a protocol's name and gives the bare connection; under `ping`, of a WebSocket, what waits until its client
+reads."""
 
 Scope = Mapping[str, Any]
 
