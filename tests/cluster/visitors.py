@@ -14,13 +14,20 @@ HOST = "sticky.localhost"
 
 @dataclass
 class Visitor:
-    """One client, the pods that it met in turn (each once in a row), and what went wrong."""
+    """One client, the pods that it met in turn (each once in a row), and what went wrong.
+
+    Its session belongs to the pod that its cookie names, which is the one that answered with that cookie. Another may answer in
+    that one's place while it refuses connections, and is not `home` by that.
+    """
 
     entry: str
     cookie: str = ""
     met: list[str] = field(default_factory=list)
     failures: list[object] = field(default_factory=list)
     requests: int = 0
+    home: str = ""
+    missed: set[str] = field(default_factory=set)
+    """Pods in whose place another one answered, though the cookie named them."""
 
     @property
     def pod(self) -> str:
@@ -37,9 +44,12 @@ class Visitor:
                 if response.status != 200:
                     self.failures.append((response.status, body))
                     return
+                pod = json.loads(body)["uuid"]
+                if self.home and pod != self.home:
+                    self.missed.add(self.home)
                 if COOKIE in response.cookies:
                     self.cookie = response.cookies[COOKIE].coded_value
-                pod = json.loads(body)["uuid"]
+                    self.home = pod
         except (aiohttp.ClientError, TimeoutError) as error:
             self.failures.append(error)
             return
