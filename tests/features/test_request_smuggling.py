@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -31,7 +32,9 @@ from remora.model import (
     Scheme,
 )
 from remora.snippets.read import Context, read_snippet
+from tests.support.http2 import Http2Client
 from tests.support.models import NAME, backend, endpoint, host, model, route
+from tests.support.proxy import Client, Pods
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: web.example\r\nX-Granted: yes\r\n\r\n"
 """The request inside of another, which is nobody's."""
@@ -492,3 +495,42 @@ async def test_no_request_over_http2_becomes_two(names: tuple[str, ...], site: S
     _assert_held(site)
     if names == ("nothing odd",):
         assert _arrived(site) == set(ROUTES) - set(CLOSED) - {"small"}
+
+
+@pytest.mark.parametrize("method", [b"CONNECT", b"TRACE"])
+async def test_nobody_gets_a_tunnel_or_an_echo(method: bytes, executor: Executor, proxy_settings: ProxySettings) -> None:
+    pod = StrictPod()
+    await pod.start()
+    await executor.apply(
+        Configurator(proxy_settings).configure(model([host(route(PrefixPath("")))], [backend(endpoint("a", pod.port))]))
+    )
+    target = b"web.example:80" if method == b"CONNECT" else b"/"
+    request = b"%s %s HTTP/1.1\r\nHost: web.example\r\n\r\n" % (method, target)
+    answer = await Site(proxy_settings, {"pod": pod}).send(request + HIDDEN)
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert target not in pod.targets
+    async with Http2Client.connected(proxy_settings.http_port) as call:
+        await call.connect("web.example")
+        await call.read_until()
+        assert (call.headers[":status"], pod.targets) == ("405", [b"/hidden"] * pod.targets.count(b"/hidden"))
+    pod.stop()
+
+
+async def test_a_client_names_no_headers_that_are_for_one_hop(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    await executor.apply(
+        Configurator(proxy_settings).configure(model([host(route())], [backend(endpoint("a", await pods.start("a")))]))
+    )
+    asked = {"Connection": "keep-alive, X-Forwarded-For", "Keep-Alive": "5", "HTTP2-Settings": "AAMAAABk", "TE": "trailers"}
+    _, _, body = await client.get("web.example", headers=asked)
+    arrived = json.loads(body)["headers"]
+    assert {name.lower(): arrived.get(name.lower()) for name in asked} == {
+        "connection": None,
+        "keep-alive": None,
+        "http2-settings": None,
+        "te": "trailers",
+    }
+    wish = {"Connection": "X-Real-IP, Upgrade", "Upgrade": "chat"}
+    arrived = json.loads((await client.get("web.example", headers=wish))[2])["headers"]
+    assert (arrived["connection"], arrived["upgrade"]) == ("upgrade", "chat")

@@ -96,6 +96,12 @@ class Http2Client:
         self._connection.send_headers(1, [*pseudo, ("content-type", "application/grpc"), ("te", "trailers"), *(headers or [])])
         self._writer.write(self._connection.data_to_send())
 
+    async def connect(self, host: str) -> None:
+        """Asks for a tunnel (RFC 9113 section 8.5)."""
+        self._connection.initiate_connection()
+        self._connection.send_headers(1, [(":method", "CONNECT"), (":authority", host)], end_stream=True)
+        self._writer.write(self._connection.data_to_send())
+
     async def send(self, piece: bytes, *, last: bool = False) -> None:
         """Sends a piece of the body."""
         self._connection.send_data(1, piece, end_stream=last)

@@ -46,6 +46,19 @@ def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[
     if options.proxy_add_original_uri_header:
         yield rule(f"{_SET} X-Original-URI", "%[pathq]")
     yield rule("http-request del-header Proxy", when=RARE)
+    yield from _connection_rules()
+
+
+def _connection_rules() -> Iterator[Directive]:
+    """What holds for the client's connection ends here (RFC 9110 section 7.6.1), but for the wish to change the protocol.
+
+    A pod must not be told by a client that what we say of that client is for one hop only. `TE` stays: gRPC asks for it.
+    """
+    wants_upgrade = "{ req.hdr(connection) -i -m str upgrade }"
+    yield rule("http-request set-var(txn.upgrade) bool(true)", when=f"{RARE} {wants_upgrade}")
+    for name in ("Connection", "Keep-Alive", "HTTP2-Settings"):
+        yield rule(f"http-request del-header {name}", when=RARE)
+    yield rule(f"{_SET} Connection", "upgrade", when="{ var(txn.upgrade) -m found }")
 
 
 def _cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
