@@ -176,6 +176,12 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
         return _unchanged(group) if found is None else found
 
 
+def guards_of(parsed: Parsed) -> dict[str, Any]:
+    """The values other than by default of all that guards access, by annotation or key."""
+    values = ((place.row, getattr(parsed.of(place.group), place.field)) for place in _places() if place.row.guards)
+    return {_called(row): value for row, value in values if value != row.default}
+
+
 def _made(group: type[G]) -> G:
     return group()
 

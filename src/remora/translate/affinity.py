@@ -8,6 +8,7 @@ from remora.annotations.registry import Parsed
 from remora.annotations.sessions import Sessions
 from remora.model import AffinityMode, CookieAttributes, CookieFormat, SameSite
 from remora.translate.backends import BackendRef, backend_key
+from remora.translate.paths import has_alternatives
 from remora.translate.sessions import find_sessions
 
 _ELEMENT = r"/(?:[A-Za-z0-9_~-]|\\[.~_-])+"
@@ -72,17 +73,7 @@ def literal_beginning(pattern: str) -> str:
     A browser compares a cookie's Path with the request's path as text (RFC 6265 section 5.1.4), so the expression itself, which
     ingress-nginx sends, would never bring the cookie back.
     """
-    if _has_alternatives(pattern):
+    if has_alternatives(pattern):
         return "/"
     found = _LITERAL_BEGINNING.match(pattern)
     return re.sub(r"\\(.)", r"\1", found[0]) if found and found[0] else "/"
-
-
-def _has_alternatives(pattern: str) -> bool:
-    """Whether a `|` stands outside of all groups."""
-    depth = 0
-    for character in re.sub(r"\\.|\[[^]]*\]", "", pattern):
-        depth += (character == "(") - (character == ")")
-        if character == "|" and depth == 0:
-            return True
-    return False

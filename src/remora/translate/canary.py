@@ -11,6 +11,7 @@ import msgspec
 from remora import model
 from remora.annotations.affinity import Affinity
 from remora.annotations.canary import Canary
+from remora.annotations.registry import guards_of
 from remora.core.names import Hostname
 from remora.core.problem import Problem, Severity
 from remora.model import ForwardTo, HeaderCondition, HeaderTest, PathMatch, Route
@@ -26,6 +27,14 @@ from remora.translate.upstream import PodLink
 from remora.translate.view import View
 
 _SMALLEST_TOTAL = 100
+
+_GUARDS = frozenset(
+    (
+        *("auth-type", "auth-secret", "auth-url", "auth-tls-secret"),
+        *("allowlist-source-range", "denylist-source-range"),
+    )
+)
+"""What keeps requests out. The route's is in force for its canary too, so a canary must not ask for more than the route."""
 
 
 def is_canary(owner: Prepared) -> bool:
@@ -74,6 +83,10 @@ def _find_fault(mains: Mains, routes: dict[PathMatch, Route], claim: Claim, matc
     main = mains.claims.get(match)
     if main is None or main[1].is_default:
         return "no other Ingress has this host and path with this type"
+    asked, in_force = guards_of(owner.parsed), guards_of(main[0].parsed)
+    unkept = sorted(name for name in _GUARDS & asked.keys() if asked[name] != in_force.get(name))
+    if unkept:
+        return f"{' and '.join(unkept)} of this Ingress would keep nobody out, since those of {main[0].ref} are in force"
     if main[1].backend == rule.backend:
         return f"{main[0].ref} sends to the same Service port"
     other = routes[match].canary

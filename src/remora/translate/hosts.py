@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from remora.annotations.redirect import Redirect
+from remora.annotations.registry import guards_of
 from remora.annotations.rewrite import Rewrite
 from remora.core.names import ANY_HOST, Hostname, NamespacedName
 from remora.core.problem import Problem, Severity
@@ -23,9 +24,9 @@ from remora.translate.crowds import Losses, Reason, apart, told
 from remora.translate.error_pages import with_error_pages
 from remora.translate.further_hosts import find_alias_owners, find_www_host, lost_aliases
 from remora.translate.ingress import HostShare, IngressUnit, PathRule, Prepared
-from remora.translate.paths import asks_for_regex, match_of
+from remora.translate.paths import asks_for_regex, match_of, stand_in_of
 from remora.translate.patterns import find_pattern_fault
-from remora.translate.routes import Claim, app_root_route, route_of
+from remora.translate.routes import Claim, app_root_route, closed_route, route_of
 from remora.translate.snippets import find_server_snippet, route_with_snippets
 from remora.translate.streams import find_passthrough
 from remora.translate.upstream import with_link_of_host
@@ -151,12 +152,15 @@ def _routes(view: View, contest: Contest, *, owners: list[Prepared], problems: l
     shares = [(owner, owner.hosts[host]) for owner in owners]
     has_tls = any(share.tls for _, share in shares)
     is_regex = contest.is_regex = any(_asks_for_regex(owner, rule) for owner, share in shares for rule in share.rules)
+    barred: list[Route] = []
     for claim in _claims(shares):
         reason = contest.reason_of(claim[1])
         if reason is None:
             won[contest.match_of(claim[1])] = claim
-        else:
-            problems.append(contest.tell(claim, reason))
+            continue
+        problems.append(contest.tell(claim, reason))
+        if isinstance(reason, str) and _is_guarded(claim[0]):
+            barred.append(closed_route(claim, host=host, match=stand_in_of(claim[1].path)))
     for owner, share in shares:
         if share.fallback:
             won.setdefault(match_of("/", "Prefix", is_regex=is_regex), (owner, share.fallback))
@@ -170,6 +174,7 @@ def _routes(view: View, contest: Contest, *, owners: list[Prepared], problems: l
         for match, route in routes.items()
     }
     roots = (app_root_route(owner, host=host, is_regex=is_regex) for owner in owners if owner.parsed.of(Rewrite).app_root)
+    routes |= {route.match: route for route in barred}
     return _with_app_root(routes, next(roots, None), is_regex=is_regex)
 
 
@@ -191,7 +196,15 @@ def _fault_of(pattern: str) -> str | None:
 def _broken_pattern(claim: Claim, fault: str) -> Problem:
     owner, rule = claim
     message = f"{rule.path!r} is no regular expression{' for a path' * (fault == TANGLED)}: {fault}"
-    return Problem(owner.ref, rule.field, "PatternInvalid", message, "this path is left out", Severity.ERROR)
+    consequence = "this path is left out"
+    if _is_guarded(owner):
+        beginning = stand_in_of(rule.path).pattern.replace(".?", "")
+        consequence = f"access to it is guarded, so all paths that begin with {beginning} answer 503"
+    return Problem(owner.ref, rule.field, "PatternInvalid", message, consequence, Severity.ERROR)
+
+
+def _is_guarded(owner: Prepared) -> bool:
+    return owner.parsed.is_closed or bool(guards_of(owner.parsed))
 
 
 def _with_app_root(routes: dict[PathMatch, Route], root: Route | None, *, is_regex: bool) -> tuple[Route, ...]:

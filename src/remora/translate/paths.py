@@ -16,6 +16,9 @@ _KEEPING = {("/(.*)", "/$1"), ("/()(.*)", "/$2"), ("/(/|$)(.*)", "/$2")}
 """Patterns and targets that leave the path as it is."""
 
 
+_SURE_BEGINNING = re.compile(r"(?:[A-Za-z0-9/_~%@:!&=,;-]|\\[^A-Za-z0-9])+(?![?*{])")
+
+
 def match_of(path: str, path_type: str, *, is_regex: bool) -> PathMatch:
     """What the path of a rule matches. `path` begins with a slash.
 
@@ -52,3 +55,23 @@ def find_rewrite(path: str, target: str, *, is_regex: bool) -> PathRewrite | Non
         if found and target == stripping_target:
             return StripPrefix(re.sub(r"\\(.)", r"\1", found["prefix"]))
     return ReplacePath(path, replacement)
+
+
+def stand_in_of(pattern: str) -> RegexPath:
+    """What closes the paths of a pattern that cannot be run: all that begin with what the pattern surely begins with.
+
+    It is as long as the pattern, or one character longer, because the longest is tried first.
+    """
+    found = None if has_alternatives(pattern) else _SURE_BEGINNING.match(pattern)
+    beginning = found[0] if found else "/"
+    return RegexPath(beginning + ".?" * ((len(pattern) - len(beginning) + 1) // 2))
+
+
+def has_alternatives(pattern: str) -> bool:
+    """Whether a `|` stands outside of all groups."""
+    depth = 0
+    for character in re.sub(r"\\.|\[[^]]*\]", "", pattern):
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            return True
+    return False

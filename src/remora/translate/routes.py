@@ -52,13 +52,12 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
     action = _action(view, claim, is_regex=isinstance(match, RegexPath))
     https = _https_redirect(owner, rule, has_tls=has_tls) if isinstance(action, ForwardTo) else None
     cors = None if isinstance(action, Unavailable) else find_cors(owner.parsed)
-    identity = route_id(owner, host, path_type=rule.path_type, path=rule.written)
     headers = () if isinstance(action, Unavailable) else owner.response_headers
     auth = _external_auth(view, claim, host=host) if isinstance(action, ForwardTo) else None
     if auth is CLOSED:
-        return Route(identity, match, Unavailable(), owner.name)
+        return closed_route(claim, host=host, match=match)
     return Route(
-        identity,
+        route_id(owner, host, path_type=rule.path_type, path=rule.written),
         match,
         action,
         owner.name,
@@ -72,6 +71,12 @@ def route_of(view: View, claim: Claim, *, host: Hostname, match: PathMatch, has_
         is_logged=owner.parsed.of(Observing).access_log,
         tracing=find_tracing(owner.parsed) if isinstance(action, ForwardTo) else None,
     )
+
+
+def closed_route(claim: Claim, *, host: Hostname, match: PathMatch) -> Route:
+    """The route of a rule whose requests must not be served."""
+    owner, rule = claim
+    return Route(route_id(owner, host, path_type=rule.path_type, path=rule.written), match, Unavailable(), owner.name)
 
 
 def _access(action: RouteAction, claim: Claim) -> Access:

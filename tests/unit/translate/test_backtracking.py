@@ -1,9 +1,12 @@
+import re
+
 import pytest
 
 from remora.core.settings import RoutingSettings
+from remora.model import RegexPath, Unavailable
 from remora.translate import Translator
 from remora.translate.backtracking import repeats_within_repeats
-from tests.support.kubernetes import ingress, ingress_class, rule, service
+from tests.support.kubernetes import PREFIX, ingress, ingress_class, rule, service
 from tests.support.translations import snapshot_of
 
 HARMLESS = [
@@ -58,3 +61,16 @@ def test_a_path_with_one_is_left_out_and_harms_no_other() -> None:
     assert [getattr(route.match, "pattern", None) for route in host.routes] == ["/fine/(.*)"]
     problems = [(one.field, one.code) for one in translation.problems if one.code == "PatternInvalid"]
     assert problems == [("spec.rules[0].http.paths[0].path", "PatternInvalid")]
+
+
+def test_one_that_is_guarded_is_closed_and_not_left_to_the_next() -> None:
+    asked = {f"{PREFIX}use-regex": "true", f"{PREFIX}whitelist-source-range": "10.0.0.0/8"}
+    guarded = ingress("shop/a", rule("a.example", "/admin(/.*)*", path_type="ImplementationSpecific"), annotations=asked)
+    objects = (ingress_class("nginx"), service("shop/web"), guarded, ingress("shop/b", rule("a.example", "/", "/admins")))
+    translation = Translator(RoutingSettings(session_key=b"k")).translate(snapshot_of(objects), None)
+    (host,) = (one for one in translation.model.virtual_hosts if one.host == "a.example")
+    assert all(isinstance(route.match, RegexPath) for route in host.routes)
+    first = next(route for route in host.routes if re.match(route.match.pattern, "/admin/x"))  # type: ignore[union-attr]
+    assert isinstance(first.action, Unavailable)
+    consequences = {one.consequence for one in translation.problems if one.code == "PatternInvalid"}
+    assert consequences == {"access to it is guarded, so all paths that begin with /admin answer 503"}

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from remora.model import ConstantPath, ExactPath, PathMatch, PathRewrite, PrefixPath, RegexPath, ReplacePath, StripPrefix
 from remora.translate.affinity import literal_beginning, sendable_beginning
-from remora.translate.paths import asks_for_regex, find_rewrite, match_of
+from remora.translate.paths import asks_for_regex, find_rewrite, match_of, stand_in_of
 
 
 @pytest.mark.parametrize(
@@ -94,3 +96,21 @@ def test_the_cookie_path_of_a_regular_expression_is_its_literal_beginning(patter
 )
 def test_the_cookie_path_of_a_rule_ends_before_what_cannot_be_sent(path: str, beginning: str) -> None:
     assert sendable_beginning(path) == beginning
+
+
+@pytest.mark.parametrize(
+    ("pattern", "closed", "free"),
+    [
+        ("/admin(/.*)*", ["/admin", "/admin/x", "/admins"], ["/", "/adm"]),
+        ("/admin[", ["/admin"], ["/adm"]),
+        ("/admins?[", ["/admin", "/admins"], ["/adm"]),
+        ("/a/*[", ["/a", "/a/b"], ["/b"]),
+        (r"/v1\.0{2[", ["/v1.", "/v1.0"], ["/v1x0"]),
+        ("/a[|/b", ["/a", "/b"], []),
+        ("/(x+x+)+y", ["/", "/xxy"], []),
+    ],
+)
+def test_what_stands_in_for_a_pattern_closes_all_that_it_may_mean(pattern: str, closed: list[str], free: list[str]) -> None:
+    stand_in = stand_in_of(pattern).pattern
+    assert [path for path in closed + free if re.match(stand_in, path)] == closed
+    assert len(stand_in) - len(pattern) in (0, 1)

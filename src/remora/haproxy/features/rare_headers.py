@@ -12,7 +12,8 @@ from remora.haproxy.grammar import Directive, rule
 
 RARE = "{ var(txn.rare) -m found }"
 """Holds for requests with a name that is no header's, or with one that is refused, moved or dropped, or with several Cookie
-headers. `Connection` counts as it was left by HAProxy, which has taken `close` and `keep-alive` out of it. It may hold for others too: what a rule does to a header stands behind it."""
+headers. `Connection` counts as HAProxy leaves it, without `close` and `keep-alive`. It may hold for others too: what a rule
+does to a header stands behind it."""
 
 _LOOKED_FOR = ("proxy", "ssl[^a-z0-9]client", "transfer-encoding", "connection", "keep-alive", "cookie,(?:.*,)?cookie")
 
