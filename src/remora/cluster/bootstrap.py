@@ -19,10 +19,11 @@ from remora.cluster.addresses import Network
 from remora.cluster.api.authorization.defaults import default_roles
 from remora.cluster.api.caller import unreviewed
 from remora.cluster.api.errors import ApiError
+from remora.cluster.api.ingressclass import DEFAULT_CLASS as DEFAULT_INGRESS_CLASS
 from remora.cluster.api.registry import Registry
 from remora.cluster.controllers.volumeclaim import DEFAULT_CLASS, PROVISIONER
 from remora.cluster.entry import LOCALHOST, Entry
-from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating, key_of
+from remora.cluster.objects import Object, annotations_of, is_ready, is_terminating, key_of, with_metadata
 from remora.cluster.services.translate import SERVED
 from remora.core.errors import ConfigurationError
 
@@ -32,6 +33,9 @@ CONTROLLER_NAMESPACE = "ingress-remora"
 PACKAGED = "remora.io/packaged"
 """Annotation: the digest of the object as this package brought it."""
 
+_DEFAULT_CLASS = "nginx"
+_LOCAL_FLAGS = ("--enable-metrics", "--watch-ingress-without-class")
+"""The latter for Ingresses that were there before there was a default class."""
 _HIGH_PORTS = {"http": 8080, "https": 8443}
 _RETRY = 0.1
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -135,7 +139,8 @@ def adjusted(obj: Object, entry: Entry, *, may_bind_low_ports: bool) -> Object:
     """The one place where the packaged manifest is changed for this machine.
 
     The Service answers at the entry; sessions are tracked and requests measured, so that `remora sessions` and `remora top`
-    have something to show; and a user who may not listen below 1024 may not do so on a pod's address either.
+    have something to show; an Ingress that names no class is served, as with minikube's addon; and a user who may not listen
+    below 1024 may not do so on a pod's address either.
     """
     match obj["kind"], obj["metadata"]["name"]:
         case "Service", "remora-controller":
@@ -143,8 +148,10 @@ def adjusted(obj: Object, entry: Entry, *, may_bind_low_ports: bool) -> Object:
         case "ConfigMap", "remora-controller":
             return {**obj, "data": {**(obj.get("data") or {}), "session-tracking": "true"}}
         case "Deployment", "remora-controller":
-            measuring = _with_container(obj, _measuring)
-            return measuring if may_bind_low_ports else _with_container(measuring, _on_high_ports)
+            local = _with_container(obj, _with_local_flags)
+            return local if may_bind_low_ports else _with_container(local, _on_high_ports)
+        case "IngressClass", name if name == _DEFAULT_CLASS:
+            return with_metadata(obj, annotations={**annotations_of(obj), DEFAULT_INGRESS_CLASS: "true"})
     return obj
 
 
@@ -161,8 +168,8 @@ def _with_container(deployment: Object, change: Callable[[Object], Object]) -> O
     return {**deployment, "spec": {**deployment["spec"], "template": changed}}
 
 
-def _measuring(container: Object) -> Object:
-    return {**container, "args": [*(container.get("args") or ()), "--enable-metrics"]}
+def _with_local_flags(container: Object) -> Object:
+    return {**container, "args": [*(container.get("args") or ()), *_LOCAL_FLAGS]}
 
 
 def _on_high_ports(container: Object) -> Object:

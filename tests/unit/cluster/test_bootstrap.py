@@ -42,11 +42,18 @@ def test_nothing_else_of_the_manifest_is_changed() -> None:
     assert adjusted(account, ENTRY, may_bind_low_ports=True) is account
 
 
-def test_requests_are_measured_in_a_local_cluster() -> None:
+def test_an_ingress_without_a_class_is_of_the_class_nginx_in_a_local_cluster() -> None:
+    classes = [{"kind": "IngressClass", "metadata": {"name": name, "annotations": {"a": "b"}}} for name in ("nginx", "remora")]
+    nginx, remora = (adjusted(found, ENTRY, may_bind_low_ports=True) for found in classes)
+    assert nginx["metadata"]["annotations"] == {"a": "b", "ingressclass.kubernetes.io/is-default-class": "true"}
+    assert remora is classes[1]
+
+
+def test_requests_are_measured_in_a_local_cluster_and_ingresses_without_a_class_served() -> None:
     spec = {"template": {"spec": {"containers": [{"args": ["--x"]}]}}}
     deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}, "spec": spec}
     found = adjusted(deployment, ENTRY, may_bind_low_ports=True)["spec"]["template"]["spec"]["containers"]
-    assert found == [{"args": ["--x", "--enable-metrics"]}]
+    assert found == [{"args": ["--x", "--enable-metrics", "--watch-ingress-without-class"]}]
 
 
 def test_an_ordinary_users_controller_listens_on_high_ports() -> None:
@@ -54,7 +61,8 @@ def test_an_ordinary_users_controller_listens_on_high_ports() -> None:
     spec = {"template": {"spec": {"containers": [container]}}}
     deployment = {"kind": "Deployment", "metadata": {"name": "remora-controller"}, "spec": spec}
     found = adjusted(deployment, ENTRY, may_bind_low_ports=False)["spec"]["template"]["spec"]["containers"][0]
-    assert found["args"] == ["--x", "--enable-metrics", "--http-port=8080", "--https-port=8443"]
+    local = ["--enable-metrics", "--watch-ingress-without-class"]
+    assert found["args"] == ["--x", *local, "--http-port=8080", "--https-port=8443"]
     assert [port["containerPort"] for port in found["ports"]] == [8080, 10254]
 
 

@@ -14,6 +14,7 @@ from remora.cluster.api.authorization.escalation import EscalationCheck
 from remora.cluster.api.custom.definitions import Definitions
 from remora.cluster.api.handlers import Api
 from remora.cluster.api.http import PEER, Application
+from remora.cluster.api.ingressclass import ClassAdmission
 from remora.cluster.api.joining import JoiningTransport
 from remora.cluster.api.node import NodePort
 from remora.cluster.api.pki import Pki
@@ -51,6 +52,7 @@ class ApiServer:
         authorizer = Authorizer(registry, authorization_mode)
         EscalationCheck(authorizer).attach(registry)
         registry.add_admission(SIGNING_REQUESTS, admit_signing_request)
+        ClassAdmission(registry).attach()
         self._webhooks = Webhooks(registry)
         registry.add_reviewer(self._webhooks)
         api = Api(
