@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from remora.apply.adopt import read_running
+from remora.apply.binary import find_binary
 from remora.apply.executor import Executor
 from remora.apply.process import HAProxyProcess, wait_for_exit
 from remora.apply.runtime import RuntimeSocket
@@ -25,7 +26,7 @@ from remora.haproxy.layout import Layout
 from remora.haproxy.maps import Map
 from remora.model import Certificate, ForwardTo, Model, PrefixPath, TcpService
 from remora.plan.decide import Unchanged, decide
-from remora.plan.outcome import OutcomeKind
+from remora.plan.outcome import Outcome, OutcomeKind
 from tests.support.certificates import self_signed
 from tests.support.models import NAME, backend, endpoint, host, model, route, sticky
 from tests.support.proxy import Client, Pods, free_ports, running_executor
@@ -184,6 +185,56 @@ async def test_who_is_told_to_stop_while_haproxy_starts_leaves_none_behind(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(second, signal.SIGKILL)
+
+
+async def test_a_haproxy_that_does_not_start_again_is_told_of_until_it_does(
+    proxy_settings: ProxySettings, pods: Pods, client: Client, tmp_path: Path
+) -> None:
+    binary = tmp_path / "haproxy"
+    binary.write_text(f'#!/bin/sh\nexec {find_binary()} "$@"\n')
+    binary.chmod(0o755)
+    told: list[Outcome] = []
+    executor = Executor(proxy_settings, binary=str(binary))
+    await executor.start()
+    supervision = asyncio.create_task(executor.run(told.append))
+    try:
+        await executor.apply(Configurator(proxy_settings).configure(sticky_model(await pods.start("a"))))
+        assert (executor.fault, told) == ("", [])
+        sound = binary.read_text()
+        binary.write_text("#!/bin/sh\necho 'no such thing' >&2\nexit 1\n")
+        for pid in masters(proxy_settings):
+            os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(DEADLINE):
+            while not told:
+                await asyncio.sleep(0.05)
+        assert told[0].kind is OutcomeKind.FAILED
+        assert "no such thing" in executor.fault
+        binary.write_text(sound)
+        async with asyncio.timeout(DEADLINE):
+            while told[-1].kind is OutcomeKind.FAILED or executor.fault:
+                await asyncio.sleep(0.05)
+        assert told[-1].kind is OutcomeKind.START
+        assert await answers(client)
+    finally:
+        supervision.cancel()
+        await asyncio.gather(supervision, return_exceptions=True)
+        await executor.stop(grace=0.2)
+
+
+async def test_a_haproxy_that_takes_its_time_to_come_has_the_sockets_still(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await executor.apply(Configurator(proxy_settings).configure(sticky_model(await pods.start("a"))))
+    start = HAProxyProcess.start
+
+    async def start_late(process: HAProxyProcess, listeners: Path | None = None) -> None:
+        await asyncio.sleep(3)  # longer than a HAProxy that is there has for each step
+        await start(process, listeners)
+
+    monkeypatch.setattr(HAProxyProcess, "start", start_late)
+    for pid in list(processes(proxy_settings)):
+        os.kill(pid, signal.SIGKILL)
+    assert (await asyncio.wait_for(client.get("web.example"), DEADLINE))[0] == 200
 
 
 async def test_on_a_full_disk_all_that_needs_no_file_goes_on(

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -40,6 +40,8 @@ from remora.plan.servers import servers_left
 
 SWEEP_INTERVAL = 1.0
 RESTART_DELAY = 0.5
+LONGEST_RESTART_DELAY = 8.0
+"""Each failed start doubles the pause before the next, up to this."""
 LOOK_INTERVAL = 5.0
 """How often to look whether HAProxy can still be reached, beside being told when it ends."""
 
@@ -71,6 +73,8 @@ class Executor:
         self._judged: Mapping[str, ProxyBackend] = {}
         self._generation = 0
         self._changed = asyncio.Event()
+        self.fault = ""
+        """Why nobody is served at the moment; "" while HAProxy runs, and before it was first seen."""
 
     @property
     def is_serving(self) -> bool:
@@ -97,10 +101,13 @@ class Executor:
             self._wanted = wanted
             return await self._apply(wanted)
 
-    async def run(self) -> None:
-        """Starts HAProxy again when it dies, and takes away servers that nothing is connected to any more."""
+    async def run(self, tell: Callable[[Outcome], None] = lambda _: None) -> None:
+        """Starts HAProxy again when it dies, and takes away servers that nothing is connected to any more.
+
+        `tell` is given what came of each start for which nobody asked by `apply`.
+        """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._supervise())
+            tasks.create_task(self._supervise(tell))
             tasks.create_task(self._sweep())
 
     async def stop(self, *, grace: float) -> None:
@@ -187,13 +194,15 @@ class Executor:
         try:
             async with self._listeners.offered() as listeners:
                 await self._process.start(listeners)
-        except HAProxyError:
+        except HAProxyError as error:
+            self.fault = f"HAProxy does not start: {error}"
             self._failed_starts += 1
             if self._failed_starts > 1:
                 # Clients are better refused than kept waiting for nobody.
                 self._listeners.release()
             raise
         self._failed_starts = 0
+        self.fault = ""
         await self._listeners.take(self._layout.runtime_socket)
         self._changed.set()
 
@@ -281,7 +290,7 @@ class Executor:
             check.unlink(missing_ok=True)
         return True
 
-    async def _supervise(self) -> None:
+    async def _supervise(self, tell: Callable[[Outcome], None]) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -290,11 +299,16 @@ class Executor:
                     continue
                 if self._wanted is None:
                     break
+                self.fault = self.fault or "HAProxy has died or lost its sockets, and is started again"
                 _log.error("HAProxy has died or lost its sockets; starting it again with the last state")
                 outcome = await self.apply(self._wanted)
+                tell(outcome)
                 if outcome.kind is OutcomeKind.FAILED:
                     _log.error("HAProxy does not start, or not with all that is wanted: %s", outcome.error)
-                    await asyncio.sleep(RESTART_DELAY)
+                    await asyncio.sleep(min(RESTART_DELAY * 2 ** max(0, self._failed_starts - 1), LONGEST_RESTART_DELAY))
+                else:
+                    self.fault = ""
+                    _log.info("HAProxy runs again")
 
     async def _goes_on(self) -> bool:
         """Waits for HAProxy's end, or a while; whether it can be reached still."""

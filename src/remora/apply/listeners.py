@@ -7,11 +7,11 @@ to the next HAProxy that way. Unix sockets are not held: a new HAProxy makes the
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
 import struct
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +19,9 @@ from pathlib import Path
 import msgspec
 
 TIMEOUT = 2.0
-"""Seconds that either side has for each step."""
+"""Seconds that either side has for each step, once there are two sides."""
+_LOOK = 0.2
+"""Seconds after which it is seen that no HAProxy will come."""
 _ASKED = b"_getsocks\n"
 _AT_ONCE = 253
 """Descriptors that Linux passes in one message (unix(7), `SCM_MAX_FD`); HAProxy sends one fewer."""
@@ -71,14 +73,13 @@ class HeldListeners:
                 _log.warning("clients are refused until HAProxy runs again: %s: %s", self._place, error)
                 yield None
                 return
-            handing = asyncio.create_task(asyncio.to_thread(_hand_over, server, self._held))
+            is_over = threading.Event()
+            handing = asyncio.create_task(asyncio.to_thread(_hand_over, server, self._held, is_over))
             try:
                 yield self._place
-                await handing
+                await asyncio.wait((handing,), timeout=TIMEOUT)
             finally:
-                # Whoever waits in a thread for a HAProxy that failed is not waited for.
-                with contextlib.suppress(OSError):
-                    server.shutdown(socket.SHUT_RDWR)
+                is_over.set()
                 self._place.unlink(missing_ok=True)
                 await asyncio.gather(handing, return_exceptions=True)
 
@@ -87,7 +88,7 @@ class HeldListeners:
         server.bind(str(self._place))
         self._place.chmod(0o600)
         server.listen()
-        server.settimeout(TIMEOUT)
+        server.settimeout(_LOOK)
 
 
 def _receive(path: str) -> tuple[Listener, ...]:
@@ -132,10 +133,19 @@ def _is_internet(descriptor: int) -> bool:
         return found.family in (socket.AF_INET, socket.AF_INET6)
 
 
-def _hand_over(server: socket.socket, listeners: tuple[Listener, ...]) -> None:
+def _accept(server: socket.socket, is_over: threading.Event) -> socket.socket:
+    """Whoever comes, be it after minutes: its container may have to be started first."""
+    while True:
+        try:
+            return server.accept()[0]
+        except TimeoutError:
+            if is_over.is_set():
+                raise
+
+
+def _hand_over(server: socket.socket, listeners: tuple[Listener, ...], is_over: threading.Event) -> None:
     try:
-        connection, _ = server.accept()
-        with connection:
+        with _accept(server, is_over) as connection:
             connection.settimeout(TIMEOUT)
             connection.recv(len(_ASKED), socket.MSG_WAITALL)
             connection.sendall(_NUMBER.pack(len(listeners)))

@@ -40,7 +40,7 @@ from remora.observe.metrics import Metrics
 from remora.observe.problem_log import ProblemLog
 from remora.observe.request_reader import RequestReader
 from remora.observe.span_exporter import SpanExporter
-from remora.plan.outcome import OutcomeKind
+from remora.plan.outcome import Outcome, OutcomeKind
 from remora.resolve.lookup import Lookup
 from remora.resolve.resolver import Resolver
 from remora.status.election import Election
@@ -91,11 +91,11 @@ class Controller:
         self._settings = settings
         self._judge = judge
         self._beside = beside
-        self._health = Health()
         self._metrics = Metrics(settings.metrics)
         self._problem_log = ProblemLog()
         self._proxy = settings.proxy
         self._executor = Executor(settings.proxy, binary=settings.haproxy, external=settings.external_proxy)
+        self._health = Health(lambda: self._executor.fault)
         self._spans = SpanExporter()
         self._requests = RequestReader(
             Layout(settings.proxy.state_directory).requests_socket,
@@ -244,7 +244,7 @@ class Controller:
                 await stack.enter_async_context(webhook)
             for reflector in reflectors:
                 tasks.create_task(reflector.run())
-            for part in (loop.run(), self._executor.run(), resolver.run()):
+            for part in (loop.run(), self._executor.run(lambda outcome: self._tell_outcome(outcome, reporter)), resolver.run()):
                 tasks.create_task(part)
             for writer in () if settings.is_shadow else (reporter, election):
                 tasks.create_task(writer.run())
@@ -256,8 +256,13 @@ class Controller:
             tasks.create_task(self._placement.run())
             tasks.create_task(self._spans.run())
 
+    def _tell_outcome(self, outcome: Outcome, reporter: Reporter) -> None:
+        self._metrics.tell_outcome(outcome)
+        if self._own_pod and (note := reload_note(self._own_pod, outcome)):
+            reporter.tell_own(note)
+
     def _tell(self, applied: Applied, reporter: Reporter) -> None:
-        self._metrics.tell_outcome(applied.outcome)
+        self._tell_outcome(applied.outcome, reporter)
         self._metrics.tell_change(applied.change_seconds)
         self._metrics.tell_translation(applied.model, applied.problems)
         self._requests.tell(applied.model)
@@ -271,8 +276,6 @@ class Controller:
         else:
             self._health.is_serving = True
             self._proxy = proxy_settings(self._settings.proxy, applied.model.options)
-        if self._own_pod and (note := reload_note(self._own_pod, applied.outcome)):
-            reporter.tell_own(note)
         reporter.tell(Report(applied.problems, applied.published))
 
     async def _empty_statuses(self, client: ApiClient, reporter: Reporter) -> None:

@@ -33,13 +33,15 @@ Respond = Callable[[Mapping[str, str]], Awaitable[bytes | Answer]]
 
 
 class Health:
-    """Whether the controller is alive and ready. It is ready once HAProxy serves what the API says.
+    """Whether the controller is alive and ready. It is ready once HAProxy serves what the API says, and while HAProxy runs:
+    `find_fault` says why nobody is served, or "".
 
     It counts as alive from then on, or at once when it adopted a HAProxy that serves what it last knew; before that the health
     check fails as that of ingress-nginx does, so that Deployments that use it for readiness send no client too early.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, find_fault: Callable[[], str] = str) -> None:
+        self._find_fault = find_fault
         self.is_stopping = False
         self.has_adopted = False
         self.is_serving = False
@@ -57,7 +59,8 @@ class Health:
         """Status and text of the readiness check."""
         if self.is_stopping:
             return 503, "shutting down"
-        return (200, "ok") if self.is_serving else (503, self.not_ready_because)
+        fault = self._find_fault() if self.is_serving else self.not_ready_because
+        return (503, fault) if fault else (200, "ok")
 
 
 @asynccontextmanager

@@ -27,13 +27,19 @@ async def _ask(port: int, *paths: str) -> list[int]:
 
 async def test_health_and_readiness_follow_the_controller() -> None:
     (port,) = free_ports(1)
-    health = Health()
+    fault = ""
+    health = Health(lambda: fault)
     async with listening(health, _no_metrics, hosts=["127.0.0.1"], port=port, health_path="/alive"):
         assert await _ask(port, "/healthz", "/alive", "/readyz", "/metrics", "/other") == [500, 500, 503, 200, 404]
         health.has_adopted = True
         assert await _ask(port, "/healthz", "/alive", "/readyz") == [200, 200, 503]
         health.is_serving = True
         assert await _ask(port, "/healthz", "/readyz") == [200, 200]
+        fault = "HAProxy does not start"
+        assert await _ask(port, "/healthz", "/readyz") == [200, 503]
+        assert health.ready == (503, fault)
+        fault = ""
+        assert await _ask(port, "/readyz") == [200]
         health.is_stopping = True
         assert await _ask(port, "/healthz", "/readyz") == [500, 503]
 
