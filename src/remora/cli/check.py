@@ -12,6 +12,9 @@ def check(
     cluster: Annotated[bool, typer.Option("--cluster", help="Check the Ingresses of a cluster instead.")] = False,
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="With --cluster: as for kubectl.")] = "",
     context: Annotated[str, typer.Option("--context", help="With --cluster: which context of the kubeconfig.")] = "",
+    filename: Annotated[
+        list[str] | None, typer.Option("--filename", "-f", help="The same as FILE, as other commands take it.")
+    ] = None,
     configmap: Annotated[
         str, typer.Option("--configmap", help="The controller's ConfigMap, NAMESPACE/NAME: its defaults count.")
     ] = "",
@@ -27,6 +30,7 @@ def check(
     from remora.core.settings import RoutingSettings
     from remora.report.check import check_manifests, check_snapshot
 
+    paths = [*(paths or ()), *(filename or ())]
     if bool(paths) == cluster:
         raise UsageError("give FILE, DIR or - to check manifests, or --cluster to check what is deployed")
     settings = RoutingSettings(session_key=b"", configmap=parse_name(configmap, "--configmap") if configmap else None)
@@ -38,7 +42,7 @@ def check(
             say(f"note: {note}")
         report = check_snapshot(fetched.snapshot, settings)
     else:
-        report = check_manifests(read_paths(paths or ()), settings)
+        report = check_manifests(read_paths(paths), settings)
     refused = report.is_refused(strict=strict)
     show(report, output.value, refused=refused)
     if refused:

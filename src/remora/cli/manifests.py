@@ -18,7 +18,7 @@ def read_paths(paths: Sequence[str]) -> Iterator[Manifest | Fault]:
     """
     for path in paths:
         if path == "-":
-            yield from _read_text(sys.stdin.buffer.read(), "-")
+            yield from _read_text(sys.stdin.buffer.read(), "-", is_named=True)
             continue
         if not Path(path).exists():
             raise UsageError(f"there is no file or folder {path}")
@@ -28,7 +28,7 @@ def read_paths(paths: Sequence[str]) -> Iterator[Manifest | Fault]:
             except OSError as error:
                 yield Fault(Place(str(file)), f"cannot be read: {error.strerror}")
                 continue
-            yield from _read_text(content, str(file))
+            yield from _read_text(content, str(file), is_named=not Path(path).is_dir())
 
 
 def _files(path: Path) -> Iterable[Path]:
@@ -38,10 +38,10 @@ def _files(path: Path) -> Iterable[Path]:
     return sorted(file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
-def _read_text(content: bytes, file: str) -> Iterator[Manifest | Fault]:
+def _read_text(content: bytes, file: str, *, is_named: bool) -> Iterator[Manifest | Fault]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         yield Fault(Place(file, 1 + content[: error.start].count(b"\n")), "not UTF-8")
         return
-    yield from read_manifests(text, file)
+    yield from read_manifests(text, file, is_named=is_named)

@@ -31,6 +31,8 @@ class Observed(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     lifetime_key: str = ""
     """What lifetimes in cookies are signed with, "" without the session key."""
+    is_whole: bool = True
+    """Whether everything that was named could be read."""
 
 
 def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) -> Observed:
@@ -42,13 +44,16 @@ def observe(files: Sequence[str], *, kubeconfig: str, context: str, flags: str) 
     """
     settings, secret, servers = _settings(flags)
     if files:
-        snapshot, key, notes = _read(files, secret)
+        manifests, faults = _read(files)
+        snapshot, key, notes = _placed(manifests, files, secret, settings)
+        first = _translated(settings, snapshot, key, (*(f"{one.place}: {one.message}" for one in faults), *notes))
+        first = msgspec.structs.replace(first, is_whole=not faults)
     else:
         from remora.cli.fetch import fetch_cluster
 
         fetched = fetch_cluster(kubeconfig, context, session_key_secret=secret)
-        snapshot, key, notes = fetched.snapshot, fetched.session_key, fetched.notes
-    first = _translated(settings, snapshot, key, notes)
+        first = _translated(settings, fetched.snapshot, fetched.session_key, fetched.notes)
+        key = fetched.session_key
     if not first.translation.lookups:
         return first
     from remora.cli.lookups import find_answers
@@ -85,7 +90,7 @@ def _translated(settings: RoutingSettings, snapshot: Snapshot, key: bytes | None
 def _resolved(settings: RoutingSettings, first: Observed, key: bytes | None, answers: tuple[DnsAnswer, ...]) -> Observed:
     notes = (*first.notes, f"resolved on this machine: {', '.join(sorted(first.translation.lookups))}")
     snapshot = first.snapshot.changed(DnsAnswer, {one.key: one for one in answers})
-    return _translated(settings, snapshot, key, notes)
+    return msgspec.structs.replace(_translated(settings, snapshot, key, notes), is_whole=first.is_whole)
 
 
 def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None, tuple[tuple[str, int], ...]]:
@@ -102,20 +107,32 @@ def _settings(flags: str) -> tuple[RoutingSettings, NamespacedName | None, tuple
     return RoutingSettings(session_key=b"", **routing_of(given)), given["session-key-secret"], given["resolvers"]
 
 
-def _read(files: Sequence[str], secret: NamespacedName | None) -> tuple[Snapshot, bytes | None, tuple[str, ...]]:
+def _read(files: Sequence[str]) -> tuple[list[Manifest], list[Fault]]:
     from remora.cli.manifests import read_paths
+
+    read = list(read_paths(files))
+    return [one for one in read if isinstance(one, Manifest)], [one for one in read if isinstance(one, Fault)]
+
+
+def _placed(
+    manifests: Sequence[Manifest], files: Sequence[str], secret: NamespacedName | None, settings: RoutingSettings
+) -> tuple[Snapshot, bytes | None, tuple[str, ...]]:
+    """The manifests as a cluster that has the usual classes too, its session key, and what is worth saying."""
     from remora.controller.session_key import NAME, USUAL_NAMESPACE, read_key
+    from remora.report.check import class_note
 
     snapshot = Snapshot()
     for name, controller in (("nginx", INGRESS_NGINX_CONTROLLER), (REMORA_CLASS, REMORA_CONTROLLER)):
         usual = IngressClass(ObjectMeta(name), spec=IngressClassSpec(controller))
         snapshot = snapshot.changed(IngressClass, {usual.key: usual})
-    notes = []
-    for one in read_paths(files):
-        if isinstance(one, Manifest):
-            snapshot = snapshot.changed(type(one.object), {one.object.key: one.object})
-        elif isinstance(one, Fault):
-            notes.append(f"{one.place}: {one.message}")
+    for one in manifests:
+        snapshot = snapshot.changed(type(one.object), {one.object.key: one.object})
+    classes = tuple(snapshot.all(IngressClass))
+    notes = [
+        f"{one.place}: {one.object.ref}: {message}"
+        for one in manifests
+        if isinstance(one.object, Ingress) and (message := class_note(one.object, classes, settings))
+    ]
     if not snapshot.all(Ingress):
         notes.append(f"there is no Ingress in {', '.join(files)}")
     found = snapshot.find(Secret, secret or NamespacedName(USUAL_NAMESPACE, NAME))

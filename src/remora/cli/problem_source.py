@@ -33,10 +33,12 @@ class Found(msgspec.Struct, frozen=True):
 
     problems: tuple[ProblemRow, ...]
     notes: tuple[str, ...] = ()
+    is_whole: bool = True
+    """Whether everything that was named could be read."""
 
     def is_bad(self, *, strict: bool) -> bool:
-        """Whether something is not served as it is written; with `strict`, whether there is anything at all."""
-        return any(strict or one.severity == "error" for one in self.problems)
+        """Whether something cannot be read or is not served as written; with `strict`, whether there is anything at all."""
+        return not self.is_whole or any(strict or one.severity == "error" for one in self.problems)
 
 
 def find_problems(whom: Whom, files: Sequence[str], *, flags: str, namespace: str = "") -> Found:
@@ -57,7 +59,7 @@ def find_problems(whom: Whom, files: Sequence[str], *, flags: str, namespace: st
             notes = (f"{error}; so this is what one would say that runs without flags",)
     observed = observe(files, kubeconfig=whom.kubeconfig, context=whom.context, flags=flags)
     problems = map(problem_report, observed.translation.problems)
-    return Found(_rows(problems, namespace), (*notes, *observed.notes))
+    return Found(_rows(problems, namespace), (*notes, *observed.notes), observed.is_whole)
 
 
 async def _ask(whom: Whom, namespace: str) -> Found:

@@ -18,8 +18,8 @@ def routes(
     flags: Annotated[str, typer.Option("--flags", help="The controller's flags, where they matter to routing.")] = "",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """List the routes of a cluster or of manifests, in the order in which they are tried."""
-    from remora.cli.observed import observe
+    """List the routes of a cluster or of manifests, in the order in which they are tried; exit code 1 if one cannot be read."""
+    from remora.cli.observed import Observed, observe
     from remora.cli.render import say
     from remora.cli.render.explain import route_lines, show_routes
     from remora.cli.render.watching import Sight
@@ -27,12 +27,13 @@ def routes(
     from remora.core.errors import UsageError
     from remora.report.explain import RouteRow, route_rows
 
-    def read() -> tuple[tuple[RouteRow, ...], tuple[str, ...]]:
+    def read() -> tuple[tuple[RouteRow, ...], Observed]:
         observed = observe(filename or (), kubeconfig=kubeconfig, context=context, flags=flags)
-        return tuple(route_rows(observed.translation.model, host)), observed.notes
+        return tuple(route_rows(observed.translation.model, host)), observed
 
     def sight() -> Sight:
-        rows, notes = read()
+        rows, observed = read()
+        notes = observed.notes
         return Sight(lambda width, colour: tuple(route_lines(rows, width, colour, host=host, output=output, notes=notes)), rows)
 
     if watch:
@@ -40,7 +41,9 @@ def routes(
             raise UsageError("standard input can be read once: give files or a folder to --watch")
         go_on(sight, output, pause=2.0)
         return
-    rows, notes = read()
-    for note in notes:
+    rows, observed = read()
+    for note in observed.notes:
         say(f"note: {note}")
     show_routes(rows, output, host=host)
+    if not observed.is_whole:
+        raise typer.Exit(1)

@@ -22,7 +22,7 @@ from remora.annotations.registry import (
 )
 from remora.core.names import NamespacedName
 from remora.core.problem import Problem, Severity
-from remora.core.settings import REMORA_CONTROLLER, RoutingSettings
+from remora.core.settings import REMORA_CLASS, REMORA_CONTROLLER, RoutingSettings
 from remora.kube.objects import ConfigMap, Ingress, IngressClass, ObjectMeta, Secret
 from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.findings import BY_SUPPORT, Finding, Note, Report, Verdict
@@ -250,17 +250,21 @@ def _notes(manifest: Manifest, group: Sequence[Manifest], settings: RoutingSetti
     """Whether Remora will look at the Ingress at all."""
     ingress = manifest.object
     assert isinstance(ingress, Ingress)
+    classes = [one.object for one in group if isinstance(one.object, IngressClass)]
+    if message := class_note(ingress, classes, settings):
+        yield Note(manifest.place, ingress.ref, message)
+
+
+def class_note(ingress: Ingress, classes: Iterable[IngressClass], settings: RoutingSettings) -> str:
+    """Why Remora may not look at the Ingress at all; "" if its class is one of ours. `classes` are those that are known."""
     annotated = ingress.metadata.annotations.get(CLASS_ANNOTATION)
     name = ingress.spec.ingress_class_name if ingress.spec.ingress_class_name is not None else annotated
-    usual = (settings.ingress_class, "remora")
     if name is None:
-        message = "it names no class, so it is served only with --watch-ingress-without-class"
-        yield Note(manifest.place, ingress.ref, message)
-    elif name not in usual:
-        found = next(
-            (one.object for one in group if isinstance(one.object, IngressClass) and one.object.key.name == name), None
-        )
-        controller = found.spec.controller if found else ""
-        if controller not in (settings.controller_class, REMORA_CONTROLLER):
-            message = f"its class is {name}; Remora serves it only if that class has the controller {settings.controller_class}"
-            yield Note(manifest.place, ingress.ref, message)
+        without = settings.watch_ingress_without_class
+        return "" if without else "it names no class, so it is served only with --watch-ingress-without-class"
+    if name in (settings.ingress_class, REMORA_CLASS):
+        return ""
+    controller = next((one.spec.controller for one in classes if one.key.name == name), "")
+    if controller in (settings.controller_class, REMORA_CONTROLLER):
+        return ""
+    return f"its class is {name}; Remora serves it only if that class has the controller {settings.controller_class}"

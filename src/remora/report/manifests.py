@@ -1,7 +1,8 @@
 """From the text of manifests to Kubernetes objects, each with the lines on which its fields stand. Pure.
 
-Documents are read one by one, so that a broken one costs only itself, and only those that name a kind that we read are parsed
-at all. Lists are opened, and the beta versions of Ingress become the one that the API server keeps.
+Documents are read one by one, so that a broken one costs only itself. Only those that name a kind that we read become values;
+of the others it is only told that they are broken. Lists are opened, and the beta versions of Ingress become the one that the
+API server keeps.
 """
 
 import re
@@ -30,10 +31,12 @@ _GROUPS = {
 """The API versions of each kind; other groups have kinds of the same names (Knative's Service)."""
 
 _MARKER = re.compile(r"^(---|\.\.\.)(?=\s|\Z)")
-_OURS = re.compile(rf"""["']?kind["']?\s*:\s*["']?(\w*List|{"|".join(_KINDS)})\b""")
+_OURS = re.compile(rf"""["']?kind["']?\s*:\s*["']?(\w*List|{"|".join(_KINDS)})\b""", re.IGNORECASE)
+_KINDS_BY_LOWER = {name.lower(): name for name in _KINDS}
 _SOURCE = re.compile(r"^# Source: (\S.*)$", re.MULTILINE)
 _FIELD = re.compile(r"\[([^\]]*)\]|[^.\[\]]+")
 _DEEPEST = 100
+_NO_OBJECT = "a manifest is an object with apiVersion, kind and metadata"
 
 Path = tuple[str | int, ...]
 
@@ -87,17 +90,21 @@ def parse_field(field: str) -> Path:
     return tuple(path)
 
 
-def read_manifests(text: str, file: str) -> Iterator[Manifest | Fault]:
-    """Every object of our kinds in the text of one file, and what cannot be read."""
-    for first_line, document in _documents(text):
-        if not _OURS.search(document):
-            continue
+def read_manifests(text: str, file: str, *, is_named: bool = False) -> Iterator[Manifest | Fault]:
+    """Every object of our kinds in the text of one file, and what cannot be read.
+
+    `is_named` says that a person named this very file; one found in a folder may be a template or something else altogether.
+    """
+    for first_line, document in split_documents(text):
         source = _SOURCE.search(document)
         place = Place(file, first_line, source[1].strip() if source else "")
-        yield from _read_document(document, place)
+        if _OURS.search(document):
+            yield from _read_document(document, place)
+        elif is_named or not _is_something_else(document):
+            yield from _find_broken(document, place, is_named=is_named)
 
 
-def _documents(text: str) -> Iterator[tuple[int, str]]:
+def split_documents(text: str) -> Iterator[tuple[int, str]]:
     """The documents of a stream with the number of their first line. A marker stands at the start of a line (YAML 1.2, 9.1)."""
     first, lines = 1, list[str]()
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff")), 1):
@@ -120,6 +127,29 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_OURS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def _is_something_else(document: str) -> bool:
+    """Whether a document without a kind of ours is no manifest, whatever it is: a template, or the JSON of another program."""
+    return "{{" in document or (document.lstrip()[:1] in ("{", "[") and "apiVersion" not in document)
+
+
+def _find_broken(document: str, place: Place, *, is_named: bool) -> Iterator[Fault]:
+    """Why a document of none of our kinds cannot be read. Nothing is made of it, so this is cheap with libyaml."""
+    depth, line, is_mapping = 0, 0, True
+    try:
+        for event in yaml.parse(_as_yaml(document), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if depth == 0 and isinstance(event, yaml.NodeEvent):
+                is_mapping = isinstance(event, yaml.MappingStartEvent) or getattr(event, "value", None) in ("", "null", "~")
+                line = event.start_mark.line if event.start_mark else 0
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise RecursionError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        yield _fault_of(error, document, place)
+        return
+    if is_named and not is_mapping:
+        yield Fault(_moved(place, line), _NO_OBJECT)
 
 
 def _read_document(document: str, place: Place) -> Iterator[Manifest | Fault]:
@@ -160,7 +190,7 @@ def _character(escapes: re.Match[str]) -> str:
 
 def _read_value(value: Any, node: yaml.Node, place: Place) -> Iterator[Manifest | Fault]:
     if not isinstance(value, dict):
-        yield Fault(_moved(place, node.start_mark.line), "a manifest is an object with apiVersion, kind and metadata")
+        yield Fault(_moved(place, node.start_mark.line), _NO_OBJECT)
         return
     kind = value.get("kind")
     here = _moved(place, node.start_mark.line)
@@ -173,9 +203,14 @@ def _read_value(value: Any, node: yaml.Node, place: Place) -> Iterator[Manifest 
                 named = {"kind": kind_of_items, "apiVersion": value.get("apiVersion")} if kind_of_items else {}
                 yield from _read_value({**named, **item} if isinstance(item, dict) else item, item_node, place)
         return
-    if not isinstance(kind, str) or kind not in _KINDS:
+    if not isinstance(kind, str):
         return
     version = value.get("apiVersion")
+    if kind not in _KINDS:
+        meant = _KINDS_BY_LOWER.get(kind.lower(), "")
+        if meant and (version is None or version in _GROUPS[meant]):
+            yield Fault(here, f"kind is {kind!r}, which the API server does not know; did you mean {meant}?")
+        return
     if version in _GROUPS[kind]:
         yield _decoded(kind, str(version), value, node, here)
     elif not isinstance(version, str) or (kind == "Ingress" and version.endswith(("/v1", "/v1beta1"))):

@@ -72,3 +72,17 @@ def test_what_is_to_be_checked_must_be_said_and_be_there() -> None:
         run()
     with pytest.raises(UsageError, match="there is no file"):
         run("/no/such/file")
+
+
+def test_a_broken_file_that_was_named_fails(tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text("x: 1\n---\na: b: c\n")
+    code, said = run(str(file))
+    assert code == 1
+    assert said.startswith(f"{file}:3: unreadable: not YAML: ")
+
+
+def test_files_can_be_named_as_other_commands_take_them(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(BAD)
+    assert run("-f", str(tmp_path / "web.yaml")) == run(str(tmp_path / "web.yaml"))
+    assert run("-f", str(tmp_path / "web.yaml"))[0] == 1

@@ -107,3 +107,29 @@ def test_files_without_an_ingress_are_said_to_have_none(tmp_path: Path) -> None:
     assert "note: there is no Ingress in " in done.stderr
     assert "notes.txt" in done.stderr
     assert "there is no Ingress" not in run(tmp_path).stderr
+
+
+@pytest.mark.parametrize("command", ["problems", "routes"])
+def test_a_file_that_cannot_be_read_fails(tmp_path: Path, command: str) -> None:
+    (tmp_path / "web.yaml").write_text("kind: Ingress\nmetadata: {")
+    done = CliRunner().invoke(app, [command, "-f", str(tmp_path / "web.yaml")])
+    assert done.exit_code == 1
+    assert f"note: {tmp_path / 'web.yaml'}:2: not YAML: " in done.stderr
+    assert "No problems." not in done.output
+
+
+@pytest.mark.parametrize("command", ["problems", "routes"])
+def test_an_ingress_of_no_class_of_ours_is_noted(tmp_path: Path, command: str) -> None:
+    text = (MANIFESTS % "web").replace("coookie", "cookie")
+    (tmp_path / "a.yaml").write_text(text.replace("  ingressClassName: nginx\n", ""))
+    (tmp_path / "b.yaml").write_text(
+        text.replace("ClassName: nginx", "ClassName: other").replace("name: web,", "name: two,", 1)
+    )
+    done = CliRunner().invoke(app, [command, "-f", str(tmp_path)])
+    assert done.exit_code == 0
+    assert (
+        "a.yaml:1: Ingress shop/web: it names no class, so it is served only with --watch-ingress-without-class" in done.stderr
+    )
+    assert "b.yaml:1: Ingress shop/two: its class is other; " in done.stderr
+    without = CliRunner().invoke(app, [command, "-f", str(tmp_path / "a.yaml"), "--flags=--watch-ingress-without-class"])
+    assert "it names no class" not in without.stderr

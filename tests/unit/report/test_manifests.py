@@ -151,3 +151,37 @@ pieces = st.sampled_from(
 @given(st.lists(pieces | st.text(max_size=6), max_size=12))
 def test_any_text_is_survived(parts: list[str]) -> None:
     read("kind: Ingress\n" + "".join(parts))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("x: 1\n---\na: b: c", 3, "not YAML: mapping values are not allowed"),
+        ("{{bad yaml", 1, "this is a template"),
+        ("a: [1", 1, "not YAML: "),
+        ('{"a":', 1, "not YAML: "),
+        ("a: " + "[" * 3000 + "]" * 3000, 1, "nested too deeply"),
+        ("words", 1, "a manifest is an object"),
+    ],
+)
+def test_a_named_file_is_told_to_be_broken_whatever_it_was_meant_to_be(text: str, line: int, message: str) -> None:
+    (fault,) = read_manifests(text, "f.yaml", is_named=True)
+    assert isinstance(fault, Fault)
+    assert line <= fault.place.line <= line + 1
+    assert message in fault.message
+
+
+def test_a_named_file_may_hold_what_is_no_manifest() -> None:
+    for text in ("controller: {kind: DaemonSet}", "# nothing yet\n", "", "kind: Deployment\n--- \n", "null"):
+        assert list(read_manifests(text, "values.yaml", is_named=True)) == []
+
+
+def test_a_file_that_was_found_may_be_a_template_or_the_json_of_another_program_but_no_broken_yaml() -> None:
+    assert faults("{{- if .Values.on }}\nx: 1") == faults('{"a": 1, // why\n}') == faults("- name: a list of tasks") == []
+    assert [line for line, _ in faults("x: 1\n---\na: b: c")] == [3]
+
+
+def test_a_kind_in_the_wrong_case_is_told_with_the_right_one() -> None:
+    ((line, message),) = faults("apiVersion: networking.k8s.io/v1\nkind: ingress\nmetadata: {name: a}")
+    assert (line, message) == (1, "kind is 'ingress', which the API server does not know; did you mean Ingress?")
+    assert faults("apiVersion: example.com/v1\nkind: ingress\nmetadata: {name: a}") == []

@@ -53,7 +53,7 @@ def problem_lines(found: Found, width: int | None, colour: bool) -> Iterator[str
 def summary(found: Found) -> str:
     """One line."""
     if not found.problems:
-        return "No problems."
+        return "No problems." if found.is_whole else "No problems in what could be read."
     counts = Counter(one.severity for one in found.problems)
     parts = [f"{count} {word}" if count == 1 else f"{count} {word}s" for word, count in sorted(counts.items())]
     return f"{len(found.problems)} {'problem' if len(found.problems) == 1 else 'problems'}: {', '.join(parts)}"
