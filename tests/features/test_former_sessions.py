@@ -10,11 +10,11 @@ from remora.apply.executor import Executor
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.haproxy.features.former_sessions import former_key
-from remora.model import AffinityMode, Backend, Endpoint, ForwardTo, Model
+from remora.model import AffinityMode, Backend, Endpoint, ForwardTo, Model, SessionPolicy
 from tests.features.test_affinity import MODES, visit
 from tests.support.ingress_nginx import Ring, backend_key, persistent_key
 from tests.support.models import endpoint, host, model, route, sticky
-from tests.support.proxy import Client, Pods
+from tests.support.proxy import Client, Pods, free_ports
 
 N = "default-web-80"
 
@@ -107,6 +107,32 @@ async def test_draining_pods_are_on_no_ring(
     names = {f"127.0.0.1:{port}": name for name, port in ports.items()}
     for number in range(12):
         assert (await visit(client, f"route=key{number}|x"))[0] == names[ring.owner(f"key{number}")]
+
+
+@pytest.mark.parametrize("mode", [AffinityMode.PERSISTENT, AffinityMode.BALANCED])
+@pytest.mark.parametrize("change", [False, True])
+@pytest.mark.parametrize("tracking", [False, True])
+async def test_one_whose_pod_refuses_keeps_its_cookie_unless_it_is_to_change(
+    mode: AffinityMode,
+    change: bool,
+    tracking: bool,
+    executor: Executor,
+    proxy_settings: ProxySettings,
+    pods: Pods,
+    client: Client,
+) -> None:
+    alive, dead = endpoint("a", await pods.start("a")), endpoint("b", free_ports(1)[0])
+    name, balancing = MODES[mode]
+    affinity = msgspec.structs.replace(sticky(mode), change_on_failure=change, sessions=SessionPolicy(tracking=tracking))
+    served = Backend(name, balancing, tuple(sorted((alive, dead))), former_name=N)
+    found = model([host(route(action=ForwardTo(name, affinity)))], [served])
+    await executor.apply(Configurator(proxy_settings).configure(found))
+    ring = Ring(*(f"127.0.0.1:{one.port}" for one in (alive, dead)))
+    key = persistent_key(N, f"127.0.0.1:{dead.port}")
+    if mode is AffinityMode.BALANCED:
+        key = next(str(number) for number in range(1000) if ring.owner(str(number)) == f"127.0.0.1:{dead.port}")
+    status, headers, body = await client.get("web.example", cookie=f"route={key}|{backend_key(N)}")
+    assert (status, json.loads(body)["pod"], "set-cookie" in headers) == (200, "a", change)
 
 
 async def test_a_successor_understands_the_same_cookies(proxy_settings: ProxySettings, pods: Pods, client: Client) -> None:

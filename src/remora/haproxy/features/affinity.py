@@ -143,6 +143,7 @@ def response_rules(algorithm: Algorithm, *, cookies_map: str, servers_map: str) 
     yield rule("http-after-response allow", when="!{ srv_name -m found }")
     yield from broken_sessions.response_rules(algorithm, servers_map=servers_map)
     yield rule("http-after-response set-var(txn.policy)", f"var(txn.route),map_str({cookies_map})")
+    yield former_sessions_stay(servers_map)
     if algorithm is Algorithm.PERSISTENT:
         yield rule("http-after-response allow", when=keeps_pod(servers_map))
         value = "%[srv_name]"
@@ -151,9 +152,15 @@ def response_rules(algorithm: Algorithm, *, cookies_map: str, servers_map: str) 
     yield from set_cookie_rules(value)
 
 
-def keeps_pod(servers_map: str) -> str:
+def former_sessions_stay(servers_map: str, when: str = "") -> Directive:
+    """Leaves the client the cookie of ingress-nginx where only this request had to go elsewhere."""
+    when = f"{former_sessions.ELSEWHERE} {keeps_pod(servers_map, session='txn.former_server')} {when}"
+    return rule("http-after-response allow", when=when.rstrip())
+
+
+def keeps_pod(servers_map: str, *, session: str = "txn.session") -> str:
     """Holds where the session's pod lives and only this request had to go elsewhere: the session stays its own."""
-    lives = f"{{ be_name,concat(/,txn.session),map_str({servers_map}) -m str {ACTIVE} }}"
+    lives = f"{{ be_name,concat(/,{session}),map_str({servers_map}) -m str {ACTIVE} }}"
     return f"{lives} !{{ var(txn.policy),field(6,|) -m sub f }}"
 
 

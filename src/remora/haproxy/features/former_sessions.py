@@ -14,6 +14,9 @@ from remora.haproxy.pool import Algorithm
 KEPT = "kept"
 """The key of a balanced session that follows its server and not the ring."""
 
+ELSEWHERE = "{ var(txn.former_server) -m found } !{ srv_name,strcmp(txn.former_server) eq 0 }"
+"""Holds for an answer of another pod than the one to which such a cookie leads."""
+
 _DIGEST_LENGTH = 32
 
 

@@ -152,6 +152,7 @@ def response_rules(kind: BackendClass, *, servers_map: str) -> Iterator[Directiv
     yield rule("http-after-response allow", when="!{ var(txn.issue) -m found } { srv_name,strcmp(txn.session) eq 0 }")
     yield rule("http-after-response allow", when="!{ srv_name -m found }")
     yield from broken_sessions.response_rules(kind.algorithm, servers_map=servers_map)
+    yield affinity.former_sessions_stay(servers_map, f"!{has(_FORMER)}")
     elsewhere = "!{ srv_name,strcmp(txn.session) eq 0 }"
     yield rule("http-after-response set-var(txn.issue) bool(true)", when=elsewhere)
     if kind.algorithm is Algorithm.PERSISTENT:
