@@ -84,7 +84,8 @@ def _planned(
         texts = {f"{name}.yaml": text for name, text in texts.items() if name in named}
     else:
         files = list(find_files(paths or ()))
-        made = plan_manifests(list(read_paths(paths or ())), find_old(read_documents(files), known), known)
+        documents, misshapen = read_documents(files)
+        made = plan_manifests([*read_paths(paths or ()), *misshapen], find_old(documents, known), known)
         texts = {str(file): file.read_text(encoding="utf-8", errors="replace") for file in files} if rewrite else {}
         notes = []
     if not rewrite:

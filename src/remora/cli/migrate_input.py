@@ -14,6 +14,8 @@ from remora.core.errors import ApiServerRefused, UsageError
 from remora.kube.client import ApiClient
 from remora.kube.credentials import connect
 from remora.migrate.flags import KnownFlag
+from remora.migrate.old import find_misshapen
+from remora.report.manifests import Fault, Place, split_documents
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OF_CLUSTER = {
@@ -71,18 +73,36 @@ def find_files(paths: Iterable[str]) -> Iterator[Path]:
         )
 
 
-def read_documents(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Every document that is a mapping; what is no YAML is told of by whoever reads the Ingresses."""
+def read_documents(paths: Iterable[Path]) -> tuple[list[dict[str, Any]], list[Fault]]:
+    """Every document that is a mapping of a usable shape, and what is wrong with the others.
+
+    What is no YAML, and Services and ConfigMaps that are none, are told of by whoever reads the Ingresses.
+    """
     found: list[dict[str, Any]] = []
+    faults: list[Fault] = []
     for path in paths:
+        for line, one in _documents_of(path):
+            wrong = find_misshapen(one)
+            if not wrong:
+                found.append(one)
+            elif one.get("kind") not in ("Service", "ConfigMap"):
+                faults.append(Fault(Place(str(path), line), f"{one.get('kind', 'Helm values')}: {wrong}"))
+    return found, faults
+
+
+def _documents_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The documents of a file with their first line, one by one: a broken one costs only itself."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return
+    for line, document in split_documents(text):
         try:
-            documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, yaml.YAMLError):
+            value = yaml.safe_load(document)
+        except (ValueError, RecursionError, yaml.YAMLError):
             continue
-        for one in documents:
-            if isinstance(one, dict):
-                found += _opened(one)
-    return found
+        if isinstance(value, dict):
+            yield from ((line, one) for one in _opened(value))
 
 
 def _opened(document: dict[str, Any]) -> Sequence[dict[str, Any]]:

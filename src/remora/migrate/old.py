@@ -1,6 +1,6 @@
 """The controller of today, found among manifests, objects of a cluster and Helm values: what it was told, and where it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,44 @@ from remora.migrate.helm import flags_of, is_values, pod_fields, ports_of, setti
 
 Object = Mapping[str, Any]
 
+UNNAMED = "NAME"
+"""What stands for a name that the input does not say."""
+_WORKLOADS = ("Deployment", "DaemonSet")
+_OF_WORKLOAD: Mapping[str, type] = {
+    "metadata": dict,
+    "metadata.name": str,
+    "spec": dict,
+    "spec.replicas": int,
+    "spec.template": dict,
+    "spec.template.metadata": dict,
+    "spec.template.metadata.labels": dict,
+    "spec.template.spec": dict,
+    "spec.template.spec.containers": list,
+    "spec.template.spec.containers[]": dict,
+    "spec.template.spec.containers[].command": list,
+    "spec.template.spec.containers[].command[]": str,
+    "spec.template.spec.containers[].args": list,
+    "spec.template.spec.containers[].args[]": str,
+    "spec.template.spec.containers[].resources": dict,
+}
+_OF_SERVICE: Mapping[str, type] = {
+    "metadata": dict,
+    "spec": dict,
+    "spec.selector": dict,
+    "spec.ports": list,
+    "spec.ports[]": dict,
+}
+_SHAPES: Mapping[str, Mapping[str, type]] = {
+    **dict.fromkeys(_WORKLOADS, _OF_WORKLOAD),
+    "Service": _OF_SERVICE,
+    "ConfigMap": {"metadata": dict, "data": dict},
+    "": {"controller.replicaCount": int, "controller.resources": dict},
+}
+"""What must stand in the fields that are looked at, by kind; "" is that of Helm values."""
+_TYPES = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
+
 USUAL_NAMESPACE = "ingress-nginx"
+_LONGEST = 40
 _IMAGES = ("ingress-nginx/controller", "nginx-ingress-controller")
 _POD_FIELDS = (
     "dnsPolicy", "dnsConfig", "tolerations", "affinity", "topologySpreadConstraints", "terminationGracePeriodSeconds",
@@ -36,6 +73,33 @@ class Old(msgspec.Struct, frozen=True):
     udp: Mapping[str, str] = {}
 
 
+def find_misshapen(document: Object) -> str:
+    """The first field that is looked at and holds something of another type, and what it should be; "" where all is well."""
+    kind = "" if is_values(document) else str(document.get("kind"))
+    for path, wanted in _SHAPES.get(kind, {}).items():
+        for field, value in _values_at(document, path.replace("[]", ".[]").split("."), ""):
+            if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+                quotes = "; write it in quotes" if wanted is str and isinstance(value, bool | int | float) else ""
+                return f"{field}: found {_short(value)}, needed {_TYPES[wanted]}{quotes}"
+    return ""
+
+
+def _values_at(value: Any, path: Sequence[str], field: str) -> Iterator[tuple[str, Any]]:
+    """Every value at a path, with its field; what is absent or null is none."""
+    if not path:
+        yield field, value
+    elif path[0] == "[]" and isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _values_at(one, path[1:], f"{field}[{number}]")
+    elif isinstance(value, dict) and value.get(path[0]) is not None:
+        yield from _values_at(value[path[0]], path[1:], f"{field}.{path[0]}".removeprefix("."))
+
+
+def _short(value: Any) -> str:
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+
+
 def find_old(documents: Sequence[Object], known: Mapping[str, KnownFlag]) -> Old:
     """The controller: its Deployment or DaemonSet goes before Helm values, where both say something."""
     values: Mapping[str, Any] = next((one for one in documents if is_values(one)), {})
@@ -52,7 +116,7 @@ def find_old(documents: Sequence[Object], known: Mapping[str, KnownFlag]) -> Old
     service = _find_service(documents, namespace, labels, flags.get("publish-service", ""))
     return Old(
         namespace=namespace,
-        workload=f"{workload['kind']} {namespace}/{workload['metadata']['name']}" if workload else "",
+        workload=f"{workload['kind']} {namespace}/{_metadata(workload).get('name') or UNNAMED}" if workload else "",
         flags=flags,
         values=values,
         service=_name_of(service) if service else None,
@@ -68,7 +132,7 @@ def find_old(documents: Sequence[Object], known: Mapping[str, KnownFlag]) -> Old
 
 def find_container(document: Object) -> Object | None:
     """The container of ingress-nginx in a Deployment or DaemonSet; None if it is something else."""
-    if document.get("kind") not in ("Deployment", "DaemonSet"):
+    if document.get("kind") not in _WORKLOADS:
         return None
     spec = ((document.get("spec") or {}).get("template") or {}).get("spec") or {}
     for container in spec.get("containers") or ():
@@ -113,11 +177,16 @@ def _data(documents: Iterable[Object], name: str) -> dict[str, str]:
 
 
 def _name_of(document: Object) -> NamespacedName:
-    return NamespacedName(_namespace(document), str((document.get("metadata") or {}).get("name", "")))
+    return NamespacedName(_namespace(document), str(_metadata(document).get("name", "")))
 
 
 def _namespace(document: Object) -> str:
-    return str((document.get("metadata") or {}).get("namespace") or "default")
+    return str(_metadata(document).get("namespace") or "default")
+
+
+def _metadata(document: Object) -> Object:
+    found: Object = document.get("metadata") or {}
+    return found
 
 
 def _filled(value: str, namespace: str) -> str:

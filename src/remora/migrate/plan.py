@@ -10,7 +10,7 @@ from remora.kube.objects import ConfigMap, Ingress, ObjectMeta, Service
 from remora.migrate.flags import KnownFlag, carried, flag_rows
 from remora.migrate.helm import helm_rows
 from remora.migrate.manifests import Carried
-from remora.migrate.old import Old
+from remora.migrate.old import UNNAMED, Old
 from remora.migrate.rows import Row, worst
 from remora.report.check import check_manifests, check_snapshot
 from remora.report.findings import Finding, Report, Verdict
@@ -175,5 +175,8 @@ def _port_rows(old: Old, snapshot: Snapshot, *, whole: bool) -> Iterator[Row]:
 def _notes(old: Old) -> Iterator[str]:
     if not old.workload and not old.values:
         yield "no Deployment, DaemonSet or Helm values of ingress-nginx among the input: flags are unknown"
+    if old.workload.endswith(f"/{UNNAMED}"):
+        kind = old.workload.partition(" ")[0]
+        yield f"{kind} of ingress-nginx: metadata.name is missing; write the one that it has in the cluster for {UNNAMED}"
     if old.service is None:
         yield f"no entry Service found: name it to `remora migrate switch` with --service {old.namespace}/NAME"

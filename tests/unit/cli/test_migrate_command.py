@@ -132,3 +132,31 @@ def test_objects_of_a_cluster_are_shown_as_one_would_write_them() -> None:
         "metadata": {"name": "web", "namespace": "n", "annotations": {"a": "b"}},
         "spec": {"rules": []},
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: b: c", ":1: unreadable: not YAML: "),
+        ("a: " + "[" * 3000, ":1: unreadable: it is nested too deeply"),
+        ("x: 1\n---\nkind: Deployment\nspec: 7", ":2: unreadable: Deployment: spec: found 7, needed an object"),
+    ],
+)
+def test_a_file_that_cannot_be_read_costs_the_plan_no_more_than_itself(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "web.yaml").write_text(REFUSED.replace("a|b", "cookie"))
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text)
+    code, told = run("plan", str(broken), str(tmp_path / "web.yaml"), "--rewrite")
+    assert code == 1
+    assert f"{broken}{said}" in told
+    assert "default/web   stays" in told
+
+
+def test_a_broken_document_does_not_hide_the_controller_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(
+        "a: [1\n---\nkind: Deployment\nmetadata: {name: in, namespace: edge}\n"
+        "spec: {template: {spec: {containers: [{image: ingress-nginx/controller, args: [--watch-namespace=shop]}]}}}\n"
+    )
+    code, said = run("plan", str(tmp_path / "all.yaml"), "-o", "json")
+    assert code == 1
+    assert json.loads(said)["controller"]["workload"] == "Deployment edge/in"

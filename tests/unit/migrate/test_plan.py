@@ -13,7 +13,7 @@ from remora.kube.objects import Ingress, IngressClass, Service
 from remora.migrate.flags import carried, flag_rows, parse_arguments
 from remora.migrate.helm import flags_of, helm_rows, is_values, pod_fields, ports_of, settings_of
 from remora.migrate.manifests import Carried, manifests
-from remora.migrate.old import Old, find_old
+from remora.migrate.old import Old, find_misshapen, find_old
 from remora.migrate.plan import Plan, plan_manifests, plan_snapshot
 from remora.migrate.rows import worst
 from remora.migrate.steps import steps
@@ -270,3 +270,36 @@ def test_what_cannot_be_read_refuses_the_plan() -> None:
     plan = plan_manifests(list(read_manifests("kind: Ingress\nmetadata: {", "web.yaml")), Old(), KNOWN)
     assert plan.is_refused
     assert sum(plan.counts().values()) == 0
+
+
+def a_workload(**spec: object) -> dict[str, Any]:
+    return {"kind": "Deployment", "metadata": {"name": "in"}, "spec": {"template": {"spec": spec}}}
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"kind": "Deployment", "spec": 7}, "spec: found 7, needed an object"),
+        ({"kind": "DaemonSet", "metadata": ["in"]}, "metadata: found ['in'], needed an object"),
+        (a_workload(containers={"a": "b"}), "spec.template.spec.containers: found {'a': 'b'}, needed a list"),
+        (a_workload(containers=["a"]), "spec.template.spec.containers[0]: found 'a', needed an object"),
+        (
+            a_workload(containers=[{"args": ["-v", 1]}]),
+            "spec.template.spec.containers[0].args[1]: found 1, needed text; write it in quotes",
+        ),
+        ({"kind": "Service", "spec": {"ports": {"a": 1}}}, "spec.ports: found {'a': 1}, needed a list"),
+        ({"controller": {"resources": 5}}, "controller.resources: found 5, needed an object"),
+        ({"controller": {"replicaCount": True}}, "controller.replicaCount: found true, needed a whole number"),
+        ({"kind": "Anything", "spec": 7}, ""),
+        (a_workload(containers=None), ""),
+    ],
+)
+def test_a_field_of_another_type_is_named_with_what_it_should_be(document: dict[str, Any], said: str) -> None:
+    assert find_misshapen(document) == said
+
+
+def test_a_controller_without_a_name_is_found_and_its_name_asked_for() -> None:
+    workload = a_workload(containers=[{"image": "x/ingress-nginx/controller:v1"}]) | {"metadata": {"generateName": "in-"}}
+    plan = plan_manifests([], find_old([workload], KNOWN), KNOWN)
+    assert plan.old.workload == "Deployment default/NAME"
+    assert any("metadata.name is missing" in note for note in plan.notes)
