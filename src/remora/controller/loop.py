@@ -246,15 +246,16 @@ class ControlLoop:
         """Applies a model; settings of the ConfigMap that HAProxy does not take are left as they were."""
         options = self._options.usable(model.options)
         outcome = await self._apply(model, options, at_once=at_once)
-        cautious = self._options.without_unsure(model.options)
-        if outcome.kind is OutcomeKind.FAILED and cautious != options:
-            second = await self._apply(model, cautious, at_once=False)
-            if second.kind is OutcomeKind.FAILED:
+        error = ""
+        if outcome.kind is OutcomeKind.FAILED:
+            for fallback in self._options.fallbacks(options):
+                second = await self._apply(model, fallback, at_once=False)
+                if second.kind is not OutcomeKind.FAILED:
+                    options, outcome, error = fallback, second, outcome.error
+                    break
+            else:
                 return model, outcome
-            self._options.take(model.options, cautious, outcome.error)
-            return msgspec.structs.replace(model, options=cautious), second
-        if outcome.kind is not OutcomeKind.FAILED:
-            self._options.take(model.options, options)
+        self._options.take(model.options, options, error)
         return model if options is model.options else msgspec.structs.replace(model, options=options), outcome
 
     async def _apply(self, model: Model, options: ProxyOptions, *, at_once: bool) -> Outcome:

@@ -36,11 +36,17 @@ class OptionsInUse:
 
     def usable(self, wanted: ProxyOptions) -> ProxyOptions:
         """The options to try: those wanted, unless they were refused before."""
-        return self.without_unsure(wanted) if wanted == self._refused else wanted
+        return self._taken if wanted == self._refused else wanted
 
-    def without_unsure(self, wanted: ProxyOptions) -> ProxyOptions:
-        """The options wanted with the last good values of those that may be refused."""
-        return msgspec.structs.replace(wanted, **{field: getattr(self._taken, field) for field in UNSURE})
+    def fallbacks(self, refused: ProxyOptions) -> Iterator[ProxyOptions]:
+        """What to try instead, as much of what is wanted as can be: one of the keys that may be refused with its last good
+        value, each in turn, and then all of them."""
+        last_good = {field: getattr(self._taken, field) for field in UNSURE}
+        changed = [field for field, value in last_good.items() if value != getattr(refused, field)]
+        for field in changed:
+            yield msgspec.structs.replace(refused, **{field: last_good[field]})
+        if len(changed) > 1:
+            yield msgspec.structs.replace(refused, **last_good)
 
     def take(self, wanted: ProxyOptions, used: ProxyOptions, error: str = "") -> None:
         """Notes what HAProxy runs with, and why that is not what was wanted."""

@@ -12,7 +12,7 @@ BAD = ProxyOptions(ssl_ciphers="NONSENSE", block_cidrs=("192.0.2.0/24",), hsts=F
 def refused() -> OptionsInUse:
     options = OptionsInUse()
     options.take(GOOD, GOOD)
-    options.take(BAD, options.without_unsure(BAD), "unable to set cipher list")
+    options.take(BAD, next(options.fallbacks(BAD)), "unable to set cipher list")
     return options
 
 
@@ -32,3 +32,19 @@ def test_other_settings_are_tried_anew() -> None:
     assert options.usable(GOOD) is GOOD
     options.take(GOOD, GOOD)
     assert list(options.problems(NAME)) == []
+
+
+def test_a_key_that_is_fine_is_not_given_up_for_another() -> None:
+    options = OptionsInUse()
+    options.take(GOOD, GOOD)
+    wanted = ProxyOptions(ssl_ciphers="NONSENSE", worker_processes=1, hsts=False)
+    tried = list(options.fallbacks(wanted))
+    assert [(one.ssl_ciphers, one.worker_processes, one.hsts) for one in tried] == [
+        ("HIGH", 1, False),
+        ("NONSENSE", GOOD.worker_processes, False),
+        ("HIGH", GOOD.worker_processes, False),
+    ]
+    options.take(wanted, tried[0], "unable to set cipher list")
+    assert [problem.field for problem in options.problems(NAME)] == ["data[ssl-ciphers]"]
+    assert options.usable(wanted) == tried[0]
+    assert list(options.fallbacks(tried[0])) == []
