@@ -154,6 +154,7 @@ def compare(
     output: ReportOption = Report.TEXT,
 ) -> None:
     """Send the same requests to both controllers, and say every difference; exit code 1 if there is an unexpected one."""
+    from remora.cli import migrate_options as said
     from remora.cli.render import say
     from remora.cli.render.migrate import show_comparison
     from remora.cli.replay import Sides, base_url, replay
@@ -161,12 +162,14 @@ def compare(
     from remora.core.errors import UsageError
     from remora.migrate.compare import Ignoring
 
-    sides = Sides(base_url(old, "--old"), base_url(new, "--new"), pod_by, sessions)
+    sides = Sides(base_url(old, "--old"), base_url(new, "--new"), said.pod_by(pod_by), said.count(sessions, "--sessions"))
+    ignored = said.patterns(ignore_body or (), "--ignore-body")
+    wanted = said.methods(methods)
     ingresses = read_ingresses(paths, cluster=cluster, kubeconfig=kubeconfig, context=context)
-    replayed = read_replays(ingresses, access_log=access_log, requests=requests, methods=methods)
+    replayed = read_replays(ingresses, access_log=access_log, requests=requests, methods=wanted)
     if not replayed:
         raise UsageError("there is nothing to send: give FILE, DIR or --cluster for the rules, --access-log or --requests")
-    ignoring = Ignoring(frozenset(name.lower() for name in ignore_header or ()), tuple(ignore_body or ()))
+    ignoring = Ignoring(frozenset(name.lower() for name in ignore_header or ()), ignored)
     say(f"sending {len(replayed)} requests to {sides.old} and {sides.new}")
     found = replay(replayed, sides, ignoring)
     show_comparison(found, output.value)
@@ -209,6 +212,7 @@ def switch(
     """
     import asyncio
 
+    from remora.cli import migrate_options as said
     from remora.cli.names import parse_name
     from remora.cli.render import data_document, say
     from remora.cli.switching import Wish, end_document, parse_selector, run_switch
@@ -222,10 +226,14 @@ def switch(
         new_class=new_class,
         direction=Direction.BACK if back else Direction.FORTH,
         dry_run=dry_run,
-        accepted=frozenset(accept or ()),
-        limits=Limits(error_share=max_errors / 100, usual_share=old_errors / 100, broken=max_broken),
-        watch=_seconds(watch, "--watch"),
-        interval=_seconds(interval, "--interval"),
+        accepted=said.accepted(accept or ()),
+        limits=Limits(
+            error_share=said.percent(max_errors, "--max-errors"),
+            usual_share=said.percent(old_errors, "--old-errors"),
+            broken=said.count(max_broken, "--max-broken"),
+        ),
+        watch=said.seconds(watch, "--watch"),
+        interval=said.seconds(interval, "--interval", least=0.1),
         kubeconfig=kubeconfig,
         context=context,
         controller=controller,
@@ -238,16 +246,6 @@ def switch(
         print(f"{end.said}\n{end.state.value}")
     if end.code:
         raise typer.Exit(end.code)
-
-
-def _seconds(text: str, option: str) -> float:
-    from remora.cli.flags import parse_seconds
-    from remora.core.errors import UsageError
-
-    try:
-        return parse_seconds(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: found {text!r}, needed {error}") from error
 
 
 def _checks(comparison: str, *, kubeconfig: str, context: str, old_class: str) -> list["Check"]:

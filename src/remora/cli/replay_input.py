@@ -20,9 +20,9 @@ def read_ingresses(paths: list[str] | None, *, cluster: bool, kubeconfig: str, c
     return [one for one in read if isinstance(one, Ingress)]
 
 
-def read_replays(ingresses: list[Ingress], *, access_log: str, requests: str, methods: str) -> list[Replay]:
+def read_replays(ingresses: list[Ingress], *, access_log: str, requests: str, methods: tuple[str, ...]) -> list[Replay]:
     """All requests to send, each once."""
-    found: dict[Replay, None] = dict.fromkeys(requests_of(ingresses, tuple(methods.upper().split(","))) if ingresses else ())
+    found: dict[Replay, None] = dict.fromkeys(requests_of(ingresses, methods) if ingresses else ())
     if access_log:
         logged, left_out = read_log(_lines(access_log), hosts_by_upstream(ingresses))
         found |= dict.fromkeys(logged)

@@ -25,6 +25,9 @@ _ENDED = "expired"
 OLDEST_COMPARISON = 24 * 3600.0
 """Seconds after which a comparison says nothing of the cluster of today."""
 
+CHECKS = ("problems", "comparison", "capacity", "ports", "metrics", "class")
+"""The names of all checks, by which one is accepted although it is not met."""
+
 Object = Mapping[str, Any]
 
 

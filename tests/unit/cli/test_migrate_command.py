@@ -85,6 +85,31 @@ def test_what_cannot_be_done_is_said(arguments: tuple[str, ...]) -> None:
         run(*arguments)
 
 
+COMPARE = ("compare", "--old", "127.0.0.1", "--new", "127.0.0.1", EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*COMPARE, "--pod-by", "regex:["), "--pod-by: found '[', which is no regular expression: "),
+        ((*COMPARE, "--pod-by", "foo"), "--pod-by: found 'foo', needed auto, header:NAME, json:KEY or regex:PATTERN"),
+        ((*COMPARE, "--pod-by", "header:"), "--pod-by: found 'header:'"),
+        ((*COMPARE, "--ignore-body", "["), "--ignore-body: found '[', which is no regular expression: "),
+        ((*COMPARE, "--methods", "GET,FOO"), "--methods: found 'FOO', needed some of GET, HEAD, "),
+        ((*COMPARE, "--sessions", "-1"), "--sessions: found -1, needed 0 or more"),
+        (("switch", "--accept", "nosuch"), "--accept: found 'nosuch', needed one of problems, comparison, "),
+        (("switch", "--max-errors", "-5"), "--max-errors: found -5, needed percent from 0 to 100"),
+        (("switch", "--old-errors", "nan"), "--old-errors: found nan, needed percent from 0 to 100"),
+        (("switch", "--max-broken", "-1"), "--max-broken: found -1, needed 0 or more"),
+        (("switch", "--interval", "0s"), "--interval: found '0s', needed at least 0.1s"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_named(arguments: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        run(*arguments)
+    assert str(raised.value).startswith(said)
+
+
 def test_requests_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "requests").write_text("GET web.test/\nnonsense\n")
     with pytest.raises(UsageError, match="line 2"):
