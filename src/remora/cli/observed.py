@@ -133,7 +133,18 @@ def _placed(
         for one in manifests
         if isinstance(one.object, Ingress) and (message := class_note(one.object, classes, settings))
     ]
+    snapshot = _with_foreign_classes(snapshot, settings)
     if not snapshot.all(Ingress):
         notes.append(f"there is no Ingress in {', '.join(files)}")
     found = snapshot.find(Secret, secret or NamespacedName(USUAL_NAMESPACE, NAME))
     return snapshot, read_key(found) if found else None, tuple(notes)
+
+
+def _with_foreign_classes(snapshot: Snapshot, settings: RoutingSettings) -> Snapshot:
+    """With a class for every other name: one that is not among the files may well be in the cluster, as somebody else's."""
+    known = {one.metadata.name for one in snapshot.all(IngressClass)} | {settings.ingress_class}
+    named = {one.spec.ingress_class_name for one in snapshot.all(Ingress)} - known
+    for name in sorted(name for name in named if name):
+        foreign = IngressClass(ObjectMeta(name))
+        snapshot = snapshot.changed(IngressClass, {foreign.key: foreign})
+    return snapshot

@@ -26,9 +26,12 @@ def is_ours(view: View, ingress: Ingress) -> bool:
 
 
 def missing_class(view: View, ingress: Ingress) -> Problem | None:
-    """The Problem of an Ingress that names a class which would be ours if only it existed."""
+    """The Problem of an Ingress that is not ours and names a class in its field that does not exist, so that nobody serves it.
+
+    The annotation needs no IngressClass: what it names may be another controller's.
+    """
     class_name = ingress.spec.ingress_class_name
-    if class_name not in _our_names(view.settings) or view.find(IngressClass, NamespacedName("", class_name)):
+    if class_name is None or view.find(IngressClass, NamespacedName("", class_name)):
         return None
     message = f"there is no IngressClass {class_name}"
     return Problem(ingress.ref, "spec.ingressClassName", "ClassMissing", message, "the Ingress is not served", Severity.ERROR)

@@ -17,7 +17,8 @@ STICKY = {"affinity": "cookie", "affinity-mode": "persistent", "session-cookie-n
 def cluster(*ingresses: Ingress) -> Snapshot:
     slices = endpoint_slice("shop/web-1", "web", endpoint("10.0.0.1", "a"), endpoint("10.0.0.2", "b"))
     alone = endpoint_slice("shop/one-1", "one", endpoint("10.0.0.3", "c"))
-    return snapshot_of([ingress_class("nginx"), service("shop/web"), service("shop/one"), slices, alone, *ingresses])
+    classes = [ingress_class("nginx"), ingress_class("alb", "ingress.k8s.aws/alb")]
+    return snapshot_of([*classes, service("shop/web"), service("shop/one"), slices, alone, *ingresses])
 
 
 def explained(
@@ -59,6 +60,7 @@ def test_the_others_are_told_why_they_lost() -> None:
         ingress("shop/c", rule("*.example", "/")),
         ingress("shop/d", rule("a.example", "/"), class_name="alb"),
         ingress("shop/e", rule("a.example", "/"), class_name=None),
+        ingress("shop/f", rule("a.example", "/"), class_name="gone"),
         path="/x",
     )
     assert reasons(found) == [
@@ -68,6 +70,7 @@ def test_the_others_are_told_why_they_lost() -> None:
         ("shop/b", "Prefix /x", "a.example, path /x is taken by Ingress shop/a, which counts as older"),
         ("shop/d", "", "the Ingress is not served: its class alb is not ours"),
         ("shop/e", "", "the Ingress is not served: it names no class, and --watch-ingress-without-class is not given"),
+        ("shop/f", "", "the Ingress is not served: there is no IngressClass gone"),
     ]
 
 

@@ -111,6 +111,21 @@ def test_a_class_that_comes_later_is_noticed(store: Store) -> None:
     assert len(translator.translate(store.snapshot, store.take_changes()).published) == 3
 
 
+def test_a_class_that_does_not_exist_is_told_and_one_of_another_controller_is_not(store: Store) -> None:
+    store.apply(EventType.ADDED, ingress_class("alb", "ingress.k8s.aws/alb"))
+    store.apply(EventType.ADDED, ingress("shop/theirs", rule("x.example"), class_name="alb"))
+    store.apply(EventType.ADDED, ingress("shop/lost", rule("x.example"), class_name="ngnix"))
+    old = ingress("shop/old", rule("x.example"), class_name=None, annotations={"kubernetes.io/ingress.class": "ngnix"})
+    store.apply(EventType.ADDED, old)
+    translator = Translator(SETTINGS)
+    (problem,) = translator.translate(store.snapshot, None).problems
+    said = "Ingress shop/lost: spec.ingressClassName: there is no IngressClass ngnix; the Ingress is not served"
+    assert (problem.code, str(problem)) == ("ClassMissing", said)
+    store.take_changes()
+    store.apply(EventType.ADDED, ingress_class("ngnix", "example.com/other"))
+    assert translator.translate(store.snapshot, store.take_changes()).problems == ()
+
+
 def test_nothing_changed_is_the_same_translation(store: Store, ran: list[str]) -> None:
     translator = Translator(SETTINGS)
     before = translator.translate(store.snapshot, None)
