@@ -12,6 +12,15 @@ from tests.cluster.terminal import Terminal, wait_for
 pytestmark = [pytest.mark.kubectl, pytest.mark.timeout(120)]
 
 
+BARE = """
+apiVersion: extensions/v1beta1
+kind: Ingress
+metadata: {name: bare}
+spec:
+  rules: [{http: {paths: [{path: /bare, backend: {serviceName: echo-headers, servicePort: 8080}}]}}]
+"""
+
+
 def curl(*arguments: str) -> str:
     return subprocess.run(["curl", "-s", *arguments], capture_output=True, text=True, timeout=20, check=False).stdout
 
@@ -46,3 +55,11 @@ def test_an_old_manifest_is_taken_and_sticks(cluster: Terminal, tmp_path: Path) 
     assert received["x-forwarded-host"] == urlsplit(entry).netloc
     assert "route=" in Path(jar).read_text()
     assert {pod_of(curl("-b", jar, url)) for _ in range(20)} == {first["pod"]}
+    an_older_one_yet_names_no_class(cluster, tmp_path / "bare.yml", f"{entry}/bare")
+
+
+def an_older_one_yet_names_no_class(cluster: Terminal, manifest: Path, url: str) -> None:
+    manifest.write_text(BARE)
+    cluster.kubectl("apply", "-f", str(manifest))
+    assert cluster.kubectl("get", "ingress", "bare", "-o", "jsonpath={.spec.ingressClassName}") == "nginx"
+    wait_for(lambda: pod_of(curl(url)), "answer for an Ingress without a class")
