@@ -10,6 +10,7 @@ from remora.haproxy.configuration import Configurator
 from remora.model import (
     BackendName,
     ClientHost,
+    ExternalAuth,
     ForwardTo,
     Model,
     PrefixPath,
@@ -115,3 +116,18 @@ async def test_only_another_list_of_allowed_headers_is_a_reload(
         assert (await successor.apply(configurator.configure(with_headers(port, allowed=())))).kind is OutcomeKind.RELOAD
         status, headers, _ = await client.get("web.example")
         assert (status, "x-one" in headers) == (200, False)
+
+
+async def test_a_client_may_send_a_hundred_headers(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    auth = ExternalAuth(backend=NAME, host="auth.example", target=("/ask",))
+    routes = [route(PrefixPath("")), route(PrefixPath("/asked"), external_auth=auth)]
+    await executor.apply(
+        Configurator(proxy_settings).configure(model([host(*routes)], [backend(endpoint("a", await pods.start("a")))]))
+    )
+    many = {f"X-{number}": "x" for number in range(95)}  # and five of the client's own
+    for path in ("/", "/asked"):
+        status, _, body = await client.get("web.example", path, headers=many)
+        assert (path, status) == (path, 200)
+        assert json.loads(body)["headers"].keys() >= {name.lower() for name in many}

@@ -10,6 +10,9 @@ from remora.annotations.values import ValueRefused, shown
 MOST_NETWORKS = 5000
 """Of one list. A network takes up to eight entries of a map."""
 
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as IPv6 ones (RFC 4291 section 2.5.5.2)."""
+
 
 def networks(text: str) -> tuple[str, ...]:
     """Addresses and networks between commas or line ends; bits below the mask are cleared."""
@@ -28,6 +31,9 @@ def _network(item: str) -> str:
         raise ValueRefused(f"{shown(item)} is neither an address nor a network") from None
     if "%" in item or not re.fullmatch(r"[^/]+(/\d{1,3})?", item):
         raise ValueRefused(f"{shown(item)} is neither an address nor a network such as 10.0.0.0/8")
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        # Clients' addresses are compared in that form too.
+        network = ipaddress.ip_network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - _MAPPED.prefixlen))
     return str(network)
 
 

@@ -80,9 +80,12 @@ async def taking_orders(launcher: Launcher, place: Path) -> AsyncIterator[None]:
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(writer):
+        # A task that ends by being cancelled is an error to asyncio's streams, and told in the log.
+        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.closing(writer):
+            if not (line := await reader.readline()):
+                return  # another launcher looked whether one is here
             try:
-                order = msgspec.json.decode(await reader.readline(), type=Order)
+                order = msgspec.json.decode(line, type=Order)
             except msgspec.MsgspecError as error:
                 _log.warning("%s: an order that is none: %s", place, error)
                 return

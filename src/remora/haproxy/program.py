@@ -38,6 +38,9 @@ from remora.haproxy.lua import Script, script_text
 from remora.haproxy.maps import Map
 from remora.haproxy.pool import CLASSES
 
+_MOST_HEADERS = 160
+"""Headers of a message (`tune.http.maxhdr`): the hundred that HAProxy lets a client send, and what is added to them for a pod."""
+
 
 def render_program(settings: ProxySettings, header_names: tuple[str, ...] = ()) -> str:
     """The program as a file's text. `header_names` are those that routes may set on answers.
@@ -117,6 +120,7 @@ def _global_section(settings: ProxySettings, *, digest: str) -> Section:
         rule("stats socket", f"unix@{layout.runtime_socket}", "mode", "600", "level", "admin", "expose-fd", "listeners"),
         rule("stats timeout 10m"),
         rule(f"tune.stick-counters {passwords.COUNTER + 1}"),
+        rule(f"tune.http.maxhdr {_MOST_HEADERS}"),
         rule("set-var proc.program", f"str({digest})"),
         *session_lifetime.global_rules(settings),
         *passwords.global_rules(settings),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remora.annotations import values
+from remora.annotations.allowlist import networks
 from remora.annotations.values import ValueRefused
 
 
@@ -67,3 +68,17 @@ def test_refusals_are_short() -> None:
 def test_seconds_stay_within_a_century(text: str) -> None:
     with pytest.raises(ValueRefused, match="hundred years"):
         values.seconds_from_now(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("::ffff:127.0.0.1", ("127.0.0.1/32",)),
+        ("::ffff:10.1.0.0/104, 10.0.0.0/8", ("10.0.0.0/8",)),
+        ("::/0", ("::/0",)),
+    ],
+)
+def test_ipv4_networks_that_are_written_as_ipv6_ones_are_what_clients_are_compared_with(
+    text: str, found: tuple[str, ...]
+) -> None:
+    assert networks(text) == found
