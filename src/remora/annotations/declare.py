@@ -17,6 +17,13 @@ T = TypeVar("T")
 OWN_PREFIX = "remora.io"
 """Where annotations stand that only Remora has."""
 
+FORMER_CLASS = f"{OWN_PREFIX}/former-class"
+"""What a migration keeps on an Ingress that it gave another class: its class of before, the way back."""
+
+NOTES = frozenset((FORMER_CLASS,))
+"""Keys under OWN_PREFIX that commands keep for themselves on Ingresses: they say nothing to the controller, and nobody is told
+to remove them."""
+
 
 class Scope(Enum):
     """What a setting is attached to, and so where two Ingresses can disagree."""

@@ -23,7 +23,7 @@ from remora.annotations.canary import Canary
 from remora.annotations.client_tls import ClientTls
 from remora.annotations.configmap import GROUPS as CONFIGMAP_GROUPS
 from remora.annotations.cors import Cors
-from remora.annotations.declare import OWN_PREFIX, OnInvalid, Risk, Row, Support, rows_of
+from remora.annotations.declare import NOTES, OWN_PREFIX, OnInvalid, Risk, Row, Support, rows_of
 from remora.annotations.error_pages import ErrorPages
 from remora.annotations.firewall import Firewall
 from remora.annotations.headers import Headers
@@ -113,9 +113,10 @@ def find_row(key: str) -> Row | None:
     return place.row if place else None
 
 
-def is_ours(prefix: str, prefixes: tuple[str, ...]) -> bool:
-    """Whether annotations under this prefix are Remora's to read; `prefixes` are those of ingress-nginx's."""
-    return prefix == OWN_PREFIX or prefix in prefixes
+def is_ours(key: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether the annotation is the controller's to read; `prefixes` are those of ingress-nginx's annotations."""
+    prefix = key.partition("/")[0]
+    return (prefix == OWN_PREFIX or prefix in prefixes) and key not in NOTES
 
 
 def _find_place(prefix: str, name: str) -> Place | None:
@@ -203,7 +204,7 @@ def parse_all(annotations: Mapping[str, str], *, object: ObjectRef, prefixes: tu
 
     Objects whose annotations are the same and right share the result.
     """
-    ours = tuple((key, text) for key, text in annotations.items() if is_ours(key.partition("/")[0], prefixes))
+    ours = tuple((key, text) for key, text in annotations.items() if is_ours(key, prefixes))
     nobody = ObjectRef(object.kind, NamespacedName("", ""))
     shared = _parse_alike(ours, nobody, prefixes, _Same(defaults))
     return _parse_all(dict(ours), object=object, prefixes=prefixes, defaults=defaults) if shared.problems else shared
@@ -263,9 +264,9 @@ def _find_written(annotations: Mapping[str, str], prefixes: tuple[str, ...]) -> 
     best: dict[str, tuple[tuple[bool, bool, int], Written]] = {}
     unknown = []
     for key, text in annotations.items():
-        prefix, _, name = key.partition("/")
-        if not is_ours(prefix, prefixes):
+        if not is_ours(key, prefixes):
             continue
+        prefix, _, name = key.partition("/")
         place = _find_place(prefix, name)
         if place is None:
             unknown.append(key)
@@ -315,6 +316,8 @@ class _Verdict(msgspec.Struct, frozen=True, gc=False):
 _ASKS_NOTHING = _Verdict()
 
 _CLOSED = "every path of this Ingress answers 503"
+_SETTING_REFUSED = "SettingRefused"
+"""The code where it is a key of the ConfigMap: it is corrected there, and another page tells what it takes."""
 _ALL_CLOSED = "every path of every Ingress that does not say otherwise answers 503"
 
 
@@ -329,7 +332,8 @@ def _judge(written: Written, *, object: ObjectRef, accepted: Acceptance) -> _Ver
         if row.inert(written.text):
             return _ASKS_NOTHING
         message = f"{_called(row)} may keep somebody out and cannot be honoured: {row.differs}"
-        return _closing(object, written.field, code="AnnotationNotHonoured", message=message.rstrip("."))
+        code = "AnnotationNotHonoured" if object.kind == "Ingress" else _SETTING_REFUSED
+        return _closing(object, written.field, code=code, message=message.rstrip("."))
     if row.support is Support.UNREAD:
         message = f"{row.doc} {row.differs}".rstrip(".")
         return _Verdict(problem=Problem(object, written.field, UNREAD, message, "it has no effect"))
@@ -345,12 +349,13 @@ def _judge(written: Written, *, object: ObjectRef, accepted: Acceptance) -> _Ver
 
 def _refused(row: Row, *, object: ObjectRef, field: str, why: str) -> _Verdict:
     message = f"{VALUE_REFUSED}: {why}"
+    code = "AnnotationRefused" if object.kind == "Ingress" else _SETTING_REFUSED
     if row.on_invalid is OnInvalid.DENY and (object.kind == "Ingress" or row.guards):
-        return _closing(object, field, code="AnnotationRefused", message=message)
+        return _closing(object, field, code=code, message=message)
     default = str(row.default).lower() if isinstance(row.default, bool) else row.default
     default = ", ".join(default) if isinstance(default, tuple) else default
     consequence = f"the default {default} is used" if default not in ("", None) else "it has no effect"
-    return _Verdict(problem=Problem(object, field, "AnnotationRefused", message, consequence))
+    return _Verdict(problem=Problem(object, field, code, message, consequence))
 
 
 def _closing(object: ObjectRef, field: str, *, code: str, message: str) -> _Verdict:

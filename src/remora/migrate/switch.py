@@ -11,13 +11,12 @@ from typing import Any
 
 import msgspec
 
+from remora.annotations.declare import FORMER_CLASS
 from remora.migrate.compare import Comparison
 from remora.report.findings import Report, Verdict
 
 FORMER_SELECTOR = "remora.io/former-selector"
 """On the entry Service that leads to Remora: its selector of before, as JSON."""
-FORMER_CLASS = "remora.io/former-class"
-"""On an Ingress of Remora's class: its class of before; `annotation:NAME` where an annotation named it."""
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _ENDED = "expired"
 """The reason of sessions that ended because their time was over, which is nobody's fault."""
@@ -130,7 +129,10 @@ def selector_text(selector: Mapping[str, str]) -> str:
 
 
 def class_steps(ingresses: Iterable[Object], old: str, new: str, direction: Direction) -> Iterator[Step]:
-    """Gives every Ingress of one class the other, or its own back; in the order of names."""
+    """Gives every Ingress of one class the other, or its own back; in the order of names.
+
+    The class of before is kept under FORMER_CLASS, as `annotation:NAME` where an annotation named it.
+    """
     for ingress in sorted(ingresses, key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"])):
         metadata = ingress["metadata"]
         annotations = metadata.get("annotations") or {}

@@ -39,6 +39,13 @@ from remora.watch.snapshot import Snapshot
 _SNIPPETS = {"configuration-snippet": Context.LOCATION, "server-snippet": Context.SERVER}
 _DIFFERENCES = ("ConnectTimeoutShared", "HttpVersionUnavailable", "LimitsWithoutPeers", "PodNameNotVerified", "RetryUnknown")
 """Codes of what is served all the same, if not quite as it is written."""
+_LEFT_OUT = frozenset(
+    (
+        "AliasInvalid", "AliasTaken", "BackendUnknown", "CanaryNotAttached", "CatchAllDisabled", "CertificateUnusable",
+        "ClassMissing", "HostInvalid", "PathInvalid", "PathTaken", "PatternInvalid",
+    )
+)  # fmt: skip
+"""Codes of errors that leave out what they are about and close nothing: the other routes are served."""
 _NOT_RUN = ("SnippetRefused", "SnippetIgnored", "AnnotationTooRisky")
 
 _STAND_IN = "remora-check"
@@ -144,8 +151,8 @@ def _check(
     own = _by_field((*_read_annotations(ingress, settings, defaults).problems, *problems.get(ingress.key, ())))
     counting = counting_keys(ingress.metadata.annotations, settings.annotations_prefixes)
     for key, text in ingress.metadata.annotations.items():
-        prefix, _, name = key.partition("/")
-        if is_ours(prefix, settings.annotations_prefixes):
+        name = key.partition("/")[2]
+        if is_ours(key, settings.annotations_prefixes):
             field = f"metadata.annotations[{key}]"
             alone = _read_annotations(_with_annotation(ingress, key, text), settings, defaults)
             finding = Finding(manifest.place_of(field), ingress.ref, key, Verdict.HONOURED, text, closes=alone.is_closed)
@@ -153,7 +160,7 @@ def _check(
     for field, found in own.items():
         for problem in found:
             if whole or not _is_reference(problem, ingress, snapshot):
-                is_error = problem.severity is Severity.ERROR
+                closes = problem.severity is Severity.ERROR and problem.code not in _LEFT_OUT
                 verdict = Verdict.DIFFERENT if problem.code in _DIFFERENCES else Verdict.REFUSED
                 yield Finding(
                     manifest.place_of(field),
@@ -161,7 +168,7 @@ def _check(
                     field,
                     verdict,
                     reason=_reason((problem,)),
-                    closes=is_error,
+                    closes=closes,
                     code=problem.code,
                 )
 

@@ -3,7 +3,7 @@ import pytest
 from remora.annotations.acceptance import Acceptance
 from remora.annotations.affinity import Affinity
 from remora.annotations.allowlist import AddressLists
-from remora.annotations.declare import Risk
+from remora.annotations.declare import FORMER_CLASS, Risk
 from remora.annotations.redirect import Redirect
 from remora.annotations.registry import Defaults, Parsed, parse, parse_all, parse_defaults
 from remora.annotations.rewrite import Rewrite
@@ -135,3 +135,15 @@ def test_an_annotation_that_holds_a_forbidden_word_closes_its_ingress() -> None:
     assert found.is_closed
     assert [problem.code for problem in found.problems] == ["AnnotationForbidden"]
     assert not parsed(nginx(rewrite_target="/load"), defaults).is_closed
+
+
+def test_what_a_migration_keeps_on_an_ingress_says_nothing() -> None:
+    assert parsed({FORMER_CLASS: "nginx"}) == parsed({})
+    assert [one.code for one in parsed({FORMER_CLASS.replace("former", "farmer"): "nginx"}).problems] == ["AnnotationUnknown"]
+
+
+def test_a_key_of_the_configmap_that_is_refused_is_no_annotation() -> None:
+    defaults = parse_defaults(
+        {"enable-ocsp": "yes", "whitelist-source-range": "x", "enable-modsecurity": "true"}, object=CONFIGMAP
+    )
+    assert [one.code for one in defaults.problems] == ["SettingRefused"] * 3

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from remora.annotations.declare import FORMER_CLASS
 from remora.core.names import NamespacedName, ObjectRef
 from remora.migrate.compare import Comparison, Difference
 from remora.migrate.switch import (
-    FORMER_CLASS,
     FORMER_SELECTOR,
     Direction,
     Limits,

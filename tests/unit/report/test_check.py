@@ -83,7 +83,7 @@ def test_of_a_name_that_nobody_reads_it_says_what_was_meant() -> None:
 def test_what_a_file_refers_to_need_not_be_in_it_but_its_hosts_must_be_right() -> None:
     assert checked(manifest("{}")).findings == ()
     (finding,) = checked(manifest("{}", host="a_b")).findings
-    assert (finding.field, finding.place.line, finding.closes) == ("spec.rules[0].host", 9, True)
+    assert (finding.field, finding.place.line, finding.verdict) == ("spec.rules[0].host", 9, Verdict.REFUSED)
 
 
 def test_ingresses_of_one_folder_can_contest_a_path_and_those_of_two_cannot() -> None:
@@ -183,3 +183,18 @@ def test_what_an_annotation_refers_to_need_not_be_in_the_file() -> None:
         report = checked(manifest(f"{{{wanted}}}", name=name))
         assert not report.is_refused(strict=True), [one for one in report.findings if one.closes]
         assert any("there is no Secret default/users" in note.message for note in report.notes)
+
+
+def test_the_way_back_of_a_migration_is_no_finding() -> None:
+    assert checked(manifest("{remora.io/former-class: nginx}")).findings == ()
+
+
+def test_a_path_or_an_alias_that_is_left_out_closes_nothing() -> None:
+    report = checked(
+        manifest("{}", name="a"),
+        manifest("{}", name="b"),
+        manifest(f"{{{PREFIX}server-alias: a.example}}", name="c", host="d.example"),
+    )
+    refused = {one.code: one.closes for one in report.findings if one.code}
+    assert refused == {"PathTaken": False, "AliasTaken": False}
+    assert report.is_refused(strict=False)
