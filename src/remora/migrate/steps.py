@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from remora.migrate.old import Old
 from remora.migrate.plan import Plan
 
 
@@ -28,16 +29,29 @@ def steps(plan: Plan, directory: str) -> Iterator[str]:
     yield f"   `remora migrate switch --service {service} --comparison {result} --dry-run`, then without"
     yield "   `--dry-run`. It watches, and goes back by itself if errors rise or sessions break. By hand: `--back`."
     yield "   Connections that are open stay with the old controller until they end; both honour the same cookies."
-    yield "5. **Take over**: Remora writes statuses and Events from now on. The pods are replaced one by one; sessions stay."
+    yield "5. **Take over**: Remora writes statuses and Events from now on, and the old controller none. In this order:"
+    yield "   first remove the old controller's ValidatingWebhookConfiguration, which would refuse every Ingress once its pods"
+    yield f"   are gone; it is the one whose Service is in {place}, usually ingress-nginx-admission:"
+    yield f"   `kubectl get validatingwebhookconfiguration ingress-nginx-admission -o yaml > {directory}/old-webhook.yaml`"
+    yield "   `kubectl delete validatingwebhookconfiguration ingress-nginx-admission`"
+    yield from _stopped(old)
+    yield "   Then Remora's own manifests; its pods are replaced one by one, and sessions stay:"
     yield f"   `kubectl apply -f {directory}/remora.yaml && kubectl rollout status -n {place} deployment/remora-controller`"
-    if old.workload:
-        kind, _, name = old.workload.partition(" ")
-        yield "   Before it, have the old controller write none: "
-        workload = f"{kind.lower()}/{name.partition('/')[2]}"
-        yield f"   `kubectl scale -n {place} {workload} --replicas=0`, and with 1 or more it is back."
-    else:
-        yield "   Before it, scale the old controller down, so that the two do not write statuses in turn."
     yield "6. **Tidy up**, after days: uninstall the old controller but keep its Service, IngressClass and address"
     yield f"   (`kubectl annotate svc/{entry} -n {place} helm.sh/resource-policy=keep`, likewise the IngressClass),"
-    yield "   remove its ValidatingWebhookConfiguration, which would refuse every Ingress once its pods are gone,"
     yield "   and take `--session-cookie-format=ingress-nginx` out of Remora's flags: the way back for sessions ends there."
+
+
+def _stopped(old: Old) -> Iterator[str]:
+    """How the old controller is kept from writing statuses in turn with Remora."""
+    if not old.workload:
+        yield "   Then scale the old controller down to 0; with 1 or more, and the webhook after it, it is back."
+        return
+    kind, _, name = old.workload.partition(" ")
+    if kind == "DaemonSet":
+        yield "   Then have no node fit the old controller; without that selector, and the webhook after it, it is back:"
+        patch = '{"spec":{"template":{"spec":{"nodeSelector":{"remora.io/none":"true"}}}}}'
+        yield f"   `kubectl patch -n {old.namespace} daemonset/{name.partition('/')[2]} -p '{patch}'`"
+        return
+    yield "   Then scale the old controller down; with 1 or more, and the webhook after it, it is back:"
+    yield f"   `kubectl scale -n {old.namespace} deployment/{name.partition('/')[2]} --replicas=0`"

@@ -237,6 +237,18 @@ def test_the_steps_name_what_was_found() -> None:
     assert "--service ingress-nginx/ingress-nginx-controller" in text
     assert "kubectl scale -n ingress-nginx deployment/ingress-nginx-controller --replicas=0" in text
     assert "scale the old controller down" in "\n".join(steps(Plan(Old()), "out"))
+    assert "kubectl patch -n edge daemonset/in " in "\n".join(steps(Plan(Old("edge", "DaemonSet edge/in")), "out"))
+
+
+def test_the_old_webhook_goes_before_the_pods_that_answer_it() -> None:
+    text = "\n".join(steps(example_plan(), "out"))
+    order = (
+        "delete validatingwebhookconfiguration",
+        "--replicas=0",
+        "apply -f out/remora.yaml",
+        "uninstall the old controller",
+    )
+    assert sorted(order, key=text.index) == list(order)
 
 
 def test_the_worst_verdict_is_the_one_to_look_at() -> None:
