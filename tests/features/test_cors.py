@@ -7,6 +7,7 @@ from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Configurator
 from remora.model import BackendName, Cors, ForwardTo, PrefixPath, RedirectTo
 from remora.plan.outcome import OutcomeKind
+from remora.snippets.read import Context, read_snippet
 from tests.support.models import backend, endpoint, host, model, route
 from tests.support.proxy import Client, Pods, running_executor
 
@@ -51,6 +52,19 @@ async def test_any_origin_has_the_headers_on_every_answer(
     for method in ("GET", "OPTIONS"):
         status, headers, _ = await client.get("web.example", "/without", method=method)
         assert (status, shared(headers)) == (200, {})
+
+
+async def test_what_a_snippet_answers_has_them_too(
+    executor: Executor, proxy_settings: ProxySettings, pods: Pods, client: Client
+) -> None:
+    steps = read_snippet('if ($http_x_token != "abc") { return 401; }', Context.LOCATION, ()).steps
+    wanted = model([host(route(cors=ANY, snippet=steps))], [backend(endpoint("a", await pods.start("a")))])
+    await executor.apply(Configurator(proxy_settings).configure(wanted))
+    got = {method: await client.get("web.example", method=method) for method in ("GET", "OPTIONS")}
+    assert {method: (status, shared(headers)) for method, (status, headers, _) in got.items()} == {
+        "GET": (401, OF_ANY),
+        "OPTIONS": (204, OF_ANY),
+    }
 
 
 @pytest.mark.one_haproxy

@@ -34,14 +34,20 @@ from remora.haproxy.pool import STICKY, Algorithm, BackendClass
 
 def policy_rules(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directive]:
     """What is done for a route with policies, whatever its backend; the answers' rules come before all that end them."""
+    # A preflight asks for no more than it is told, and what a snippet answers has the headers too.
+    yield from cors.request_rules(layout.map(Map.CORS), layout.map(Map.CORS_ORIGINS))
     yield from snippets.request_rules(layout.map(Map.SNIPPETS))
     yield from snippets.common_rules(layout.map(Map.SNIPPET_HEADERS))
-    yield from shaping_rules(layout, header_names)
+    yield from _answers_rules(layout, header_names)
 
 
 def shaping_rules(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directive]:
     """Those of them that shaped classes have as well."""
     yield from cors.request_rules(layout.map(Map.CORS), layout.map(Map.CORS_ORIGINS))
+    yield from _answers_rules(layout, header_names)
+
+
+def _answers_rules(layout: Layout, header_names: tuple[str, ...]) -> Iterator[Directive]:
     yield from cors.response_rules()
     yield from response_headers.rules(header_names, layout.map(Map.RESPONSE_HEADERS))
 

@@ -39,7 +39,7 @@ from remora.haproxy.maps import Map
 from remora.haproxy.pool import CLASSES
 
 _MOST_HEADERS = 160
-"""Headers of a message (`tune.http.maxhdr`): the hundred that HAProxy lets a client send, and what is added to them for a pod."""
+"""Headers of a message (`tune.http.maxhdr`): the hundred that a client may send, and what is added to them for a pod."""
 
 
 def render_program(settings: ProxySettings, header_names: tuple[str, ...] = ()) -> str:
