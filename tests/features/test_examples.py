@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
-from remora.cluster.builtin import builtin_images
+from remora.cluster.builtin import add_builtin_images, builtin_images
+from remora.cluster.kubelet.images import Image, ImageCatalog
 from remora.cluster.ports import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -21,19 +23,20 @@ ADDRESS = "127.250.2.1"
 
 
 @contextlib.contextmanager
-def running(image: str) -> Iterator[str]:
-    """A built-in image's command as a pod would run it; where it answers."""
+def running(image: str, *, listens: int = 0) -> Iterator[str]:
+    """A built-in image's command as a pod would run it; where it answers: at the port that it is told, or at one of its own."""
     found = next(known for known in builtin_images() if known.name == image)
     port = str(free_port(ADDRESS))
-    told = {"POD_IP": ADDRESS, "PORT": port, "POD_NAME": "pod-1"}
+    told = {"POD_IP": ADDRESS, "PORT": port, "POD_NAME": "pod-1", "HOSTNAME": "pod-1"}
     command = [word.replace("$(POD_IP)", ADDRESS).replace("$(PORT)", port) for word in found.command]
     environment = {**os.environ, **found.env, **told}
     process = subprocess.Popen(
         command, cwd=found.workdir, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    place = f"{ADDRESS}:{listens or port}"
     try:
-        _wait_listening(f"{ADDRESS}:{port}")
-        yield f"{ADDRESS}:{port}"
+        _wait_listening(place)
+        yield place
     finally:
         process.terminate()
         process.wait(20)
@@ -82,8 +85,32 @@ def test_the_echo_headers_app_returns_what_it_received() -> None:
 
 
 def test_the_echo_app_answers_with_its_pods_name() -> None:
-    with running("hashicorp/http-echo") as place:
+    with running("remora/echo:1") as place:
         assert ask(place, "/") == (200, "pod-1\n")
+
+
+@pytest.mark.parametrize("image", ["hashicorp/http-echo", "hashicorp/http-echo:0.2.3"])
+def test_http_echo_listens_on_5678_whatever_port_a_pod_declares(image: str) -> None:
+    with running(image, listens=5678) as place:
+        assert ask(place, "/") == (200, "pod-1\n")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_the_hello_app_tells_its_version_and_its_pods_name(version: str) -> None:
+    with running(f"gcr.io/google-samples/hello-app:{version}", listens=8080) as place:
+        assert ask(place, "/") == (200, f"Hello, world!\nVersion: {version}.0\nHostname: pod-1\n")
+
+
+def test_an_image_of_ours_is_brought_up_to_date_and_one_that_a_person_put_there_stays(tmp_path: Path) -> None:
+    catalog = ImageCatalog(tmp_path / "images.json")
+    add_builtin_images(catalog)
+    wanted = catalog.read()["hashicorp/http-echo"]
+    catalog.add(msgspec.structs.replace(wanted, command=("older",)))
+    own = Image(name="gcr.io/google-samples/hello-app:1.0", command=("mine",))
+    catalog.add(own)
+    add_builtin_images(catalog)
+    assert catalog.read()["hashicorp/http-echo"] == wanted
+    assert catalog.read()[own.name] == own
 
 
 def test_the_two_ingresses_of_the_walk_through_are_one_object() -> None:

@@ -1,4 +1,4 @@
-"""Images known from the start: the examples, two echo servers under the names that tutorials use, and the controller.
+"""Images known from the start: the examples, servers under the names that tutorials use, and the controller.
 
 The applications lie in folders beside this file, as links where `examples/` has the file to be read.
 """
@@ -17,7 +17,10 @@ _ECHO_HEADERS = (
     "gcr.io/google_containers/echoserver:1.10",
     "gcr.io/google_containers/echoserver:1.4",
 )
-_ECHO = ("hashicorp/http-echo",)
+_ECHO = ("hashicorp/http-echo", "hashicorp/http-echo:0.2.3", "hashicorp/http-echo:1.0")
+_ECHO_PORT = 5678
+"""Where http-echo listens unless `-listen` says otherwise, whatever ports a container declares."""
+_HELLO = {"gcr.io/google-samples/hello-app:1.0": "1.0.0", "gcr.io/google-samples/hello-app:2.0": "2.0.0"}
 
 
 def builtin_images() -> tuple[Image, ...]:
@@ -26,7 +29,12 @@ def builtin_images() -> tuple[Image, ...]:
     return (
         _image(f"{OWN}sticky-session:1", *sticky, folder="sticky_session"),
         *(_image(name, "app.py", folder="echo_headers") for name in (f"{OWN}echo-headers:1", *_ECHO_HEADERS)),
-        *(_image(name, "app.py", folder="echo") for name in (f"{OWN}echo:1", *_ECHO)),
+        _image(f"{OWN}echo:1", "app.py", folder="echo"),
+        *(_image(name, "app.py", f"-listen=:{_ECHO_PORT}", folder="echo", program="/http-echo") for name in _ECHO),
+        *(
+            _image(name, "app.py", "-listen=:8080", f"-hello={version}", folder="echo", program="/hello-app")
+            for name, version in _HELLO.items()
+        ),
         _image(CONTROLLER, "-m", "remora", "controller"),
     )
 
@@ -35,11 +43,13 @@ def add_builtin_images(catalog: ImageCatalog) -> None:
     """Makes them known. Ours are always those of this installation; a person may have put another in place of the rest."""
     known = catalog.read()
     for image in builtin_images():
-        if image != known.get(image.name) and (image.name.startswith(OWN) or image.name not in known):
+        before = known.get(image.name)
+        if image != before and (before is None or image.name.startswith(OWN) or before.workdir == image.workdir):
             catalog.add(image)
 
 
-def _image(name: str, *arguments: str, folder: str = "") -> Image:
+def _image(name: str, *arguments: str, folder: str = "", program: str = "") -> Image:
     # The package's own folders stay as they were installed.
     env = {"PYTHONDONTWRITEBYTECODE": "1"}
-    return Image(name=name, command=(sys.executable, *arguments), workdir=str(_HERE / folder) if folder else "", env=env)
+    workdir = str(_HERE / folder) if folder else ""
+    return Image(name=name, command=(sys.executable, *arguments), workdir=workdir, env=env, program=program)

@@ -67,10 +67,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def command(container: Mapping[str, Any], image: Image, values: Mapping[str, str]) -> list[str]:
-    """The argument vector: `command` replaces the image's command and arguments, `args` alone the arguments."""
+    """The argument vector: `command` replaces the image's command and arguments, `args` alone the arguments.
+
+    A `command` that calls the image's own program by its path means what the image runs in its place.
+    """
     given, args = container.get("command") or (), container.get("args")
     spoken = [expand(part, values) for part in (*given, *(args or ()))]
-    if given:
+    if given and given[0] == image.program:
+        words = [*image.command, *spoken[1:]]
+    elif given:
         words = spoken
     elif image.root:
         words = [*image.command, *(spoken if args else image.arguments)]

@@ -17,6 +17,8 @@ _PREFIXES = ("docker.io/library/", "docker.io/", "index.docker.io/library/", "in
 class Image(msgspec.Struct, frozen=True, kw_only=True):
     """How to run what an image name stands for; `workdir` is an absolute path, "" for the pod's own directory.
 
+    `program` is the path by which a container's `command` may call the image's own, "" if that is not known.
+
     The other fields are of images that were built: `root` is the folder that stands for `/`, `owned` the paths that the image
     brings, `venv` its virtual environment, `ports` what it exposes.
     """
@@ -32,6 +34,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...] = ()
     created: str = ""
     stop_signal: str = ""
+    program: str = ""
 
 
 def short_name(name: str) -> str:

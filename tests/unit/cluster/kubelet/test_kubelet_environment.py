@@ -76,6 +76,13 @@ def test_command_replaces_the_image_and_args_are_appended(container: Object, wan
     assert command(container, IMAGE, {"POD_IP": "127.64.0.1"}) == wanted
 
 
+def test_a_command_may_call_the_images_own_program_by_its_path() -> None:
+    image = Image(name="echo", command=("python", "app.py", "-listen=:5678"), program="/http-echo")
+    words = command({"command": ["/http-echo", "-text=a"], "args": ["-listen=:80"]}, image, {})
+    assert words == ["python", "app.py", "-listen=:5678", "-text=a", "-listen=:80"]
+    assert command({"command": ["/other", "-text=a"]}, image, {}) == ["/other", "-text=a"]
+
+
 def test_process_is_told_where_it_is() -> None:
     found = _environment(ports=[{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 9000}])
     assert found["PATH"] == "/bin"
