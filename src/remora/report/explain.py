@@ -112,6 +112,8 @@ def explain(
         losers=tuple(losers(snapshot, translation, found)),
         notes=tuple(f"pattern {pattern} is tried before and cannot be tried here" for pattern in found.undecided),
     )
+    if request.method in ("CONNECT", "TRACE"):
+        return _answered(said, f"405: {request.method} is answered so on every path")
     if found.taker is not Taker.REFUSED and (refusal := _too_large(model, found.route, request)):
         return _answered(said, refusal)
     if found.taker is Taker.DEFAULT_BACKEND and model.default_backend:
@@ -303,6 +305,8 @@ def _plain_answer(found: Found) -> str:
 
 def _host_words(found: Found) -> str:
     name = found.virtual_host.host if found.virtual_host else None
+    if found.taker is Taker.REFUSED:
+        return found.host
     if name is None or name == found.host:
         return found.host if name is not None else f"{found.host} (no rule is for it)"
     return f"{found.host} (by the rules for {name or 'any host'})"

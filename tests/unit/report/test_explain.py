@@ -104,6 +104,15 @@ def test_what_no_pod_answers_is_said_with_its_status(host: str, path: str, answe
     assert found.answer.startswith(answer)
 
 
+def test_a_refused_request_has_no_route_and_nothing_is_said_of_its_host() -> None:
+    broken = explained(ingress("shop/a", rule("a.example", "/")), path="/%zz")
+    assert (broken.host, broken.route) == ("a.example", None)
+    snapshot = cluster(ingress("shop/a", rule("a.example", "/")))
+    tunnel = Request("http", "a.example", "/", method="CONNECT")
+    found = explain(snapshot, Translator(SETTINGS).translate(snapshot, None), tunnel, has_key=True)
+    assert (found.answer, found.route) == ("405: CONNECT is answered so on every path", None)
+
+
 def test_the_table_has_every_route_in_the_order_of_trial() -> None:
     snapshot = cluster(
         ingress("shop/a", rule("a.example", "/", "/x"), rule("a.example", "/x", path_type="Exact"), annotations=STICKY),
