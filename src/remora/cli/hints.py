@@ -1,6 +1,12 @@
 """What a person can do about an error of the surroundings that says only what is wrong. Pure."""
 
+from collections.abc import Sequence
+
 from remora.core.errors import ApiServerRefused, ApiServerUnreachable, RemoraError
+
+_OF_DASHBOARD = frozenset(("jinja2", "starlette", "uvicorn"))
+_OF_CLUSTER = frozenset((*_OF_DASHBOARD, "httptools", "kubernetes_validate", "websockets"))
+"""The modules that only an extra of pyproject.toml brings."""
 
 _CHOOSE = "another cluster is chosen with --context or --kubeconfig"
 
@@ -19,3 +25,11 @@ def hint_for(error: RemoraError) -> str:
             )
         case _:
             return ""
+
+
+def missing_extra(module: str, words: Sequence[str]) -> str:
+    """What to install for a module that is not there; "" if no extra brings it. `words` are those of the command."""
+    name = module.partition(".")[0]
+    if "dashboard" in words[:1] and name in _OF_DASHBOARD:
+        return "the dashboard needs more packages: pip install 'remora[dashboard]'"
+    return "the local cluster needs more packages: pip install 'remora[cluster]'" if name in _OF_CLUSTER else ""

@@ -109,6 +109,13 @@ def main() -> None:
         if hint := hint_for(error):
             print(f"to do: {hint}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
+    except ModuleNotFoundError as error:
+        from remora.cli.hints import missing_extra
+
+        if not (needed := missing_extra(error.name or "", sys.argv[1:])):
+            raise
+        print(f"remora: {needed}", file=sys.stderr)
+        sys.exit(1)
     except BrokenPipeError:
         # Whoever read our output has had enough (`remora … | head`).
         sys.stderr.close()

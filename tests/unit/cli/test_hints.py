@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remora.cli.hints import hint_for
+from remora.cli.hints import hint_for, missing_extra
 from remora.cli.main import main
 from remora.core.errors import ApiServerRefused, ApiServerUnreachable, RemoraError, UsageError
 
@@ -65,3 +65,25 @@ def test_a_full_disk_and_a_closed_output_are_no_mistakes_of_ours(tmp_path: Path)
         ["/bin/sh", "-c", f'exec "{sys.executable}" -c "{script}" >&-'], capture_output=True, env=home, check=False
     )
     assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up"], "remora: the local cluster needs more packages: pip install 'remora[cluster]'\n"),
+        (["dashboard", "--no-open"], "remora: the dashboard needs more packages: pip install 'remora[dashboard]'\n"),
+    ],
+)
+def test_what_an_extra_brings_is_named_where_it_is_missing(tmp_path: Path, words: list[str], said: str) -> None:
+    missing = {"uvicorn", "starlette", "jinja2", "httptools", "websockets", "kubernetes_validate"}
+    script = f"import sys; sys.modules |= dict.fromkeys({sorted(missing)}); sys.argv = {['remora', *words]}"
+    home = {**os.environ, "REMORA_HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "none")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; from remora.cli.main import main; main()"],
+        capture_output=True, env=home, check=False, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_a_module_that_no_extra_brings_is_a_mistake_of_ours() -> None:
+    assert missing_extra("remora.nowhere", ["up"]) == missing_extra("", []) == ""
