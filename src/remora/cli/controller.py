@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -107,6 +108,7 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
     is_shadow = _is_shadow(given)
     addresses = given["bind-address"]
     hosts = (given["healthz-host"],) if given["healthz-host"] else addresses
+    _refuse_shared_ports(given, hosts)
     return ControllerSettings(
         routing=RoutingSettings(session_key=b"", instance=_instance(environ), **routing_of(given)),
         proxy=ProxySettings(
@@ -153,6 +155,32 @@ def settings_of(given: "Given", environ: Mapping[str, str]) -> "ControllerSettin
             zone=given["topology-zone"],
         ),
     )
+
+
+def _refuse_shared_ports(given: "Given", health_hosts: tuple[str, ...]) -> None:
+    """Of two who listen on one port of one address, the second would fail, or each get a part of the connections.
+
+    Raises:
+        UsageError: two flags name the same port of an address.
+    """
+    addresses = given["bind-address"]
+    hosts = {
+        "http-port": addresses,
+        "https-port": addresses,
+        "healthz-port": health_hosts,
+        "dashboard-port": (given["dashboard-host"],),
+    }
+    for one, other in combinations(hosts, 2):
+        meet = any(_overlap(*pair) for pair in product(hosts[one], hosts[other]))
+        if meet and given[one] and given[one] == given[other]:
+            raise UsageError(f"--{one} and --{other} are both {given[one]}; give each a port of its own")
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two addresses to listen on have one in common."""
+    any_address = ("0.0.0.0", "::")  # noqa: S104
+    is_same_family = (":" in one) is (":" in other)
+    return one == other or (is_same_family and (one in any_address or other in any_address))
 
 
 def _is_shadow(given: "Given") -> bool:

@@ -162,3 +162,23 @@ def test_a_shadow_writes_nothing_and_issues_cookies_that_the_other_controller_un
 def test_a_shadow_is_not_asked_to_write(tmp_path: Path, flag: str) -> None:
     with pytest.raises(UsageError, match=r"--shadow and --[a-z-]+ exclude each other"):
         _settings(tmp_path, "--shadow", flag)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--http-port=8080", "--https-port=8080"], "--http-port and --https-port are both 8080; give each a port of its own"),
+        (["--https-port=10254"], "--https-port and --healthz-port are both 10254"),
+        (["--http-port=81", "--healthz-port=81", "--healthz-host=127.0.0.1"], "--http-port and --healthz-port are both 81"),
+        (["--dashboard-port=10254"], "--healthz-port and --dashboard-port are both 10254"),
+    ],
+)
+def test_two_flags_cannot_name_one_port_of_an_address(tmp_path: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        _settings(tmp_path, *arguments)
+    assert str(raised.value).startswith(said)
+
+
+def test_one_port_of_two_addresses_is_two_ports(tmp_path: Path) -> None:
+    hosts = ["--bind-address=127.0.0.2", "--healthz-host=127.0.0.3"]
+    assert _settings(tmp_path, *hosts, "--http-port=81", "--healthz-port=81").health.port == 81
