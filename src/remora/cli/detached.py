@@ -29,6 +29,8 @@ def up_detached(
 ) -> None:
     """Returns when the API server answers and, with `wait`, the Ingress controller is ready.
 
+    Whoever interrupts the waiting is told that the cluster goes on.
+
     Raises:
         UsageError: the profile runs already.
         RemoraError: it ended, or was not ready in time; the message ends with what it logged.
@@ -38,7 +40,11 @@ def up_detached(
         raise UsageError(already_running(profile))
     process = _spawn(profile, ports, authorization_mode, forwards_dns=forwards_dns)
     say(f"starting profile {name} (pid {process.pid}), log in {profile.log}")
-    why = _wait(profile, process, wait_controller=wait, timeout=timeout)
+    try:
+        why = _wait(profile, process, wait_controller=wait, timeout=timeout)
+    except KeyboardInterrupt:
+        say(f"profile {name} goes on starting in the background (pid {process.pid}); end it with `remora down{profile.option}`")
+        raise
     for note in _notes(profile):
         say(note)
     if why:
