@@ -41,7 +41,7 @@ def down(profile: ProfileOption = "default") -> None:
     from remora.cli import local
     from remora.cli.render import say
 
-    found = local.existing(profile)
+    found = local.place_of(profile)
     pid = local.stop(found)
     say(
         f"Profile {found.name} is down; its state stays in {found.directory}." if pid else f"Profile {found.name} does not run."
@@ -57,7 +57,7 @@ def delete(
     from remora.cli.render import say
     from remora.cluster.profile import delete_profile
 
-    found = local.existing(profile)
+    found = local.place_of(profile)
     if not yes:
         typer.confirm(f"Remove profile {found.name} with everything in {found.directory}?", abort=True, err=True)
     local.stop(found)

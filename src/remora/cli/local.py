@@ -1,13 +1,16 @@
 """The local cluster that a command means: found, running or not, and how to end it."""
 
 import os
+import select
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from remora.cli.api import Api
 from remora.cli.render import say
 from remora.cluster.lock import find_runner
-from remora.cluster.profile import Profile, find_profile
+from remora.cluster.profile import Profile, find_place, find_profile
 from remora.core.errors import RemoraError, UsageError
 
 PATIENCE = 4.0
@@ -23,7 +26,19 @@ def existing(name: str) -> Profile:
     Raises:
         UsageError: there is none of that name.
     """
-    profile = find_profile(name)
+    return _known(name, find_profile(name))
+
+
+def place_of(name: str) -> Profile:
+    """The profile, also if its file is damaged: to end it and to remove it nothing in there is needed.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return _known(name, find_place(name))
+
+
+def _known(name: str, profile: Profile | None) -> Profile:
     if profile is None:
         suffix = "" if name == "default" else f" --profile {name}"
         raise UsageError(f"there is no profile {name}; `remora up{suffix}` makes it")
@@ -63,14 +78,41 @@ def stop(profile: Profile) -> int | None:
     pid = find_runner(profile)
     if not pid:
         return None
-    os.kill(pid, signal.SIGTERM)
     began = time.monotonic()
     told = False
-    while find_runner(profile) is not None:
-        if not told and time.monotonic() > began + PATIENCE:
-            say(f"waiting for the pods of profile {profile.name} to end")
-            told = True
-        if time.monotonic() > began + STOP_TIMEOUT:
-            raise RemoraError(f"profile {profile.name} (pid {pid}) has not ended after {STOP_TIMEOUT:.0f} s; see {profile.log}")
-        time.sleep(0.05)
+    with _watched(pid) as has_ended:
+        if not has_ended():
+            os.kill(pid, signal.SIGTERM)
+        # It lets go of the profile a little before its end.
+        while find_runner(profile) is not None or not has_ended():
+            told = _waited(profile, pid, began, told=told)
     return pid
+
+
+def _waited(profile: Profile, pid: int, began: float, *, told: bool) -> bool:
+    """A moment later: whether the person has been told by now what is waited for.
+
+    Raises:
+        RemoraError: it takes too long.
+    """
+    if time.monotonic() > began + STOP_TIMEOUT:
+        raise RemoraError(f"profile {profile.name} (pid {pid}) has not ended after {STOP_TIMEOUT:.0f} s; see {profile.log}")
+    if not told and time.monotonic() > began + PATIENCE:
+        say(f"waiting for the pods of profile {profile.name} to end")
+        told = True
+    time.sleep(0.05)
+    return told
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[Callable[[], bool]]:
+    """Tells whether a process has ended, also once its number is another's."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        yield lambda: True
+        return
+    try:
+        yield lambda: bool(select.select([descriptor], [], [], 0)[0])
+    finally:
+        os.close(descriptor)

@@ -42,6 +42,8 @@ class Profile(msgspec.Struct, frozen=True):
     name: str
     directory: Path
     choices: Choices
+    damage: str = ""
+    """Why `profile.json` cannot be read, and what to do; then only its places are known, and `choices` say nothing."""
 
     @property
     def index(self) -> int:
@@ -132,13 +134,21 @@ def find_profile(name: str) -> Profile | None:
     return Profile(name, directory, choices)
 
 
-def profiles() -> list[Profile]:
-    """All profiles of this user, by name.
+def find_place(name: str) -> Profile | None:
+    """As `find_profile`, for what needs no numbers: a profile whose file cannot be read is found as a damaged one.
 
     Raises:
-        ConfigurationError: the file of one cannot be read.
+        UsageError: the name cannot be one.
     """
-    return [profile for profile in map(find_profile, _names()) if profile]
+    try:
+        return find_profile(name)
+    except ConfigurationError as error:
+        return Profile(name, home() / name, Choices(index=0), damage=str(error))
+
+
+def profiles() -> list[Profile]:
+    """All profiles of this user, by name, damaged ones too."""
+    return [profile for profile in map(find_place, _names()) if profile]
 
 
 def make_profile(name: str, *, claimed: Collection[int]) -> Profile:

@@ -104,6 +104,7 @@ def test_a_profile_that_cannot_be_read_says_how_to_begin_anew_and_stops_no_other
     with pytest.raises(ConfigurationError, match=f"remove the folder {tmp_path}/broken"):
         find_profile("broken")
     assert make_profile("other", claimed=()).name == "other"
+    assert [(one.name, bool(one.damage)) for one in profiles()] == [("broken", True), ("other", False)]
 
 
 def test_commands_name_the_profile_unless_it_is_the_default_one() -> None:

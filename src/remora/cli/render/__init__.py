@@ -48,16 +48,29 @@ def urls(found: "Urls", output: Output) -> None:
 def profiles(found: Sequence[tuple["Profile", int | None]], output: Output) -> None:
     """All profiles, running or not."""
     rows = [
-        {"name": profile.name, "running": pid is not None, "pid": pid, "directory": str(profile.directory)}
+        {
+            "name": profile.name,
+            "running": pid is not None,
+            "pid": pid,
+            "directory": str(profile.directory),
+            "damage": profile.damage,
+        }
         for profile, pid in found
     ]
     if document(rows, output):
         return
     if not rows:
         say("There is no profile yet; `remora up` makes one.")
-    pids = [f"running (pid {row['pid']})" if row["running"] else "down" for row in rows]
-    lines = [(row["name"], pid, row["directory"]) for row, pid in zip(rows, pids, strict=True)]
+    lines = [(profile.name, _state(profile, pid), str(profile.directory)) for profile, pid in found]
     table(("PROFILE", "STATE", "DIRECTORY"), lines, output)
+    for profile, _ in found:
+        if profile.damage:
+            say(f"{profile.name}: {profile.damage}, or `remora delete{profile.option}`")
+
+
+def _state(profile: "Profile", pid: int | None) -> str:
+    state = f"running (pid {pid})" if pid is not None else "down"
+    return f"{state}, damaged" if profile.damage else state
 
 
 def images(found: Sequence["Image"], output: Output) -> None:
