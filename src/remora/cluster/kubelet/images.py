@@ -117,7 +117,8 @@ class ImageCatalog:
         try:
             listed = msgspec.json.decode(self._path.read_bytes(), type=list[Image])
         except (OSError, msgspec.MsgspecError) as error:
-            raise ConfigurationError(f"{self._path} cannot be read: {error}") from error
+            why = f"{self._path} cannot be read: {error}"
+            raise ConfigurationError(f"{why}. Correct it, or remove it and add or build your own images again") from error
         return {image.name: image for image in listed}
 
     def _write(self, images: Mapping[str, Image]) -> None:

@@ -11,7 +11,8 @@ import logging
 import sqlite3
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ import msgspec
 
 from remora.cluster.store.database import Database, Row
 from remora.cluster.store.sharing import Sharing
+from remora.core.errors import ConfigurationError
 
 Object = dict[str, Any]
 
@@ -115,11 +117,13 @@ class _Log:
 
 
 class Store:
-    """Opens or creates the file at `path`; only one process may have it open."""
+    """Opens or creates the file at `path`; only one process may have it open.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path)
-        self._version, self._compacted = self._database.read_counter()
         self._objects: dict[str, dict[str, dict[str, Object]]] = {}
         self._logs: dict[str, _Log] = {}
         self._subscriptions: dict[str, weakref.WeakSet[Subscription]] = {}
@@ -129,8 +133,13 @@ class Store:
         self._pending: list[tuple[Row, Change]] = []
         self._outcome: asyncio.Future[None] | None = None
         """Of the transaction that is to come, if somebody waits for it."""
-        self._load_objects()
-        self._load_log()
+        with _explained(path), ExitStack() as undoing:
+            self._database = Database(path)
+            undoing.callback(self._database.close)
+            self._version, self._compacted = self._database.read_counter()
+            self._load_objects()
+            self._load_log()
+            undoing.pop_all()
 
     def _load_objects(self) -> None:
         for resource, namespace, name, body in self._database.read_objects():
@@ -287,6 +296,19 @@ class Store:
         if log is None:
             log = self._logs[resource] = _Log(self._compacted)
         return log
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Says in a sentence what is wrong with the file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        # A full disk, missing rights, another process: the file itself may be whole.
+        raise ConfigurationError(f"{path} cannot be used: {error}") from error
+    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        why = f"{path} cannot be read: {error}"
+        raise ConfigurationError(f"{why}. To begin anew without the objects that it kept, remove that file") from error
 
 
 def _is_in(change: Change, namespace: str) -> bool:

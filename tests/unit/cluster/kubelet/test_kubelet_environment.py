@@ -13,6 +13,7 @@ from remora.cluster.kubelet.expansion import expand, expand_in_order
 from remora.cluster.kubelet.images import Image, ImageCatalog, find_image
 from remora.cluster.kubelet.kubelet import inherited_environment
 from remora.cluster.objects import Object
+from remora.core.errors import ConfigurationError
 
 PLACE = Place(pod_ip="127.64.0.1", node_ip="127.64.255.254", node_name="remora")
 IMAGE = Image(name="web", command=("serve", "--host", "$(POD_IP)"), env={"MODE": "image", "URL": "http://$(HOST):$(PORT)"})
@@ -175,6 +176,14 @@ def test_catalogue_is_kept_on_disk_and_read_again_when_another_writes(tmp_path: 
     assert one.remove("web")
     assert not one.remove("web")
     assert other.read() == {}
+
+
+def test_a_damaged_catalogue_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "images.json").write_text("[{")
+    with pytest.raises(
+        ConfigurationError, match=r"images\.json cannot be read: .*\. Correct it, or remove it and add or build"
+    ):
+        ImageCatalog(tmp_path / "images.json").read()
 
 
 def test_programs_beside_our_python_are_found_last() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from remora.cluster.store import Store, TooOldError
 from remora.cluster.store.store import LOG_LENGTH
+from remora.core.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -32,6 +34,31 @@ def thing(name: str, namespace: str = "default", **fields: Any) -> dict[str, Any
 
 def names(objects: list[dict[str, Any]]) -> list[str]:
     return [obj["metadata"]["name"] for obj in objects]
+
+
+def test_a_damaged_file_says_in_a_sentence_how_to_begin_anew(path: Path) -> None:
+    path.write_bytes(b"no database, however long this is" * 200)
+    with pytest.raises(ConfigurationError, match=rf"{path} cannot be read: .*\. To begin anew .* remove that file$"):
+        Store(path)
+    path.unlink()
+    Store(path).close()
+
+
+def test_an_object_that_cannot_be_read_is_told_as_a_damaged_file(path: Path) -> None:
+    opened = Store(path)
+    opened.put("pods", thing("a"))
+    opened.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE objects SET body = '{bad'")
+        connection.commit()
+    with pytest.raises(ConfigurationError, match=f"{path} cannot be read: JSON is malformed"):
+        Store(path)
+
+
+def test_a_file_that_may_be_whole_is_not_to_be_removed(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(ConfigurationError, match=f"{path} cannot be used: unable to open database file$"):
+        Store(path)
 
 
 def test_every_write_gets_the_next_version_whatever_the_resource(store: Store) -> None:
