@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from remora.core.errors import ConfigurationError, UsageError
@@ -64,11 +64,20 @@ def short_directory(directory: Path) -> Path:
         raise ConfigurationError(f"{place} belongs to another user; choose a --state-dir with at most {LONGEST} bytes")
     link = place / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
     if not link.is_symlink() or link.readlink() != directory:
+        _sweep(place)
         draft = link.with_suffix(f".{os.getpid()}")
         draft.unlink(missing_ok=True)
         draft.symlink_to(directory)
         draft.replace(link)
     return link
+
+
+def _sweep(place: Path) -> None:
+    """Removes links whose directories are gone: a pod's goes with the pod, and nobody is left who would think of the link."""
+    for link in place.iterdir():
+        with suppress(OSError):
+            if link.is_symlink() and not link.exists():
+                link.unlink()
 
 
 @contextmanager

@@ -38,6 +38,20 @@ def test_a_path_too_long_for_sockets_is_reached_by_a_short_link(tmp_path: Path, 
     assert short_directory(Path("/tmp")) == Path("/tmp")
 
 
+def test_links_to_directories_that_are_gone_go_when_the_next_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gone, stays, new = (tmp_path / (letter * LONGEST) for letter in "abc")
+    for directory in (gone, stays, new):
+        directory.mkdir()
+    dead, living = short_directory(gone), short_directory(stays)
+    gone.rmdir()
+    made = short_directory(new)
+    assert not dead.is_symlink()
+    assert set(made.parent.iterdir()) == {living, made}
+
+
 @pytest.mark.parametrize("name", ["a b", "$HOME", "a,b", "ä"])
 def test_a_path_that_haproxy_would_misread_is_reached_by_a_plain_link(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
