@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
-    import typer
-    from typer._click import Context, HelpFormatter
+    from typer._click import Command, Context, HelpFormatter
 
 LOCAL = "Local cluster"
 LOOK = "Looking at what is there"
@@ -114,7 +114,7 @@ def examples_text(name: str) -> str:
     return "\n".join(["Examples:", *(f"  {line}" for line in found)]) if found else ""
 
 
-def add_examples(app: "typer.Typer", path: tuple[str, ...] = ()) -> None:
+def add_examples(app: typer.Typer, path: tuple[str, ...] = ()) -> None:
     """Ends the help of every command with its examples, and groups its options."""
     for info in app.registered_commands:
         assert info.callback is not None
@@ -128,8 +128,20 @@ def add_examples(app: "typer.Typer", path: tuple[str, ...] = ()) -> None:
         add_examples(group.typer_instance, (*path, group.name or ""))
 
 
+_FOREIGN_WORDS = "Value error, "
+"""How the library that options are converted with begins what it says of a value."""
+
+
 class Grouped(TyperCommand):
     """Lists options under headings."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Reads the words of the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(_FOREIGN_WORDS)
+            raise
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Writes arguments, then every option once."""
@@ -147,8 +159,18 @@ def _group(name: str) -> str:
     return next((heading for heading, names in OPTION_GROUPS.items() if name in names), OPTIONS)
 
 
+_ELSEWHERE = {"start": "up", "stop": "down"}
+"""What other tools call our commands, where no spelling leads there."""
+
+
 class Sections(TyperGroup):
     """Lists commands under headings."""
+
+    def resolve_command(self, ctx: "Context", args: list[str]) -> "tuple[str | None, Command | None, list[str]]":
+        """Finds the command that the words begin with."""
+        if args and (meant := _ELSEWHERE.get(args[0])):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {meant!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Writes every command once; one that no section names comes last."""

@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+OWN_HOST = "127.0.0.1"
+"""Where the dashboard listens for one person."""
+
 
 def dashboard(
     tokens: Annotated[
@@ -11,7 +14,7 @@ def dashboard(
     ] = False,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on with --tokens; other than this machine's own by TLS.")
-    ] = "127.0.0.1",
+    ] = OWN_HOST,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses.")] = 0,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser, if there is one.")] = True,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show everything and change nothing.")] = False,
@@ -26,7 +29,10 @@ def dashboard(
     lets one browser in.
     """
     from remora.cli.dashboard_run import Wish, run_dashboard
+    from remora.core.errors import UsageError
 
+    if host != OWN_HOST and not tokens:
+        raise UsageError(f"--host {host} needs --tokens: without them the dashboard listens on this machine only")
     wish = Wish(port, browse, read_only, controller, kubeconfig, context, flags)
     if tokens:
         from remora.cli.dashboard_tokens import run_for_many

@@ -103,3 +103,22 @@ def test_a_tail_that_cannot_be_says_what_to_type(words: list[str], said: str) ->
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, UsageError)
     assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["start"], "No such command 'start'. Did you mean 'up'?"),
+        (["stop", "--profile", "a"], "No such command 'stop'. Did you mean 'down'?"),
+        (["problems", "-o", "bogus"], "'--output' / '-o': 'bogus' is not one of 'table', 'wide', 'json', 'yaml'."),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_those_that_there_are(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, said in done.stderr) == (2, True)
+
+
+def test_an_address_of_the_dashboard_without_tokens_is_not_passed_over() -> None:
+    done = CliRunner().invoke(app, ["dashboard", "--host", "0.0.0.0"])
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception) == "--host 0.0.0.0 needs --tokens: without them the dashboard listens on this machine only"

@@ -30,7 +30,19 @@ def test_cookies_and_headers_travel_along() -> None:
     assert (found[1], found[4]) == ("b.example:81", "z=0; x=1; y=2")
 
 
-@pytest.mark.parametrize("url", ["ftp://a", "http://", "http://a:x/", "http://[::1/", "http://a:99999/", "http://ü" + "a" * 70])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://a",
+        "http://",
+        "http://a:x/",
+        "http://[::1/",
+        "http://a:99999/",
+        "http://ü" + "a" * 70,
+        "not a url",
+        "http://a\\b/",
+    ],
+)
 def test_what_is_no_url_is_refused_in_words(url: str) -> None:
     with pytest.raises(UsageError):
         sent(url)
@@ -45,3 +57,9 @@ def test_what_is_no_cookie_is_refused_in_words(cookie: str) -> None:
 def test_what_is_no_header_is_refused_in_words() -> None:
     with pytest.raises(UsageError, match="Name: value"):
         sent("http://a", headers=("x y: z",))
+
+
+@pytest.mark.parametrize("method", ["B A D", "", "GET\n"])
+def test_what_is_no_method_is_refused_in_words(method: str) -> None:
+    with pytest.raises(UsageError, match="--method"):
+        parse_request("http://a", cookies=(), headers=(), method=method)
