@@ -92,3 +92,19 @@ def test_a_status_that_is_applied_belongs_to_who_applied_it(server: FuzzedServer
     assert code == 200
     entry = next(entry for entry in pod["metadata"]["managedFields"] if entry["manager"] == "me")
     assert (entry["operation"], entry["subresource"], entry["fieldsV1"]) == ("Apply", "status", {"f:status": {"f:message": {}}})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bound"),
+    [(1, "less than 10 minutes"), (599, "less than 10 minutes"), ((1 << 32) + 1, "larger than 2^32 seconds")],
+)
+def test_a_token_for_too_short_or_too_long_is_refused(server: FuzzedServer, seconds: int, bound: str) -> None:
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    send(server, "POST", accounts, {"metadata": {"name": "robot"}})
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": seconds}}
+    status, answer = send(server, "POST", f"{accounts}/robot/token", asked)
+    why = f"spec.expirationSeconds: Invalid value: {seconds}: may not specify a duration {bound}"
+    assert (status, answer["message"]) == (422, f'TokenRequest.authentication.k8s.io "" is invalid: {why}')
+    asked["spec"] = {"expirationSeconds": 600}
+    status, answer = send(server, "POST", f"{accounts}/robot/token", asked)
+    assert (status, answer["spec"]["expirationSeconds"]) == (201, 600)

@@ -22,6 +22,7 @@ from remora.cluster.api.table.columns import NONE, render_labels, render_selecto
 _FIRST_WAIT = 0.2
 """Seconds for which a log may be silent before the answer begins; an error can be told only until then."""
 _HOUR = 3600
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 600, 1 << 32
 _LOG_NUMBERS = (
     ("tailLines", 0, "must be greater than or equal to 0"),
     ("limitBytes", 1, "must be greater than 0"),
@@ -205,11 +206,25 @@ def with_disruption(pod: Object, *, now: datetime) -> Object:
     return {**pod, "status": {**status, "conditions": [*others, condition]}}
 
 
+def _lifetime(given: Any) -> int:
+    """The seconds for which a token is asked; an hour, if nobody says.
+
+    Raises:
+        ApiError: Invalid; in Kubernetes' words.
+    """
+    lifetime = _HOUR if given is None else int(given)
+    if _SHORTEST_TOKEN <= lifetime <= _LONGEST_TOKEN:
+        return lifetime
+    bound = "less than 10 minutes" if lifetime < _SHORTEST_TOKEN else "larger than 2^32 seconds"
+    cause = invalid_value("spec.expirationSeconds", lifetime, f"may not specify a duration {bound}")
+    raise invalid("TokenRequest", "", [cause], group="authentication.k8s.io")
+
+
 async def create_token(call: Call) -> Response:
     account = call.find()
     given = read_options(call.request, "TokenRequest")
     spec = given.get("spec") or {}
-    lifetime = int(spec.get("expirationSeconds") or _HOUR)
+    lifetime = _lifetime(spec.get("expirationSeconds"))
     bound = spec.get("boundObjectRef") or {}
     pod_name = bound.get("name", "") if bound.get("kind") == "Pod" else ""
     token = call.api.tokens.issue(call.namespace, call.name, pod_name, lifetime=lifetime, audiences=spec.get("audiences") or ())
