@@ -234,3 +234,34 @@ def test_an_age_is_never_longer_than_it_says(seconds: int) -> None:
         else:
             total, digits = total + int(digits) * units[letter], ""
     assert total <= seconds
+
+
+def metric(kind: str, name: str = "", **value: Any) -> Object:
+    key = kind[0].lower() + kind[1:]
+    named = {"name": name} if "esource" in kind else {"metric": {"name": name}}
+    return {"type": kind, key: {**named, "target": value}}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "current", "shown"),
+    [
+        ([], [], "<none>"),
+        ([metric("Resource", "cpu", averageUtilization=50)], [], "cpu: <unknown>/50%"),
+        (
+            [metric("Resource", "cpu", averageUtilization=50)],
+            [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 7}}}],
+            "cpu: 7%/50%",
+        ),
+        ([metric("ContainerResource", "memory", averageValue="1Gi")], [], "memory: <unknown>/1Gi"),
+        ([metric("Pods", "rps", averageValue="10"), metric("Object", "q", value="3")], [], "<unknown>/10, <unknown>/3"),
+        ([metric("External", "e", averageValue="1")] * 3, [], "<unknown>/1 (avg), <unknown>/1 (avg) + 1 more..."),
+        ([{"type": "New"}], [], "<unknown type>"),
+    ],
+)
+def test_an_autoscaler_shows_what_it_goes_by(metrics: list[Object], current: list[Object], shown: str) -> None:
+    cells = row(
+        "horizontalpodautoscalers.autoscaling",
+        spec={"metrics": metrics, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+        status={"currentMetrics": current},
+    )
+    assert cells["Targets"] == shown

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from remora.cluster.api.table.autoscaling import targets
 from remora.cluster.api.table.columns import (
     AGE,
     NAME,
     NONE,
-    UNKNOWN,
     Column,
     MakeCell,
     Object,
@@ -143,7 +143,7 @@ def _reference(path: str) -> MakeCell:
 AUTOSCALERS = (
     NAME,
     Column("Reference", _reference("spec.scaleTargetRef")),
-    Column("Targets", lambda obj, now: UNKNOWN if at(obj, "spec.metrics") else NONE),
+    Column("Targets", targets),
     Column("MinPods", lambda obj, now: str(at(obj, "spec.minReplicas", "<unset>"))),
     Column("MaxPods", lambda obj, now: at(obj, "spec.maxReplicas", 0)),
     _number("Replicas", "status.currentReplicas"),
