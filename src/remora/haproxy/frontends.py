@@ -108,8 +108,8 @@ def _frontend_section(name: str, listener: Listener, layout: Layout, phases: "tu
 def _refuse(listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield from rare_headers.request_rules(listener.options)
     # A pod that says yes to CONNECT would get a tunnel past every guard, and TRACE shows what was meant for the pod alone. A
-    # WebSocket over HTTP/2 (RFC 8441) is a GET by now.
-    yield rule("http-request deny deny_status 405", when="{ method CONNECT TRACE }")
+    # WebSocket over HTTP/2 (RFC 8441) is a GET by now, and one method is compared faster than two.
+    yield rule("http-request deny deny_status 405", when="!{ method GET } { method CONNECT TRACE }")
     # A slash in Host would move the border between host and path in the look-up key, and with it past a route's guards.
     yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
     # HTTP/1.0 has no chunks (RFC 9112 section 6.1): a pod that goes by that takes the body for further requests.

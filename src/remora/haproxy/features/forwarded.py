@@ -45,7 +45,6 @@ def request_rules(options: ProxyOptions, *, scheme: str, port: int) -> Iterator[
     yield from _scheme_and_port(options, scheme=scheme, port=port)
     if options.proxy_add_original_uri_header:
         yield rule(f"{_SET} X-Original-URI", "%[pathq]")
-    yield rule("http-request del-header Proxy", when=RARE)
     yield from _connection_rules()
 
 
@@ -55,10 +54,9 @@ def _connection_rules() -> Iterator[Directive]:
     A pod must not be told by a client that what we say of that client is for one hop only. `TE` stays: gRPC asks for it.
     """
     wants_upgrade = "{ req.hdr(connection) -i -m str upgrade }"
-    yield rule("http-request set-var(txn.upgrade) bool(true)", when=f"{RARE} {wants_upgrade}")
-    for name in ("Connection", "Keep-Alive", "HTTP2-Settings"):
-        yield rule(f"http-request del-header {name}", when=RARE)
-    yield rule(f"{_SET} Connection", "upgrade", when="{ var(txn.upgrade) -m found }")
+    yield rule(f"{_SET} Connection", "upgrade", when=f"{RARE} {wants_upgrade}")
+    yield rule("http-request del-header Connection", when=f"{RARE} !{wants_upgrade}")
+    yield rule("http-request del-header ^(proxy|keep-alive|http2-settings)$ -m reg", when=RARE)
 
 
 def _cleaning_rules(options: ProxyOptions) -> Iterator[Directive]:
