@@ -96,7 +96,7 @@ def storage_class() -> Object:
 
 
 def kubernetes_service(network: Network, api_port: int) -> Iterator[Object]:
-    """The Service by which pods know the API server, and its endpoints, which no selector makes."""
+    """The Service by which pods know the API server, and its endpoints in both kinds, which no selector makes."""
     labels = {"component": "apiserver", "provider": "kubernetes"}
     meta = {"name": "kubernetes", "namespace": "default", "labels": labels}
     spec = {
@@ -113,6 +113,16 @@ def kubernetes_service(network: Network, api_port: int) -> Iterator[Object]:
         "addressType": "IPv4",
         "endpoints": [{"addresses": [LOCALHOST], "conditions": {"ready": True}}],
         "ports": [port],
+    }
+    yield {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": LOCALHOST}], "ports": [port]}],
     }
 
 

@@ -67,10 +67,12 @@ def test_an_ordinary_users_controller_listens_on_high_ports() -> None:
 
 
 def test_the_kubernetes_service_leads_to_the_api_server() -> None:
-    found, slice_ = kubernetes_service(Network(3), 6443)
+    found, slice_, endpoints = kubernetes_service(Network(3), 6443)
     assert found["spec"]["clusterIP"] == "127.67.128.1"
     assert slice_["endpoints"][0]["addresses"] == ["127.0.0.1"]
     assert slice_["ports"][0]["port"] == 6443
+    port = {"name": "https", "port": 6443, "protocol": "TCP"}
+    assert endpoints["subsets"] == [{"addresses": [{"ip": "127.0.0.1"}], "ports": [port]}]
 
 
 async def test_the_kubernetes_service_comes_back_when_it_is_deleted(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ async def test_the_kubernetes_service_comes_back_when_it_is_deleted(tmp_path: Pa
         await registry.create("namespaces", {"metadata": {"name": "default"}})
         keeper = asyncio.create_task(keep_kubernetes_service(registry, network=Network(3), api_port=6443))
         async with asyncio.timeout(30):
-            for resource in ("services", "endpointslices.discovery.k8s.io"):
+            for resource in ("services", "endpointslices.discovery.k8s.io", "endpoints"):
                 first = await _appears(registry, resource, besides="")
                 await registry.delete(resource, "default", "kubernetes")
                 await _appears(registry, resource, besides=first)

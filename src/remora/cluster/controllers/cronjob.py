@@ -1,6 +1,6 @@
 """CronJobs: a Job whenever the schedule says so, and no more finished ones than the history limits allow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,7 +38,7 @@ def decide(cronjob: Object, jobs: Sequence[Object], *, now: datetime) -> Decisio
     own = owned(cronjob, jobs)
     running = [job for job in own if finished(job) is None]
     status = _status(cronjob, own, running)
-    cleaned = _clean_up(cronjob, own)
+    cleaned = (*_ended(cronjob, own), *_clean_up(cronjob, own))
     if is_terminating(cronjob) or cronjob["spec"].get("suspend"):
         return Decision((*cleaned, *update_status(CRONJOBS, cronjob, status)))
     try:
@@ -136,6 +136,15 @@ def _reference(job: Mapping[str, Any]) -> Object:
         "namespace": metadata["namespace"],
         "uid": uid_of(job),
     }
+
+
+def _ended(cronjob: Object, own: Sequence[Object]) -> Iterator[Action]:
+    """What is noted of Jobs that were active when last looked at, and are over now."""
+    active = {reference.get("uid") for reference in (cronjob.get("status") or {}).get("active") or ()}
+    for job in own:
+        if uid_of(job) in active and (end := finished(job)) is not None:
+            message = f"Saw completed job: {job['metadata']['name']}, condition: {end['type']}"
+            yield Note(cronjob, "SawCompletedJob", message)
 
 
 def _clean_up(cronjob: Object, own: Sequence[Object]) -> tuple[Action, ...]:

@@ -63,14 +63,20 @@ def subsets(service: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> tu
     kept = set(rank[:MAXIMUM])
     result = []
     for ports, members in groups:
-        addresses = [_address(member) for member in members if member in kept and member in ready]
-        others = [_address(member) for member in members if member in kept and member not in ready]
+        ordered = sorted(members, key=_place)
+        addresses = [_address(member) for member in ordered if member in kept and member in ready]
+        others = [_address(member) for member in ordered if member in kept and member not in ready]
         if addresses or others:
             parts: Object = {"addresses": addresses} if addresses else {}
             parts |= {"notReadyAddresses": others} if others else {}
             parts |= {"ports": list(map(_port, ports))} if ports else {}
             result.append(parts)
     return result, total > MAXIMUM
+
+
+def _place(member: Member) -> tuple[str, str]:
+    """What Kubernetes orders addresses by: their text, not their number."""
+    return member.address, member.uid
 
 
 def _annotations(existing: Mapping[str, Any], *, is_cut: bool) -> dict[str, str]:

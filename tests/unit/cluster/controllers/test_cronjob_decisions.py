@@ -110,6 +110,19 @@ def test_job_that_exists_is_not_begun_twice() -> None:
     assert noted.object["status"]["active"][0]["name"] == existing["metadata"]["name"]
 
 
+@pytest.mark.parametrize("end", ["Complete", "Failed"])
+def test_a_job_that_was_active_and_is_over_is_noted_once(end: str) -> None:
+    owner = _cronjob(suspend=True, failedJobsHistoryLimit=3)
+    owner["status"] = {"active": [{"kind": "Job", "name": "tick-1", "uid": "tick-1"}]}
+    jobs = [_job(owner, "tick-1", end), _job(owner, "tick-0", end)]
+    note, noted = decide(owner, jobs, now=NOW).actions
+    assert isinstance(note, Note)
+    assert (note.reason, note.type) == ("SawCompletedJob", "Normal")
+    assert note.message == f"Saw completed job: tick-1, condition: {end}"
+    assert isinstance(noted, Update)
+    assert decide({**owner, "status": noted.object["status"]}, jobs, now=NOW).actions == ()
+
+
 def test_running_job_forbids_or_is_replaced() -> None:
     owner = _cronjob(concurrencyPolicy="Forbid")
     forbidden = decide(owner, [_job(owner, "tick-1")], now=NOW).actions

@@ -94,6 +94,14 @@ def test_endpoints_leave_out_the_terminating_and_set_the_unready_apart() -> None
     assert [address["targetRef"]["name"] for address in subset["notReadyAddresses"]] == ["b"]
 
 
+def test_addresses_of_endpoints_are_in_the_order_of_their_text() -> None:
+    pods = [pod(name) for name in ("a", "b", "c")]
+    for member, address in zip(pods, ("127.64.0.9", "127.64.0.20", "127.64.0.10"), strict=True):
+        member["status"]["podIP"] = address
+    (subset,), _ = endpoints.subsets(_service(), pods)
+    assert [address["ip"] for address in subset["addresses"]] == ["127.64.0.10", "127.64.0.20", "127.64.0.9"]
+
+
 def test_of_too_many_addresses_the_unready_are_cut_off_and_the_object_says_so() -> None:
     pods = [pod(f"p{n:04}", ready=n % 2 == 0) for n in range(1100)]
     (create,) = endpoints.decide(_service(), pods, None)
