@@ -27,6 +27,7 @@ from remora.kube.objects import ConfigMap, Ingress, IngressClass, ObjectMeta, Se
 from remora.kube.objects.ingress import IngressClassSpec
 from remora.report.findings import BY_SUPPORT, Finding, Note, Report, Verdict
 from remora.report.manifests import Fault, Manifest
+from remora.report.needs import find_lacking
 from remora.report.settings import check_settings, is_controllers
 from remora.report.snippet_words import directive_words
 from remora.snippets.read import Context, read_snippet
@@ -148,7 +149,8 @@ def _check(
     ingress = manifest.object
     assert isinstance(ingress, Ingress)
     defaults = _defaults(snapshot, settings)
-    own = _by_field((*_read_annotations(ingress, settings, defaults).problems, *problems.get(ingress.key, ())))
+    parsed = _read_annotations(ingress, settings, defaults)
+    own = _by_field((*parsed.problems, *problems.get(ingress.key, ())))
     counting = counting_keys(ingress.metadata.annotations, settings.annotations_prefixes)
     for key, text in ingress.metadata.annotations.items():
         name = key.partition("/")[2]
@@ -156,7 +158,8 @@ def _check(
             field = f"metadata.annotations[{key}]"
             alone = _read_annotations(_with_annotation(ingress, key, text), settings, defaults)
             finding = Finding(manifest.place_of(field), ingress.ref, key, Verdict.HONOURED, text, closes=alone.is_closed)
-            yield _judge(finding, name, own.pop(field, ()), counts=key in counting)
+            judged = _judge(finding, name, own.pop(field, ()), counts=key in counting)
+            yield _without_what_it_needs(judged, parsed)
     for field, found in own.items():
         for problem in found:
             if whole or not _is_reference(problem, ingress, snapshot):
@@ -219,6 +222,15 @@ def _judge(finding: Finding, name: str, problems: Sequence[Problem], *, counts: 
     if row.support is Support.REFUSED:
         return _with(finding, Verdict.HONOURED, "it asks for nothing")
     return _with(finding, BY_SUPPORT[row.support], row.differs)
+
+
+def _without_what_it_needs(finding: Finding, parsed: Parsed) -> Finding:
+    """The finding, or of what is honoured and does nothing for lack of another annotation, that it does nothing."""
+    row = find_row(finding.field)
+    if row is None or finding.closes or finding.verdict not in (Verdict.HONOURED, Verdict.DIFFERENT):
+        return finding
+    lacking = find_lacking(row.name, parsed)
+    return _with(finding, Verdict.WITHOUT_EFFECT, f"needs {lacking}, which is not here") if lacking else finding
 
 
 def _closes(problem: Problem) -> bool:

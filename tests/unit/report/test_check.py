@@ -1,11 +1,16 @@
 """What is said of every annotation."""
 
+import msgspec
+import pytest
+
+from remora.annotations.registry import find_row
 from remora.core.names import NamespacedName
 from remora.core.settings import RoutingSettings
 from remora.kube.objects import Ingress
 from remora.report.check import check_manifests, check_snapshot
 from remora.report.findings import Report, Verdict
 from remora.report.manifests import Manifest, read_manifests
+from remora.report.needs import NEEDS
 from tests.support.kubernetes import ingress, ingress_class, rule
 from tests.support.translations import snapshot_of
 
@@ -198,3 +203,43 @@ def test_a_path_or_an_alias_that_is_left_out_closes_nothing() -> None:
     refused = {one.code: one.closes for one in report.findings if one.code}
     assert refused == {"PathTaken": False, "AliasTaken": False}
     assert report.is_refused(strict=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "needed", "switch"),
+    [
+        ("auth-secret: users", "auth-type", "auth-type: basic"),
+        ("auth-realm: Shop", "auth-type", "auth-type: basic"),
+        ("auth-signin: https://a.example/in", "auth-url", "auth-url: http://a.example/"),
+        ("auth-response-headers: X-User", "auth-url", "auth-url: http://a.example/"),
+        ("session-cookie-name: route", "affinity: cookie", "affinity: cookie"),
+        ("canary-weight: '10'", 'canary: "true"', "canary: 'true'"),
+        ("cors-max-age: '10'", 'enable-cors: "true"', "enable-cors: 'true'"),
+        ("proxy-ssl-verify: 'on'", "proxy-ssl-secret", "proxy-ssl-secret: shop/pods"),
+    ],
+)
+def test_what_does_nothing_without_another_annotation_is_told_so(written: str, needed: str, switch: str) -> None:
+    name = written.partition(":")[0]
+    alone, beside = (
+        checked(manifest(f"{{{text}}}")) for text in (f"{PREFIX}{written}", f"{PREFIX}{written}, {PREFIX}{switch}")
+    )
+    (finding,) = [one for one in alone.findings if one.field == f"{PREFIX}{name}"]
+    assert (finding.verdict, finding.reason) == (Verdict.WITHOUT_EFFECT, f"needs {needed}, which is not here")
+    assert verdicts(beside)[name] in (Verdict.HONOURED, Verdict.DIFFERENT)
+
+
+def test_what_the_controllers_configmap_turns_on_is_not_lacking() -> None:
+    settings = msgspec.structs.replace(SETTINGS, configmap=NamespacedName("remora", "controller"))
+    configmap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: controller, namespace: remora}\ndata: {%s}\n"
+    text = manifest("{remora.io/auth-timeout: '5'}")
+    for data, wanted in (
+        ("global-auth-url: http://a.example/", Verdict.HONOURED),
+        ("use-gzip: 'true'", Verdict.WITHOUT_EFFECT),
+    ):
+        report = checked(text, configmap % data, settings=settings)
+        assert verdicts(report)["remora.io/auth-timeout"] is wanted
+
+
+def test_every_annotation_that_is_said_to_need_another_is_one() -> None:
+    names = {name for need in NEEDS for name in need.names}
+    assert {name for name in names if not (find_row(f"{PREFIX}{name}") or find_row(f"remora.io/{name}"))} == set()
