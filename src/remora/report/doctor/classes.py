@@ -92,8 +92,14 @@ def judge_classes(
         yield problem("classes", f"{' and '.join(defaults)} are all the default", why, todo)
     running = [one for one in controllers if one.running and not one.is_shadow]
     for one in sorted(classes, key=lambda one: one.metadata.name):
-        used = [obj for obj in ingresses if obj.spec.ingress_class_name == one.metadata.name]
+        used = [obj for obj in ingresses if _class_of(obj) == one.metadata.name]
         yield _class_finding(one, [controller for controller in running if controller.serves(one)], len(used))
+
+
+def _class_of(ingress: Ingress) -> str:
+    """The class that an Ingress names, in its field or in the annotation of old; "" for none."""
+    named = ingress.spec.ingress_class_name
+    return named if named is not None else ingress.metadata.annotations.get(CLASS_ANNOTATION, "")
 
 
 def _class_finding(one: IngressClass, claimants: Sequence[ControllerFacts], used: int) -> Finding:

@@ -115,7 +115,9 @@ def test_a_shadow_claims_nothing_and_two_that_watch_different_namespaces_share()
     assert len(problems(judge_classes(CLASSES, doubled, []))) == 2
 
 
-@pytest.mark.parametrize(("used", "level"), [([ingress()], Level.PROBLEM), ([], Level.WARNING)])
+@pytest.mark.parametrize(
+    ("used", "level"), [([ingress()], Level.PROBLEM), ([of_class("nginx")], Level.PROBLEM), ([], Level.WARNING)]
+)
 def test_a_class_of_a_controller_that_does_not_run_is_served_by_nobody(used: list[Ingress], level: Level) -> None:
     ((found, what),) = problems(judge_classes(CLASSES[:1], [msgspec.structs.replace(OLD, running=0)], used))
     assert (found, what.startswith("nginx is served by nobody")) == (level, True)
