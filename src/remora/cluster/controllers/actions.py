@@ -35,7 +35,7 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Delete(msgspec.Struct, frozen=True):
-    """Deletes an object if it still is the one with this uid."""
+    """Deletes an object if it still is the one with this uid; without seconds of grace a pod has its own."""
 
     resource: str
     namespace: str
@@ -43,6 +43,7 @@ class Delete(msgspec.Struct, frozen=True):
     uid: str
     note: Note | None = None
     propagation: str = "Background"
+    grace_period_seconds: int | None = None
 
 
 Action = Create | Update | Delete | Note
@@ -55,9 +56,17 @@ class Decision(msgspec.Struct, frozen=True):
     again_in: float | None = None
 
 
-def delete(resource: str, obj: Object, note: Note | None = None, *, propagation: str = "Background") -> Delete:
+def delete(
+    resource: str,
+    obj: Object,
+    note: Note | None = None,
+    *,
+    propagation: str = "Background",
+    grace_period_seconds: int | None = None,
+) -> Delete:
     metadata = obj["metadata"]
-    return Delete(resource, metadata.get("namespace", ""), metadata["name"], metadata.get("uid", ""), note, propagation)
+    place = (resource, metadata.get("namespace", ""), metadata["name"], metadata.get("uid", ""))
+    return Delete(*place, note, propagation, grace_period_seconds)
 
 
 def update_status(resource: str, obj: Object, status: Object) -> tuple[Update, ...]:
@@ -99,7 +108,12 @@ async def carry_out(actions: Sequence[Action], *, registry: Registry, events: Ev
 async def _delete(registry: Registry, action: Delete) -> None:
     try:
         await registry.delete(
-            action.resource, action.namespace, action.name, uid=action.uid or None, propagation=action.propagation
+            action.resource,
+            action.namespace,
+            action.name,
+            grace_period_seconds=action.grace_period_seconds,
+            uid=action.uid or None,
+            propagation=action.propagation,
         )
     except ApiError as error:
         if error.reason not in ("NotFound", "Conflict"):

@@ -15,6 +15,7 @@ from remora.cluster.controllers.endpointslice import EndpointSliceController
 from remora.cluster.controllers.garbage import GarbageCollector
 from remora.cluster.controllers.job import JobController
 from remora.cluster.controllers.namespace import NamespaceController
+from remora.cluster.controllers.podgarbage import PodGarbageCollector
 from remora.cluster.controllers.replicaset import REPLICATION_CONTROLLERS, ReplicaSetController
 from remora.cluster.controllers.statefulset import StatefulSetController
 from remora.cluster.controllers.token_secret import TokenSecretController
@@ -52,6 +53,7 @@ class Controllers:
                 ca_certificate=ca_certificate,
                 issue_token=lambda namespace, account: tokens.issue(namespace, account, lifetime=_LASTING),
             ),
+            PodGarbageCollector(registry=registry, events=events),
             GarbageCollector(registry=registry, events=events, passed_over=_WITHOUT_OWNERS),
         )
 
