@@ -131,7 +131,7 @@ _Loader.yaml_implicit_resolvers = {
 
 def _is_something_else(document: str) -> bool:
     """Whether a document without a kind of ours is no manifest, whatever it is: a template, or the JSON of another program."""
-    return "{{" in document or (document.lstrip()[:1] in ("{", "[") and "apiVersion" not in document)
+    return "{{" in document or "{%" in document or (document.lstrip()[:1] in ("{", "[") and "apiVersion" not in document)
 
 
 def _find_broken(document: str, place: Place, *, is_named: bool) -> Iterator[Fault]:
