@@ -1,16 +1,21 @@
 """Starting and ending `remora up`: what a person meets on good days and on bad ones."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from remora.cli.api import Api
+from remora.cluster.cluster import Cluster, Parts
+from remora.cluster.start import Ports, starting
 from remora.core.errors import RemoraError
 from tests.cluster.terminal import PATIENCE, Terminal, wait_for
 
@@ -100,6 +105,18 @@ def test_a_port_in_use_is_reported_with_its_holder(terminal: Terminal) -> None:
     assert f"(pid {os.getpid()})" in refused.stderr
     assert "choose another port with --http-port" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+async def test_a_cluster_whose_folder_is_removed_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMORA_HOME", str(tmp_path))
+
+    async def remove(_: Cluster) -> None:
+        shutil.rmtree(tmp_path / "gone")
+
+    with starting("gone", Ports()) as start:
+        cluster = Cluster(start, parts=Parts(node=False, services=False, ingress=False))
+        async with asyncio.timeout(60):
+            await cluster.run(asyncio.Event(), remove)
 
 
 def test_what_the_background_could_not_do_is_one_line(terminal: Terminal) -> None:

@@ -40,7 +40,8 @@ def up_foreground(
             say(f"{NOTE}{note}")
         cluster = Cluster(start, authorization_mode=authorization_mode, forwards_dns=forwards_dns)
         _raise_alone(lambda: uvloop.run(_run(cluster, start, wait=wait, timeout=timeout)))
-    say(f"Profile {name} is down; its state stays in {start.profile.directory}.")
+    stays = f"its state stays in {start.profile.directory}" if start.profile.lock.exists() else "its folder was removed"
+    say(f"Profile {name} is down; {stays}.")
 
 
 def _raise_alone(run: Callable[[], None]) -> None:

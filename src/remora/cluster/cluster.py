@@ -5,6 +5,7 @@ first, while everything that they may still need serves on; the store closes las
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from typing import Any
@@ -30,6 +31,7 @@ from remora.cluster.events import Events
 from remora.cluster.kubelet.images import ImageCatalog
 from remora.cluster.kubelet.kubelet import Kubelet
 from remora.cluster.kubelet.resolving import PodDns
+from remora.cluster.lock import lock_identity
 from remora.cluster.reach import find_fault
 from remora.cluster.services.allocation import ServiceAllocator
 from remora.cluster.services.proxy import ServiceProxy
@@ -37,7 +39,10 @@ from remora.cluster.services.report import Report
 from remora.cluster.start import Start
 from remora.cluster.store import Store
 
+_log = logging.getLogger(__name__)
+
 _POLL = 0.05
+_LOOK_AT_FOLDER = 1.0
 DNS_PORT = 10053
 """Of the cluster's DNS on the node's address, for whoever may not have port 53."""
 
@@ -78,7 +83,9 @@ class Cluster:
         return f"https://{LOCALHOST}:{self._profile.choices.api_port}"
 
     async def run(self, stop: asyncio.Event, started: Callable[["Cluster"], Coroutine[Any, Any, None]]) -> None:
-        """Runs until `stop` is set; calls `started` once the API server answers, which may take its time.
+        """Runs until `stop` is set, or the profile's folder is removed, which sets it too.
+
+        It calls `started` once the API server answers, which may take its time.
 
         Raises:
             RemoraError: a part cannot start.
@@ -123,6 +130,7 @@ class Cluster:
                     parts += [group.create_task(kubelet.run())] if self._parts.node else []
                 keep = keep_kubernetes_service(registry, network=self._network, api_port=self._profile.choices.api_port)
                 parts.append(group.create_task(keep))
+                parts.append(group.create_task(self._stop_without_folder(stop)))
                 write_kubeconfig(self._profile.kubeconfig, server=self.server, name=self._context, pki=pki)
                 parts.append(group.create_task(started(self)))
                 await stop.wait()
@@ -130,6 +138,14 @@ class Cluster:
                     await kubelet.stop_all()
                 for part in parts:
                     part.cancel()
+
+    async def _stop_without_folder(self, stop: asyncio.Event) -> None:
+        """Without its folder no command finds the cluster to end it, and its processes would go on for ever."""
+        held = lock_identity(self._profile)
+        while lock_identity(self._profile) == held:
+            await asyncio.sleep(_LOOK_AT_FOLDER)
+        _log.warning("the folder %s of profile %s was removed: the cluster ends", self._profile.directory, self._profile.name)
+        stop.set()
 
     async def wait_controller(self, timeout: float) -> str:
         """Waits for the Ingress controller; why it is not ready after `timeout` seconds, "" if it is."""

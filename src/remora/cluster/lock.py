@@ -52,6 +52,15 @@ def find_runner(profile: Profile) -> int | None:
     return None
 
 
+def lock_identity(profile: Profile) -> tuple[int, int] | None:
+    """Which file the lock is, None if it is gone: if it is another than the one that was taken, the folder was removed."""
+    try:
+        found = profile.lock.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
 def claimed_indexes() -> set[int]:
     """The numbers of all clusters that run on this machine, other users' and other homes' too."""
     try:
