@@ -19,7 +19,8 @@ def unknown_variables(options: ProxyOptions) -> tuple[str, ...]:
 def unknown_variable(owner: ObjectRef, name: str) -> Problem:
     """What the owner of the ConfigMap is told of one."""
     message = f"log-format-upstream has the variable ${name}, which the access log does not know"
-    return Problem(owner, "data[log-format-upstream]", "LogVariableUnknown", message, "it is written as -, or as nothing with log-format-escape-json")
+    consequence = "it is written as -, or as nothing with log-format-escape-json"
+    return Problem(owner, "data[log-format-upstream]", "LogVariableUnknown", message, consequence)
 
 
 def without_faulty_urls(options: ProxyOptions, owner: ObjectRef) -> tuple[ProxyOptions, tuple[Problem, ...]]:

@@ -26,8 +26,8 @@ _NGINX = f"""
 All begin with `{PREFIX}`, left out below. The labels `controller_class`, `controller_namespace` and
 `controller_pod`, which all but `ssl_expire_time_seconds` have, are left out too. The histograms are there with
 `--enable-metrics` only, and the label `host` unless `--metrics-per-host=false`. With `--report-status-classes` the label
-`status` is `2xx` and the like. `requests`, `success` and `errors` have no `_total` at their end, so `/metrics` calls them `untyped`.
-What is of `nginx_process` counts what the controller asks HAProxy too, a few requests a scrape.
+`status` is `2xx` and the like. `requests`, `success` and `errors` have no `_total` at their end, so `/metrics` calls them
+`untyped`. What is of `nginx_process` counts what the controller asks HAProxy too, a few requests a scrape.
 
 """
 _CONSTANT = ("controller_class", "controller_namespace", "controller_pod")
