@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from remora.cli import local
 from remora.cli.main import app
-from remora.cluster.lock import find_runner
+from remora.cluster.lock import claimed_indexes, find_runner
 from remora.cluster.profile import make_profile
 
 
@@ -45,7 +45,7 @@ def test_a_damaged_profile_can_be_ended_and_removed(tmp_path: Path) -> None:
 
 
 def test_who_ends_a_cluster_waits_for_its_process_and_not_only_for_its_lock() -> None:
-    profile = make_profile("default", claimed=())
+    profile = make_profile("default", claimed=claimed_indexes())
     program = textwrap.dedent("""
         import signal, time
         from remora.cluster.lock import running_as

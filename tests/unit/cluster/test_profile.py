@@ -57,7 +57,7 @@ def test_a_deleted_profile_is_gone() -> None:
 
 
 def test_who_runs_a_profile_is_known_and_a_second_one_is_refused() -> None:
-    profile = make_profile("default", claimed=())
+    profile = make_profile("default", claimed=claimed_indexes())
     assert find_runner(profile) is None
     with running_as(profile):
         assert find_runner(profile) == os.getpid()
@@ -69,7 +69,7 @@ def test_who_runs_a_profile_is_known_and_a_second_one_is_refused() -> None:
 
 
 def test_a_new_profile_gives_way_to_a_cluster_that_chose_the_same_addresses_and_was_quicker(tmp_path: Path) -> None:
-    made = make_profile("default", claimed=())
+    made = make_profile("default", claimed=claimed_indexes())
     elsewhere = Profile("quicker", tmp_path / "elsewhere", made.choices)
     with running_as(elsewhere), starting("default", Ports()) as start:
         assert start.profile.index != made.index
@@ -81,7 +81,7 @@ def test_a_new_profile_gives_way_to_a_cluster_that_chose_the_same_addresses_and_
 
 
 def test_a_killed_process_holds_nothing() -> None:
-    profile = make_profile("default", claimed=())
+    profile = make_profile("default", claimed=claimed_indexes())
     program = textwrap.dedent("""
         import time
         from remora.cluster.lock import running_as
