@@ -108,6 +108,12 @@ async def test_recreate_ends_all_old_pods_first(tmp_path: Path) -> None:
         assert not old & set(map(uid_of, cluster.pods()))
 
 
+def _addresses(cluster: SmallCluster, service: str) -> list[str]:
+    """Those of the Endpoints of before EndpointSlices."""
+    found = cluster.registry.find("endpoints", "default", service) or {}
+    return [one["ip"] for subset in found.get("subsets", ()) for one in subset.get("addresses", ())]
+
+
 async def test_service_gets_addresses_and_endpoints_follow_pods(tmp_path: Path) -> None:
     async with small_cluster(tmp_path) as cluster:
         await cluster.registry.create("deployments.apps", deployment("web", replicas=2))
@@ -118,9 +124,7 @@ async def test_service_gets_addresses_and_endpoints_follow_pods(tmp_path: Path) 
         await until(lambda: [e["conditions"]["ready"] for e in _endpoints(cluster, "web").values()] == [True, True])
         slice_ = next(s for s in cluster.registry.list(SLICES)[0])
         assert slice_["ports"] == [{"name": "", "port": 8080, "protocol": "TCP"}]
-        endpoints = cluster.registry.find("endpoints", "default", "web")
-        assert endpoints is not None
-        assert len(endpoints["subsets"][0]["addresses"]) == 2
+        await until(lambda: len(_addresses(cluster, "web")) == 2)  # written after the slice
         victim = cluster.pods()[0]
         await cluster.registry.delete("pods", "default", victim["metadata"]["name"])
         await until(lambda: uid_of(victim) not in _endpoints(cluster, "web"))
