@@ -178,7 +178,7 @@ def _refuse_shared_ports(given: "Given", health_hosts: tuple[str, ...]) -> None:
 
 def _overlap(one: str, other: str) -> bool:
     """Whether two addresses to listen on have one in common."""
-    any_address = ("0.0.0.0", "::")  # noqa: S104
+    any_address = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
     is_same_family = (":" in one) is (":" in other)
     return one == other or (is_same_family and (one in any_address or other in any_address))
 

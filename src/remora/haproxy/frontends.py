@@ -46,6 +46,9 @@ _ROUTE = f"var(txn.record),field({RECORD_ROUTE},|)"
 _ODD_PATH = "{ path -m sub % // /. }"
 """Paths that are compared in another spelling than the client's."""
 
+REFUSED_METHODS = ("CONNECT", "TRACE")
+"""Answered with 405 whatever they ask for."""
+
 _LONGEST_REPEATED = 1000
 """Bytes of a path in which PCRE matches a repeated group with the usual limit on its depth."""
 
@@ -109,7 +112,7 @@ def _refuse(listener: Listener, _layout: Layout) -> Iterator[Directive]:
     yield from rare_headers.request_rules(listener.options)
     # A pod that says yes to CONNECT would get a tunnel past every guard, and TRACE shows what was meant for the pod alone. A
     # WebSocket over HTTP/2 (RFC 8441) is a GET by now, and one method is compared faster than two.
-    yield rule("http-request deny deny_status 405", when="!{ method GET } { method CONNECT TRACE }")
+    yield rule("http-request deny deny_status 405", when=f"!{{ method GET }} {{ method {' '.join(REFUSED_METHODS)} }}")
     # A slash in Host would move the border between host and path in the look-up key, and with it past a route's guards.
     yield rule("http-request deny deny_status 400", when="{ req.hdr(host) -m sub / }")
     # HTTP/1.0 has no chunks (RFC 9112 section 6.1): a pod that goes by that takes the body for further requests.

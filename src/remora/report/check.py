@@ -163,7 +163,6 @@ def _check(
     for field, found in own.items():
         for problem in found:
             if whole or not _is_reference(problem, ingress, snapshot):
-                closes = problem.severity is Severity.ERROR and problem.code not in _LEFT_OUT
                 verdict = Verdict.DIFFERENT if problem.code in _DIFFERENCES else Verdict.REFUSED
                 yield Finding(
                     manifest.place_of(field),
@@ -171,7 +170,7 @@ def _check(
                     field,
                     verdict,
                     reason=_reason((problem,)),
-                    closes=closes,
+                    closes=problem.severity is Severity.ERROR and not _leaves_out(problem),
                     code=problem.code,
                 )
 
@@ -231,6 +230,11 @@ def _without_what_it_needs(finding: Finding, parsed: Parsed) -> Finding:
         return finding
     lacking = find_lacking(row.name, parsed)
     return _with(finding, Verdict.WITHOUT_EFFECT, f"needs {lacking}, which is not here") if lacking else finding
+
+
+def _leaves_out(problem: Problem) -> bool:
+    """Whether what the Problem is about is left out, and closes nothing; a pattern that is guarded is closed all the same."""
+    return problem.code in _LEFT_OUT and not problem.consequence.endswith(" answer 503")
 
 
 def _closes(problem: Problem) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from remora.core.names import Hostname
 from remora.core.settings import ProxySettings
 from remora.haproxy.configuration import Server, configure
+from remora.haproxy.frontends import REFUSED_METHODS
 from remora.model import (
     PLAIN_UPSTREAM,
     Backend,
@@ -112,7 +113,7 @@ def explain(
         losers=tuple(losers(snapshot, translation, found)),
         notes=tuple(f"pattern {pattern} is tried before and cannot be tried here" for pattern in found.undecided),
     )
-    if request.method in ("CONNECT", "TRACE"):
+    if request.method in REFUSED_METHODS:
         return _answered(said, f"405: {request.method} is answered so on every path")
     if found.taker is not Taker.REFUSED and (refusal := _too_large(model, found.route, request)):
         return _answered(said, refusal)

@@ -11,6 +11,7 @@ from remora.annotations.backend_tls import BackendTls
 from remora.annotations.canary import Canary
 from remora.annotations.configmap import GlobalAuth
 from remora.annotations.cors import Cors
+from remora.annotations.declare import rows_of
 from remora.annotations.registry import Parsed
 
 
@@ -27,61 +28,23 @@ def _asks_elsewhere(parsed: Parsed) -> bool:
     return bool(own.url or (own.global_auth and parsed.of(GlobalAuth).url))
 
 
+def _others(group: type, *names: str) -> frozenset[str]:
+    """The annotations of the group but these, which say something by themselves."""
+    return frozenset(row.name for row in rows_of(group).values()).difference(names)
+
+
 NEEDS = (
+    Need(_others(AuthBasic, "auth-type", "satisfy"), "auth-type", lambda parsed: bool(parsed.of(AuthBasic).kind)),
+    Need(_others(AuthExternal, "auth-url", "enable-global-auth"), "auth-url", _asks_elsewhere),
     Need(
-        frozenset(("auth-secret", "auth-secret-type", "auth-realm")),
-        "auth-type",
-        lambda parsed: bool(parsed.of(AuthBasic).kind),
-    ),
-    Need(
-        frozenset(
-            (
-                "auth-method", "auth-response-headers", "auth-proxy-set-headers", "auth-always-set-cookie", "auth-signin",
-                "auth-signin-redirect-param", "auth-request-redirect", "auth-cache-key", "auth-cache-duration", "auth-timeout",
-                "auth-keepalive", "auth-keepalive-requests", "auth-keepalive-timeout", "auth-keepalive-share-vars",
-                "auth-snippet",
-            )
-        ),
-        "auth-url",
-        _asks_elsewhere,
-    ),
-    Need(
-        frozenset(
-            (
-                "session-cookie-name", "session-cookie-secure", "session-cookie-path", "session-cookie-domain",
-                "session-cookie-samesite", "session-cookie-conditional-samesite-none", "session-cookie-expires",
-                "session-cookie-max-age", "session-cookie-change-on-failure",
-            )
-        ),
+        _others(Affinity, "affinity", "affinity-mode", "affinity-canary-behavior"),
         "affinity: cookie",
         lambda parsed: parsed.of(Affinity).kind == "cookie",
     ),
-    Need(
-        frozenset(
-            (
-                "canary-weight", "canary-weight-total", "canary-by-header", "canary-by-header-value",
-                "canary-by-header-pattern", "canary-by-cookie",
-            )
-        ),
-        'canary: "true"',
-        lambda parsed: parsed.of(Canary).enabled,
-    ),
-    Need(
-        frozenset(
-            (
-                "cors-allow-origin", "cors-allow-methods", "cors-allow-headers", "cors-allow-credentials",
-                "cors-expose-headers", "cors-max-age",
-            )
-        ),
-        'enable-cors: "true"',
-        lambda parsed: parsed.of(Cors).enabled,
-    ),
-    Need(
-        frozenset(("proxy-ssl-verify", "proxy-ssl-ciphers", "proxy-ssl-protocols", "proxy-ssl-name", "proxy-ssl-server-name")),
-        "proxy-ssl-secret",
-        lambda parsed: bool(parsed.of(BackendTls).secret),
-    ),
-)  # fmt: skip
+    Need(_others(Canary, "canary"), 'canary: "true"', lambda parsed: parsed.of(Canary).enabled),
+    Need(_others(Cors, "enable-cors"), 'enable-cors: "true"', lambda parsed: parsed.of(Cors).enabled),
+    Need(_others(BackendTls, "proxy-ssl-secret"), "proxy-ssl-secret", lambda parsed: bool(parsed.of(BackendTls).secret)),
+)
 
 
 def find_lacking(name: str, parsed: Parsed) -> str:

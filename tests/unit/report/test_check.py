@@ -205,6 +205,14 @@ def test_a_path_or_an_alias_that_is_left_out_closes_nothing() -> None:
     assert report.is_refused(strict=False)
 
 
+@pytest.mark.parametrize(("guard", "closes"), [("", False), (f", {PREFIX}whitelist-source-range: 10.0.0.0/8", True)])
+def test_a_pattern_that_cannot_be_run_closes_its_paths_if_they_are_guarded(guard: str, closes: bool) -> None:
+    text = manifest(f"{{{PREFIX}use-regex: 'true'{guard}}}")
+    assert "path: /" in text
+    report = checked(text.replace("path: /", "path: '/admin['", 1))
+    assert {one.code: one.closes for one in report.findings if one.code} == {"PatternInvalid": closes}
+
+
 @pytest.mark.parametrize(
     ("written", "needed", "switch"),
     [
